@@ -1,0 +1,92 @@
+/* base.h: what every room may use: errors, memory, strings, log, threads. Knows libc and OpenMP only. */
+#ifndef LBK_BASE_BASE_H
+#define LBK_BASE_BASE_H
+
+#include <limbeck/limbeck.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct lbk_context {
+    lbk_context_options options;
+    int num_threads;
+    char error[1024];
+};
+
+/* ---- errors: fail with a sentence; pass failures on ---- */
+
+#define LBK__FORMAT(f, a) __attribute__((format(printf, f, a)))
+
+/* Keeps the sentence and returns `status`, so that callers write `return lbk__fail(…)`. */
+lbk_status lbk__fail(lbk_context *context, lbk_status status, const char *format, ...) LBK__FORMAT(3, 4);
+/* The same with ": " and errno's text appended; status LBK_IO, or LBK_NO_MEMORY for ENOMEM. */
+lbk_status lbk__fail_errno(lbk_context *context, const char *format, ...) LBK__FORMAT(2, 3);
+/* Puts "prefix: " before the sentence that is there: adds where to what. Returns `status`. */
+lbk_status lbk__fail_at(lbk_context *context, lbk_status status, const char *format, ...) LBK__FORMAT(3, 4);
+
+#define LBK_TRY(expression)                            \
+    do {                                               \
+        lbk_status try_status_ = (expression);         \
+        if (try_status_ != LBK_OK) return try_status_; \
+    } while (0)
+
+/* For functions with one exit that cleans up: sets `status` and jumps to `done`. */
+#define LBK_GO(expression)               \
+    do {                                 \
+        status = (expression);           \
+        if (status != LBK_OK) goto done; \
+    } while (0)
+
+/* ---- memory: through the context's allocator, failures have a sentence ---- */
+
+/* count × size bytes, zeroed; overflow is checked; 0 bytes gives NULL and LBK_OK. */
+lbk_status lbk__alloc_array(lbk_context *context, void *out_pointer, size_t count, size_t size);
+#define LBK_ALLOC(context, pointer, count) \
+    lbk__alloc_array(context, &(pointer), (size_t)(count), sizeof *(pointer))
+/* Grows *pointer (of `size`-byte items) so that at least `need` fit; *capacity is in items. Keeps the old on
+ * failure. */
+lbk_status lbk__grow_array(lbk_context *context, void *pointer, size_t *capacity, size_t need, size_t size);
+#define LBK_GROW(context, pointer, capacity, need) \
+    lbk__grow_array(context, &(pointer), &(capacity), need, sizeof *(pointer))
+/* 64-byte aligned and zeroed; freed by lbk__free_aligned. For tensors and arenas. */
+lbk_status lbk__alloc_aligned(lbk_context *context, void *out_pointer, size_t bytes);
+void lbk__free_aligned(lbk_context *context, void *pointer);
+lbk_status lbk__copy_string(lbk_context *context, const char *text, char **out);
+lbk_status lbk__copy_bytes(lbk_context *context, const char *text, size_t length, char **out); /* adds a 0 */
+/* printf into fresh memory. */
+lbk_status lbk__format(lbk_context *context, char **out, const char *format, ...) LBK__FORMAT(3, 4);
+
+/* ---- string builder ---- */
+
+typedef struct lbk__text {
+    char *data; /* always 0-terminated once something was appended; NULL before */
+    size_t length, capacity;
+} lbk__text;
+
+lbk_status lbk__text_append(lbk_context *context, lbk__text *text, const char *data, size_t length);
+lbk_status lbk__text_printf(lbk_context *context, lbk__text *text, const char *format, ...) LBK__FORMAT(3, 4);
+void lbk__text_free(lbk_context *context, lbk__text *text);
+
+/* Text from a file made fit for a terminal line: control bytes and invalid UTF-8 as \xNN, cut to `size`. */
+const char *lbk__printable(char *buffer, size_t size, const char *text, size_t length);
+/* The name in `names` (ended by NULL) with the smallest edit distance to `word`; NULL when none is near. */
+const char *lbk__nearest(const char *word, const char *const *names);
+
+/* Length of the valid UTF-8 prefix of `text`; equals `length` when all of it is valid. */
+size_t lbk__utf8_valid(const char *text, size_t length);
+
+/* ---- log, progress, interruption ---- */
+
+void lbk__log(lbk_context *context, lbk_log_level level, const char *format, ...) LBK__FORMAT(3, 4);
+void lbk__report(lbk_context *context, const char *stage, const char *unit, uint64_t done, uint64_t total,
+                 const char *note);
+bool lbk__interrupted(lbk_context *context);
+/* Seconds of a clock that only goes forward. */
+double lbk__seconds(void);
+
+#define LBK_MIN(a, b) ((a) < (b) ? (a) : (b))
+#define LBK_MAX(a, b) ((a) > (b) ? (a) : (b))
+#define LBK_COUNT(array) (sizeof(array) / sizeof *(array))
+
+#endif

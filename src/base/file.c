@@ -1,0 +1,179 @@
+/* file.c: mapped reads, atomic writes, folders. */
+#define _GNU_SOURCE
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+lbk_status lbk__map_open(lbk_context *context, const char *path, lbk__map *out) {
+    *out = (lbk__map){0};
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) return lbk__fail_errno(context, "%s: cannot open", path);
+    lbk_status status = LBK_OK;
+    struct stat stat;
+    if (fstat(descriptor, &stat) != 0) {
+        status = lbk__fail_errno(context, "%s: cannot stat", path);
+    } else if (!S_ISREG(stat.st_mode)) {
+        status = lbk__fail(context, LBK_IO, "%s: is not a regular file", path);
+    } else if (stat.st_size > 0) {
+        void *data = mmap(NULL, (size_t)stat.st_size, PROT_READ, MAP_SHARED, descriptor, 0);
+        if (data == MAP_FAILED) {
+            status = lbk__fail_errno(context, "%s: cannot map", path);
+        } else {
+            out->data = data;
+            out->size = (size_t)stat.st_size;
+        }
+    }
+    close(descriptor);
+    return status;
+}
+
+void lbk__map_close(lbk__map *map) {
+    if (map->data) munmap((void *)(uintptr_t)map->data, map->size);
+    *map = (lbk__map){0};
+}
+
+lbk_status lbk__read_file(lbk_context *context, const char *path, size_t limit, char **out, size_t *size) {
+    *out = NULL;
+    lbk__map map;
+    LBK_TRY(lbk__map_open(context, path, &map));
+    lbk_status status;
+    if (map.size > limit)
+        status =
+            lbk__fail(context, LBK_BAD_DATA, "%s: has %zu bytes, more than the %zu that such a file may have",
+                      path, map.size, limit);
+    else
+        status = lbk__copy_bytes(context, (const char *)map.data, map.size, out);
+    *size = map.size;
+    lbk__map_close(&map);
+    return status;
+}
+
+lbk_status lbk__writer_open(lbk_context *context, const char *path, lbk__writer *out) {
+    *out = (lbk__writer){.context = context};
+    lbk_status status = LBK_OK;
+    LBK_GO(lbk__copy_string(context, path, &out->path));
+    LBK_GO(lbk__format(context, &out->temporary, "%s.tmp-XXXXXX", path));
+    int descriptor = mkostemp(out->temporary, O_CLOEXEC);
+    if (descriptor < 0) {
+        lbk_free(context, out->temporary);
+        out->temporary = NULL;
+        status = lbk__fail_errno(context, "%s: cannot create a file there", path);
+        goto done;
+    }
+    mode_t mask = umask(0);
+    umask(mask);
+    fchmod(descriptor, 0666 & ~mask);
+    out->file = fdopen(descriptor, "w+b");
+    if (!out->file) {
+        close(descriptor);
+        status = lbk__fail_errno(context, "%s: cannot write", path);
+    }
+done:
+    if (status != LBK_OK) lbk__writer_close(out);
+    return status;
+}
+
+lbk_status lbk__writer_put(lbk__writer *writer, const void *data, size_t size) {
+    if (size && fwrite(data, 1, size, writer->file) != size)
+        return lbk__fail_errno(writer->context, "%s: cannot write", writer->path);
+    writer->written += size;
+    return LBK_OK;
+}
+
+lbk_status lbk__writer_seek(lbk__writer *writer, uint64_t offset) {
+    if (fseeko(writer->file, (off_t)offset, SEEK_SET) != 0)
+        return lbk__fail_errno(writer->context, "%s: cannot seek", writer->path);
+    return LBK_OK;
+}
+
+static lbk_status sync_folder_of(lbk_context *context, const char *path) {
+    char *folder;
+    LBK_TRY(lbk__copy_string(context, path, &folder));
+    char *slash = strrchr(folder, '/');
+    if (slash) slash[slash == folder] = 0;
+    int descriptor = open(slash ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    lbk_free(context, folder);
+    if (descriptor < 0) return lbk__fail_errno(context, "%s: cannot open its folder", path);
+    int failed = fsync(descriptor) != 0 && errno != EINVAL; /* some file systems cannot sync a folder */
+    lbk_status status = failed ? lbk__fail_errno(context, "%s: cannot sync its folder", path) : LBK_OK;
+    close(descriptor);
+    return status;
+}
+
+lbk_status lbk__writer_commit(lbk__writer *writer) {
+    if (fflush(writer->file) != 0 || fsync(fileno(writer->file)) != 0)
+        return lbk__fail_errno(writer->context, "%s: cannot write", writer->path);
+    int failed = fclose(writer->file);
+    writer->file = NULL;
+    if (failed || rename(writer->temporary, writer->path) != 0)
+        return lbk__fail_errno(writer->context, "%s: cannot put the finished file in place", writer->path);
+    lbk_free(writer->context, writer->temporary);
+    writer->temporary = NULL;
+    return sync_folder_of(writer->context, writer->path);
+}
+
+void lbk__writer_close(lbk__writer *writer) {
+    if (writer->file) fclose(writer->file);
+    if (writer->temporary) unlink(writer->temporary);
+    if (writer->context) {
+        lbk_free(writer->context, writer->temporary);
+        lbk_free(writer->context, writer->path);
+    }
+    *writer = (lbk__writer){0};
+}
+
+lbk_status lbk__write_file(lbk_context *context, const char *path, const void *data, size_t size) {
+    lbk__writer writer;
+    LBK_TRY(lbk__writer_open(context, path, &writer));
+    lbk_status status = LBK_OK;
+    LBK_GO(lbk__writer_put(&writer, data, size));
+    LBK_GO(lbk__writer_commit(&writer));
+done:
+    lbk__writer_close(&writer);
+    return status;
+}
+
+lbk_status lbk__make_folder(lbk_context *context, const char *path) {
+    char *copy;
+    LBK_TRY(lbk__copy_string(context, path, &copy));
+    lbk_status status = LBK_OK;
+    for (char *at = copy + 1; status == LBK_OK; at++) {
+        if (*at && *at != '/') continue;
+        char kept = *at;
+        *at = 0;
+        if (mkdir(copy, 0777) != 0 && errno != EEXIST)
+            status = lbk__fail_errno(context, "%s: cannot create the folder", copy);
+        *at = kept;
+        if (!kept) break;
+    }
+    if (status == LBK_OK && !lbk__is_folder(path))
+        status = lbk__fail(context, LBK_IO, "%s: is not a folder", path);
+    lbk_free(context, copy);
+    return status;
+}
+
+bool lbk__exists(const char *path) {
+    return access(path, F_OK) == 0;
+}
+
+bool lbk__is_folder(const char *path) {
+    struct stat found;
+    return stat(path, &found) == 0 && S_ISDIR(found.st_mode);
+}
+
+lbk_status lbk__join(lbk_context *context, const char *folder, const char *name, char **out) {
+    if (!folder || !*folder || name[0] == '/') return lbk__copy_string(context, name, out);
+    const char *slash = folder[strlen(folder) - 1] == '/' ? "" : "/";
+    return lbk__format(context, out, "%s%s%s", folder, slash, name);
+}
+
+const char *lbk__base_name(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}

@@ -1,0 +1,62 @@
+/* file.h: files that appear whole or not at all, files mapped for reading, hashes of content. */
+#ifndef LBK_BASE_FILE_H
+#define LBK_BASE_FILE_H
+
+#include "base/base.h"
+
+#include <stdio.h>
+
+/* ---- reading ---- */
+
+/* A file mapped read-only. `data` is NULL for an empty file. */
+typedef struct lbk__map {
+    const unsigned char *data;
+    size_t size;
+} lbk__map;
+
+lbk_status lbk__map_open(lbk_context *context, const char *path, lbk__map *out);
+void lbk__map_close(lbk__map *map);
+/* The whole file, with a 0 byte after it; refused above `limit` bytes. */
+lbk_status lbk__read_file(lbk_context *context, const char *path, size_t limit, char **out, size_t *size);
+
+/* ---- writing: a temporary beside the target; commit = fsync, rename, fsync of the folder ---- */
+
+typedef struct lbk__writer {
+    lbk_context *context;
+    FILE *file;
+    char *path, *temporary;
+    uint64_t written;
+} lbk__writer;
+
+lbk_status lbk__writer_open(lbk_context *context, const char *path, lbk__writer *out);
+lbk_status lbk__writer_put(lbk__writer *writer, const void *data, size_t size);
+/* Back to `offset` (already written) for a header that is known late. */
+lbk_status lbk__writer_seek(lbk__writer *writer, uint64_t offset);
+lbk_status lbk__writer_commit(lbk__writer *writer);
+/* Removes the temporary. Safe after commit and on a zeroed writer: call it on every exit. */
+void lbk__writer_close(lbk__writer *writer);
+lbk_status lbk__write_file(lbk_context *context, const char *path, const void *data, size_t size);
+
+/* ---- folders and paths ---- */
+
+/* mkdir -p. */
+lbk_status lbk__make_folder(lbk_context *context, const char *path);
+bool lbk__exists(const char *path);
+bool lbk__is_folder(const char *path);
+/* folder/name, or name alone when it is absolute or folder is NULL or empty. Free with lbk_free. */
+lbk_status lbk__join(lbk_context *context, const char *folder, const char *name, char **out);
+/* Points into `path`, after the last '/'. */
+const char *lbk__base_name(const char *path);
+
+/* ---- SHA-256, hexadecimal ---- */
+
+enum { LBK__HASH_SIZE = 65 };
+typedef struct lbk__hasher lbk__hasher;
+lbk_status lbk__hasher_create(lbk_context *context, lbk__hasher **out);
+void lbk__hasher_update(lbk__hasher *hasher, const void *data, size_t size);
+/* Writes the digest and frees the hasher. */
+void lbk__hasher_finish(lbk_context *context, lbk__hasher *hasher, char out[LBK__HASH_SIZE]);
+void lbk__hash_bytes(const void *data, size_t size, char out[LBK__HASH_SIZE]);
+lbk_status lbk__hash_file(lbk_context *context, const char *path, char out[LBK__HASH_SIZE]);
+
+#endif

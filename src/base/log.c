@@ -1,0 +1,33 @@
+/* log.c: log lines, progress and interruption through the context's callbacks. */
+#define _POSIX_C_SOURCE 200809L
+#include "base/base.h"
+
+#include <stdio.h>
+#include <time.h>
+
+void lbk__log(lbk_context *context, lbk_log_level level, const char *format, ...) {
+    if (!context->options.log) return;
+    char line[2048];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    context->options.log(context->options.user, level, line);
+}
+
+void lbk__report(lbk_context *context, const char *stage, const char *unit, uint64_t done, uint64_t total,
+                 const char *note) {
+    if (!context->options.progress) return;
+    lbk_progress progress = {.stage = stage, .unit = unit, .done = done, .total = total, .note = note};
+    context->options.progress(context->options.user, &progress);
+}
+
+bool lbk__interrupted(lbk_context *context) {
+    return context->options.interrupted && context->options.interrupted(context->options.user) != 0;
+}
+
+double lbk__seconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}

@@ -1,0 +1,137 @@
+/* Errors, memory, texts, random numbers, files, hashes. */
+#include "check.h"
+
+#include "base/base.h"
+#include "base/file.h"
+#include "base/random.h"
+
+static void every_status_has_a_name_and_a_sentence(void **state) {
+    (void)state;
+    assert_string_equal(lbk_status_name(LBK_BAD_DATA), "LBK_BAD_DATA");
+    assert_int_equal(lbk_status_exit_code(LBK_OK), 0);
+    assert_int_equal(lbk_status_exit_code(LBK_INVALID_ARGUMENT), 2);
+    assert_string_equal(lbk_status_name((lbk_status)999), "LBK_INTERNAL");
+}
+
+static void sentences_nest(void **state) {
+    (void)state;
+    lbk_context *context = check_context();
+    assert_string_equal(lbk_error(context), "");
+    lbk__fail(context, LBK_BAD_DATA, "key %s", "x");
+    assert_int_equal(lbk__fail_at(context, LBK_BAD_DATA, "file %d", 7), LBK_BAD_DATA);
+    assert_string_equal(lbk_error(context), "file 7: key x");
+    lbk_context_destroy(context);
+}
+
+static void overflowing_sizes_are_refused(void **state) {
+    (void)state;
+    lbk_context *context = check_context();
+    double *numbers;
+    check_fails(context, LBK_NO_MEMORY, "out of memory", LBK_ALLOC(context, numbers, SIZE_MAX / 4));
+    assert_null(numbers);
+    lbk_context_destroy(context);
+}
+
+static void aligned_blocks_are_aligned_and_zero(void **state) {
+    (void)state;
+    lbk_context *context = check_context();
+    for (size_t bytes = 0; bytes < 300; bytes += 13) {
+        unsigned char *block;
+        check_ok(context, lbk__alloc_aligned(context, &block, bytes));
+        assert_int_equal((uintptr_t)block % 64, 0);
+        for (size_t i = 0; i < bytes; i++) assert_int_equal(block[i], 0);
+        lbk__free_aligned(context, block);
+    }
+    lbk_context_destroy(context);
+}
+
+/* Known answers of Random123's kat_vectors. */
+static void philox_gives_the_published_vectors(void **state) {
+    (void)state;
+    uint32_t out[4];
+    lbk__philox(0, 0, 0, 0, out);
+    assert_int_equal(out[0], 0x6627e8d5), assert_int_equal(out[1], 0xe169c58d);
+    assert_int_equal(out[2], 0xbc57ac4c), assert_int_equal(out[3], 0x9b00dbd8);
+    lbk__philox(0x299f31d0a4093822u, 0x03707344, 0x13198a2e, 0x85a308d3243f6a88u, out);
+    assert_int_equal(out[0], 0xd16cfe09), assert_int_equal(out[1], 0x94fdcceb);
+    assert_int_equal(out[2], 0x5001e420), assert_int_equal(out[3], 0x24126ea1);
+}
+
+static void normal_numbers_have_mean_0_and_variance_1(void **state) {
+    (void)state;
+    double sum = 0, squares = 0;
+    enum { N = 100000 };
+    for (int i = 0; i < N; i++) {
+        double x = lbk__normal(5, LBK__STREAM_INIT, 0, (uint64_t)i);
+        sum += x, squares += x * x;
+    }
+    check_near(sum / N, 0, 0.02);
+    check_near(squares / N, 1, 0.03);
+}
+
+static void files_appear_whole_or_not_at_all(void **state) {
+    (void)state;
+    lbk_context *context = check_context();
+    char *folder = check_folder(), *path;
+    check_ok(context, lbk__join(context, folder, "a/b", &path));
+    check_fails(context, LBK_IO, "cannot create", lbk__write_file(context, path, "x", 1));
+    lbk_free(context, path);
+    check_ok(context, lbk__join(context, folder, "deep/er", &path));
+    check_ok(context, lbk__make_folder(context, path));
+    check_ok(context, lbk__make_folder(context, path));
+    lbk_free(context, path);
+    check_ok(context, lbk__join(context, folder, "deep/er/file", &path));
+    lbk__writer writer;
+    check_ok(context, lbk__writer_open(context, path, &writer));
+    check_ok(context, lbk__writer_put(&writer, "....tail", 8));
+    check_ok(context, lbk__writer_seek(&writer, 0));
+    check_ok(context, lbk__writer_put(&writer, "head", 4));
+    assert_false(lbk__exists(path));
+    check_ok(context, lbk__writer_commit(&writer));
+    lbk__writer_close(&writer);
+    char *data;
+    size_t size;
+    check_ok(context, lbk__read_file(context, path, 100, &data, &size));
+    assert_int_equal(size, 8);
+    assert_string_equal(data, "headtail");
+    lbk_free(context, data);
+    check_fails(context, LBK_BAD_DATA, "more than", lbk__read_file(context, path, 7, &data, &size));
+    check_fails(context, LBK_IO, "not a regular file", lbk__read_file(context, folder, 7, &data, &size));
+    lbk_free(context, path);
+    free(folder);
+    lbk_context_destroy(context);
+}
+
+static void hashes_are_sha256(void **state) {
+    (void)state;
+    char out[LBK__HASH_SIZE];
+    lbk__hash_bytes("abc", 3, out);
+    assert_string_equal(out, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
+static void texts_are_made_printable(void **state) {
+    (void)state;
+    char buffer[64];
+    assert_string_equal(lbk__printable(buffer, sizeof buffer, "a\033[1m\xc3\xa9\xff", 8),
+                        "a\\x1b[1m\xc3\xa9\\xff");
+    assert_int_equal(lbk__utf8_valid("ab\xed\xa0\x80", 5), 2);
+    assert_int_equal(lbk__utf8_valid("\xf0\x9f\x98\x80", 4), 4);
+    const char *const names[] = {"learning_rate", "batch_size", NULL};
+    assert_string_equal(lbk__nearest("learnin_rate", names), "learning_rate");
+    assert_null(lbk__nearest("zzzzz", names));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_status_has_a_name_and_a_sentence),
+        cmocka_unit_test(sentences_nest),
+        cmocka_unit_test(overflowing_sizes_are_refused),
+        cmocka_unit_test(aligned_blocks_are_aligned_and_zero),
+        cmocka_unit_test(philox_gives_the_published_vectors),
+        cmocka_unit_test(normal_numbers_have_mean_0_and_variance_1),
+        cmocka_unit_test(files_appear_whole_or_not_at_all),
+        cmocka_unit_test(hashes_are_sha256),
+        cmocka_unit_test(texts_are_made_printable),
+    };
+    return cmocka_run_group_tests_name("base", tests, NULL, NULL);
+}
