@@ -92,17 +92,198 @@ LBK_PUBLIC void lbk_free(lbk_context *context, void *pointer);
 
 /* ------------------------------------------------------------------------------------------- tokenizer -- */
 
+/* BERT's normalisation and WordPiece, ids as Hugging Face's BertTokenizer gives them. */
+typedef struct lbk_tokenizer lbk_tokenizer;
+
+/* `vocab` is a vocab.txt: one token a line, its line number is its id; [PAD] [UNK] [CLS] [SEP] must be in it.
+ * `cased` 0 lower-cases and strips accents. LBK_IO, LBK_BAD_DATA (names the line). */
+LBK_PUBLIC lbk_status lbk_tokenizer_open(lbk_context *context, const char *vocab, int cased,
+                                         lbk_tokenizer **out);
+LBK_PUBLIC void lbk_tokenizer_close(lbk_tokenizer *tokenizer);
+LBK_PUBLIC int32_t lbk_tokenizer_vocab_size(const lbk_tokenizer *tokenizer);
+/* Ids with [CLS] first and [SEP] last. Longer than `max_tokens` (≥ 2, both included; 0: no limit): the first
+ * max_tokens − 2 word pieces are kept. `ids` is grown as needed through the context's allocator (start from
+ * NULL, *capacity 0); free it with lbk_free. LBK_BAD_DATA for invalid UTF-8 (names the byte). */
+LBK_PUBLIC lbk_status lbk_tokenizer_encode(lbk_tokenizer *tokenizer, const char *text, size_t length,
+                                           int32_t max_tokens, int32_t **ids, size_t *capacity,
+                                           size_t *count);
+
 /* -------------------------------------------------------------------------------------------- pack ------ */
+
+/* A pack is one memory-mapped safetensors file: tokenised texts, visual rows (each image once), labels,
+ * splits. */
+typedef struct lbk_pack lbk_pack;
+
+typedef enum lbk_source {
+    LBK_SOURCE_JSONL,      /* limbeck's JSON lines: {"id","text","image","label"|"labels"|"scores","split"} */
+    LBK_SOURCE_MMIMDB,     /* folder with split.json, dataset/ID.json, the image beside it */
+    LBK_SOURCE_OPENCLIPART /* folder of the unpacked Debian package openclipart-svg */
+} lbk_source;
+
+typedef enum lbk_visual {
+    LBK_VISUAL_NONE,    /* texts only */
+    LBK_VISUAL_PATCHES, /* ViLT-style: the decoded image resized and cut into patch_size × patch_size × 3 rows
+                         */
+    LBK_VISUAL_HDF5     /* region features: `image` [N], `features` [N,V,D], `boxes` */
+} lbk_visual;
+
+typedef enum lbk_label_kind { LBK_LABEL_SINGLE, LBK_LABEL_MULTI, LBK_LABEL_SOFT } lbk_label_kind;
+
+typedef struct lbk_pack_options {
+    lbk_source source;
+    const char *path;       /* the JSON-lines file or the folder */
+    const char *image_root; /* what image paths are relative to; NULL: the folder of `path` */
+    const char *vocab;      /* vocab.txt */
+    int cased;
+    int32_t max_text_tokens; /* [CLS] and [SEP] included; 0: 128 */
+    lbk_visual visual;
+    int32_t image_size, patch_size; /* patches: side in pixels; 0: 128 and 32; image_size % patch_size == 0 */
+    const char *features;           /* HDF5 file for LBK_VISUAL_HDF5 */
+    lbk_label_kind
+        label_kind; /* JSON lines: "label" is single, "labels" multi, "scores" {class: 0..1} soft */
+    const char *const *classes; /* NULL: those that occur in the data, sorted; else exactly these are legal */
+    size_t num_classes;
+    int skip_bad; /* report a bad record, go on, and count; else the first one fails */
+} lbk_pack_options;
+
+/* Writes `out` (appears whole or not at all). `summary` (may be NULL): JSON with counts, labels, lengths,
+ * skipped. */
+LBK_PUBLIC lbk_status lbk_pack_build(lbk_context *context, const lbk_pack_options *options, const char *out,
+                                     char **summary);
+LBK_PUBLIC lbk_status lbk_pack_open(lbk_context *context, const char *path, lbk_pack **out);
+LBK_PUBLIC void lbk_pack_close(lbk_pack *pack);
+/* Reads everything and compares with the hash kept in the file: LBK_BAD_DATA when it is damaged. */
+LBK_PUBLIC lbk_status lbk_pack_verify(lbk_pack *pack);
+LBK_PUBLIC int64_t lbk_pack_num_samples(const lbk_pack *pack);
+LBK_PUBLIC int64_t lbk_pack_num_images(const lbk_pack *pack);
+LBK_PUBLIC int32_t lbk_pack_num_classes(const lbk_pack *pack);
+LBK_PUBLIC const char *lbk_pack_class_name(const lbk_pack *pack, int32_t index);
+LBK_PUBLIC lbk_label_kind lbk_pack_label_kind(const lbk_pack *pack);
+LBK_PUBLIC int32_t lbk_pack_visual_dim(const lbk_pack *pack); /* 0 without visual rows */
+/* SHA-256 of its content, hexadecimal: its identity in everything made from it. */
+LBK_PUBLIC const char *lbk_pack_hash(const lbk_pack *pack);
+
+/* One sample; pointers into the pack, valid while it is open. */
+typedef struct lbk_sample {
+    const char *id, *text; /* not 0-terminated */
+    size_t id_length, text_length;
+    const int32_t *tokens; /* [CLS] … [SEP] */
+    int32_t num_tokens;
+    const uint16_t *visual; /* float16 [num_rows, visual_dim]; NULL without an image */
+    int32_t num_rows;
+    int64_t image; /* index of the image, −1 without */
+    const char *split;
+    int labelled;
+    const int32_t *classes; /* single: one; multi: those that are true; soft: those with a score */
+    const float *scores;    /* parallel to classes, in [0, 1] */
+    int32_t num_labels;
+} lbk_sample;
+
+/* LBK_INVALID_ARGUMENT when out of range. */
+LBK_PUBLIC lbk_status lbk_pack_sample(const lbk_pack *pack, int64_t index, lbk_sample *out);
 
 /* -------------------------------------------------------------------------------------- configuration -- */
 
+/* What a run does: a YAML file (docs/configuration.md lists every key), then overrides. */
+typedef struct lbk_config lbk_config;
+
+/* `path` may be NULL (all defaults). `overrides`: "train.batch_size=32", applied in order. A key that nothing
+ * reads, or a value outside its range, is LBK_INVALID_ARGUMENT and the sentence names the key and the nearest
+ * one. */
+LBK_PUBLIC lbk_status lbk_config_load(lbk_context *context, const char *path, const char *const *overrides,
+                                      size_t num_overrides, lbk_config **out);
+LBK_PUBLIC void lbk_config_close(lbk_config *config);
+/* The configuration as resolved, as YAML. */
+LBK_PUBLIC lbk_status lbk_config_text(const lbk_config *config, char **out);
+
 /* ------------------------------------------------------------------------- train, probe, distill, eval -- */
+
+/* Trains a model on labels, loss (3). `out` becomes a run folder: config.yaml, metrics.jsonl, TensorBoard
+ * events, checkpoint/, best/ (a Hugging Face folder: the best model on dev), log.txt. `resume` goes on from
+ * checkpoint/ and ends with the bytes of an uninterrupted run. LBK_INTERRUPTED when the context's callback
+ * asked: state is saved. `summary` (may be NULL): JSON with the best dev metric, its step, samples per
+ * second, where the model is. */
+LBK_PUBLIC lbk_status lbk_train(lbk_context *context, const lbk_config *config, const char *out, int resume,
+                                char **summary);
+
+typedef struct lbk_probe_options {
+    const char *teacher; /* model folder or run folder */
+    const char *pack;
+    const char *out;    /* the cache file */
+    int32_t batch_size; /* 0: 32 */
+    int force;          /* probe again although a matching cache is there */
+} lbk_probe_options;
+
+/* The teacher's logits under the joint, text and image views for every sample of the pack, and the saliencies
+ * (6) in all four kinds. `summary` (may be NULL): JSON with the teacher's metrics per view and split, mean
+ * saliency of each modality, overall and by class. */
+LBK_PUBLIC lbk_status lbk_probe(lbk_context *context, const lbk_probe_options *options, char **summary);
+
+/* Trains a student by (3), (4) or (5) from a cache made by lbk_probe; run folder and resume as lbk_train. The
+ * configuration names the method, the weighting, alpha, temperature, rho and the saliency. `cache` may be
+ * NULL only with method `alone`. LBK_MISMATCH when the cache was made from another pack. */
+LBK_PUBLIC lbk_status lbk_distill(lbk_context *context, const lbk_config *config, const char *cache,
+                                  const char *out, int resume, char **summary);
+
+typedef struct lbk_evaluate_options {
+    const char *model; /* model folder or run folder */
+    const char *pack;
+    const char *split;   /* NULL: "test" */
+    const char *cache;   /* teacher cache for the KL(teacher ‖ student); NULL: none */
+    const char *teacher; /* model folder to show beside; NULL: none */
+    int32_t batch_size;  /* 0: 32 */
+    int timing;          /* also measure latency at batch 1 and throughput */
+} lbk_evaluate_options;
+
+/* `report`: JSON; per view (joint, text, image) accuracy, AUROC, F1 micro / macro / weighted / samples, VQA
+ * accuracy, ECE, KL to the teacher where they apply; parameters, file size, latency, throughput. */
+LBK_PUBLIC lbk_status lbk_evaluate(lbk_context *context, const lbk_evaluate_options *options, char **report);
 
 /* ------------------------------------------------------------------------------------ model, predict --- */
 
+typedef struct lbk_model lbk_model;
+typedef enum lbk_view { LBK_VIEW_JOINT, LBK_VIEW_TEXT, LBK_VIEW_IMAGE, LBK_NUM_VIEWS } lbk_view;
+
+/* A Hugging Face folder (config.json, model.safetensors, vocab.txt) or a run folder, whose best/ is taken. */
+LBK_PUBLIC lbk_status lbk_model_open(lbk_context *context, const char *folder, lbk_model **out);
+LBK_PUBLIC void lbk_model_close(lbk_model *model);
+LBK_PUBLIC int32_t lbk_model_num_classes(const lbk_model *model);
+LBK_PUBLIC const char *lbk_model_class_name(const lbk_model *model, int32_t index);
+LBK_PUBLIC lbk_label_kind lbk_model_label_kind(const lbk_model *model);
+LBK_PUBLIC int64_t lbk_model_num_parameters(const lbk_model *model);
+
+typedef struct lbk_input {
+    const char *text;    /* may be "" */
+    const char *image;   /* path of a picture, for models whose visual rows are patches; NULL: none */
+    const float *visual; /* or the rows themselves, [num_rows, visual_dim]; NULL: none */
+    int32_t num_rows;
+} lbk_input;
+
+/* `logits` and `probabilities` (each may be NULL): [LBK_NUM_VIEWS, num_classes]. A view whose content is
+ * missing equals [CLS] [SEP] alone. */
+LBK_PUBLIC lbk_status lbk_model_predict(lbk_model *model, const lbk_input *input, float *logits,
+                                        float *probabilities);
+
 /* ------------------------------------------------------------------------------------------------ info -- */
 
+/* Explains any file or folder of limbeck's: what it is, counts, label distribution, lengths, hashes, what
+ * made it. `out`: JSON. LBK_BAD_DATA for a file that is none of ours. */
+LBK_PUBLIC lbk_status lbk_info(lbk_context *context, const char *path, char **out);
+
 /* ----------------------------------------------------------------------------------------------- bench -- */
+
+/* Synthetic work as a training or serving step sees it: a VisualBERT of a named size, texts of uniform
+ * length. */
+typedef struct lbk_bench_options {
+    const char *work; /* "kd", "msd", "probe", "infer" */
+    const char *size; /* "mini" (2×128), "small" (4×192), "tiny312" (4×312), "minilm6", "minilm12", "base" */
+    int32_t batch, shortest, longest, regions, visual_dim, classes, steps, warmup;
+    float dropout;
+    const char *precision; /* "fp32" */
+} lbk_bench_options;
+
+/* `out`: JSON {"work","variant","size","batch","samples_per_s","ms_per_step","peak_mib"}; the median step. */
+LBK_PUBLIC lbk_status lbk_bench(lbk_context *context, const lbk_bench_options *options, char **out);
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,53 @@
+/* batch.h: samples under views, laid out as sequences without padding. A view is only a way to lay a sample
+ * into a batch (docs/method.md, "Notation"): the encoder does not know about modalities.
+ *
+ *   joint  [CLS] text [SEP] visual      text  [CLS] text [SEP]      image  [CLS] [SEP] visual
+ *
+ * Positions and segments of the tokens that stay do not move: the image view's [SEP] keeps its joint
+ * position. */
+#ifndef LBK_DATA_BATCH_H
+#define LBK_DATA_BATCH_H
+
+#include "base/base.h"
+
+typedef struct lbk__batch {
+    int32_t num_tokens, num_sequences, num_rows, visual_dim, num_samples, num_views;
+    int32_t *tokens;   /* [T] id of a text token; −1 − j for row j of `visual` */
+    int32_t *position; /* [T] 0, 1, … for text; 0 for visual tokens (as transformers' VisualBertModel does) */
+    int32_t *segment; /* [T] 0 for text, 1 for visual */
+    int32_t *start;   /* [S + 1] */
+    int32_t *sample;  /* [S] index within the batch, 0 … num_samples − 1 */
+    int8_t
+        *view; /* [S] lbk_view; sequence v · num_samples + i shows sample i under the v-th view asked for */
+    uint16_t *visual;   /* [R, D] float16: each sample's rows once, however many views show them */
+    int32_t *row_start; /* [num_samples + 1] */
+} lbk__batch;
+
+/* The largest that a batch can be: buffers are made for it once and reused. */
+typedef struct lbk__batch_limits {
+    int32_t num_samples, num_views;
+    int32_t num_tokens, num_sequences, num_rows, visual_dim;
+    int32_t longest; /* tokens of the longest sequence */
+} lbk__batch_limits;
+
+lbk_status lbk__batch_create(lbk_context *context, const lbk__batch_limits *limits, lbk__batch *out);
+void lbk__batch_free(lbk_context *context, lbk__batch *batch);
+
+/* Limits for `num_samples` samples of those listed (the `num_samples` longest of them), under `num_views`
+ * views starting from joint: 1 is (joint), 3 is (joint, text, image). */
+lbk_status lbk__batch_limits_of(lbk_context *context, const lbk_pack *pack, const int32_t *indices,
+                                int64_t count, int32_t num_samples, int32_t num_views,
+                                lbk__batch_limits *out);
+/* Lays the samples `indices` of the pack into the batch, under views 0 … num_views − 1. */
+lbk_status lbk__batch_fill(lbk_context *context, const lbk_pack *pack, const int32_t *indices, int32_t count,
+                           int32_t num_views, const lbk__batch_limits *limits, lbk__batch *batch);
+/* One sample given by hand, under the three views; rows are converted to float16. */
+lbk_status lbk__batch_fill_one(lbk_context *context, const int32_t *tokens, int32_t num_tokens,
+                               const float *visual, int32_t num_rows, const lbk__batch_limits *limits,
+                               lbk__batch *batch);
+/* Dense targets [count, C] of samples of the pack, and class [count] (−1: unlabelled) for single-label packs.
+ */
+lbk_status lbk__batch_targets(const lbk_pack *pack, const int32_t *indices, int32_t count, float *targets,
+                              int32_t *classes, uint8_t *labelled);
+
+#endif

@@ -1,0 +1,101 @@
+/* model.h: a VisualBERT classifier: configuration, weights under Hugging Face's names, a planned tape that
+ * runs it. */
+#ifndef LBK_MODEL_MODEL_H
+#define LBK_MODEL_MODEL_H
+
+#include "base/base.h"
+#include "data/batch.h"
+
+/* Names and meanings as in Hugging Face's VisualBertConfig. */
+typedef struct lbk__model_config {
+    int32_t vocab_size, hidden_size, num_hidden_layers, num_attention_heads, intermediate_size;
+    int32_t max_position_embeddings, type_vocab_size, visual_embedding_dim, num_labels;
+    float hidden_dropout_prob, attention_probs_dropout_prob, layer_norm_eps, initializer_range;
+} lbk__model_config;
+
+/* Checks ranges; the sentence names the key. */
+lbk_status lbk__model_config_check(lbk_context *context, const lbk__model_config *config);
+
+typedef struct lbk__parameter {
+    char name[96];      /* Hugging Face's, with "visual_bert." and "cls." */
+    int32_t rows, cols; /* biases and norms: rows = 1 */
+    int rank;           /* in the file: 1 or 2 */
+    size_t offset;      /* of its first number in `values`, and in every array laid out like it */
+    bool decay;         /* weight decay applies: matrices, not biases and norms */
+    bool lookup;        /* an embedding table: its gradient touches few rows */
+} lbk__parameter;
+
+typedef struct lbk__model {
+    lbk_context *context;
+    lbk__model_config config;
+    lbk__parameter *parameters;
+    size_t num_parameters;
+    float *values; /* all parameters, 64-byte aligned each; [num_values] */
+    size_t num_values;
+    /* What travels with the weights: */
+    char **class_names; /* [num_labels], or NULL */
+    lbk_label_kind label_kind;
+    float *thresholds; /* [num_labels] multi-label decision thresholds on probabilities, or NULL: 0.5 */
+    char *vocab;       /* content of vocab.txt, or NULL */
+    size_t vocab_length;
+    int cased;
+    int32_t max_text_tokens;
+    char *visual_source; /* JSON: how visual rows are made (from the pack), or NULL */
+    char *made_from;     /* JSON: hashes of pack, teacher, configuration, or NULL */
+} lbk__model;
+
+lbk_status lbk__model_create(lbk_context *context, const lbk__model_config *config, lbk__model **out);
+void lbk__model_free(lbk__model *model);
+/* Normal(0, initializer_range) matrices, zero biases, unit norms; a function of the seed and the parameter's
+ * name. */
+void lbk__model_init_random(lbk__model *model, uint64_t seed);
+/* Takes what fits from a Hugging Face folder (BERT-like text encoder or VisualBERT); `layers` (may be NULL:
+ * 0, 1, …) says which of its layers become ours. Everything else keeps its value. `report` (may be NULL) says
+ * what was taken. */
+lbk_status lbk__model_init_from(lbk__model *model, const char *folder, const int32_t *layers,
+                                size_t num_layers, char **report);
+lbk_status lbk__model_load(lbk_context *context, const char *folder, lbk__model **out);
+/* config.json, model.safetensors, vocab.txt; `values` (may be NULL: the model's own) laid out as
+ * model->values. */
+lbk_status lbk__model_save(const lbk__model *model, const float *values, const char *folder);
+/* SHA-256 of the weights and the configuration: the teacher's identity in a cache. */
+void lbk__model_hash(const lbk__model *model, char out[65]);
+
+/* ---- running ---- */
+
+typedef enum lbk__run_mode {
+    LBK__RUN_INFER, /* forward only: activations share memory */
+    LBK__RUN_TRAIN, /* forward, then backward */
+    LBK__RUN_META /* forward, then backward and tangent in any order and number: nothing saved is overwritten
+                   */
+} lbk__run_mode;
+
+/* One line per part, in bytes; `total` is their sum. */
+typedef struct lbk__plan_size {
+    size_t weights, gradients, activations, total;
+} lbk__plan_size;
+
+typedef struct lbk__runner lbk__runner;
+
+/* Plans the model's tape for batches within `limits`. Gradients [num_values] are allocated unless mode is
+ * INFER. The runner reads `weights` (may be NULL: model->values), laid out as model->values, at every
+ * forward. */
+lbk_status lbk__runner_create(lbk__model *model, const float *weights, const lbk__batch_limits *limits,
+                              lbk__run_mode mode, uint64_t seed, lbk__runner **out);
+void lbk__runner_free(lbk__runner *runner);
+lbk__plan_size lbk__runner_size(const lbk__runner *runner);
+/* What a runner would need, without making it. */
+lbk_status lbk__runner_estimate(lbk__model *model, const lbk__batch_limits *limits, lbk__run_mode mode,
+                                lbk__plan_size *out);
+/* Logits [S, C] of the batch's sequences, valid until the next forward. `step` ≥ 0: dropout on, masks a
+ * function of (seed, step); −1: dropout off. Nothing is allocated. */
+const float *lbk__runner_forward(lbk__runner *runner, const lbk__batch *batch, int64_t step);
+/* Adds to the gradients, from d_logits [S, C] of the last forward. */
+void lbk__runner_backward(lbk__runner *runner, const float *d_logits);
+/* Tangent logits [S, C] of the last forward in the direction `direction` [num_values]. META only. */
+const float *lbk__runner_tangent(lbk__runner *runner, const float *direction);
+float *lbk__runner_gradients(lbk__runner *runner);
+/* Rows of the lookup tables that the backwards since the last zeroing touched need zeroing only: */
+void lbk__runner_zero_gradients(lbk__runner *runner);
+
+#endif
