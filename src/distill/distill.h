@@ -15,7 +15,7 @@ double lbk__binary_cross_entropy(const float *logits, int32_t num_classes, const
 /* (2) single (label kind SINGLE) or (2') (MULTI, SOFT): τ²·KL(teacher ‖ student). */
 double lbk__divergence(lbk_label_kind kind, const float *teacher, const float *student, int32_t num_classes,
                        double temperature, float *gradient);
-/* Entropy of the teacher's prediction at τ = 1, in nats; multi-label: mean over classes. */
+/* Entropy of the prediction at τ = 1, in nats; multi-label: mean over classes. */
 double lbk__entropy(lbk_label_kind kind, const float *logits, int32_t num_classes);
 
 /* ---- saliency (6) ---- */
@@ -43,9 +43,18 @@ typedef enum lbk__weighting {
     LBK__NUM_WEIGHTINGS
 } lbk__weighting;
 extern const char *const lbk__weighting_names[]; /* "uniform", "fixed", "population", "instance", NULL */
-/* (9), (10) from the two saliencies (population: their means over the training set): joint = ρ, rest shared.
- */
+/* (9), (10) from the two saliencies, each ≥ 0 (population: their means over the training set): joint = ρ, the
+ * rest shared in their proportion; halves where both are 0. */
 void lbk__saliency_weights(double rho, double saliency_text, double saliency_image, float out[LBK_NUM_VIEWS]);
+
+typedef struct lbk__weight_rule {
+    lbk__weighting weighting;
+    double fixed[LBK_NUM_VIEWS]; /* (8) */
+    double rho;                  /* (9), (10): in [0, 1] */
+    double mean_saliency[2];     /* (9): of text, image */
+} lbk__weight_rule;
+/* The weights of a sample; `saliency` (text, image) is read by (10) only. */
+void lbk__sample_weights(const lbk__weight_rule *rule, const float saliency[2], float out[LBK_NUM_VIEWS]);
 
 /* ---- the whole loss of a batch ---- */
 
@@ -63,19 +72,19 @@ typedef struct lbk__loss_input {
     const int32_t *labels;   /* [B] (single), −1 unlabelled */
     const uint8_t *labelled; /* [B]; unlabelled samples have no CE term */
     const float *weights;    /* [B][3] for msd */
-    double scale;            /* multiplies the loss and the gradient: 1 / gradient_accumulation_steps */
+    double scale;            /* multiplies the gradient only: 1 / gradient_accumulation_steps */
 } lbk__loss_input;
 
-/* Sums over the batch; means are the caller's. `loss` is (3), (4) or (5): means over the B samples (CE: over
- * labelled). */
+/* Means over the B samples (CE: over the labelled ones, 0 without any), not scaled. */
 typedef struct lbk__loss_terms {
-    double loss, cross_entropy;       /* means */
-    double divergence[LBK_NUM_VIEWS]; /* mean D per view; unused views 0 */
-    double weight[LBK_NUM_VIEWS];     /* mean weight per view */
+    double loss;                      /* (3), (4) or (5) */
+    double cross_entropy;             /* (1) */
+    double divergence[LBK_NUM_VIEWS]; /* (2); 0 for views that the method does not use */
+    double weight[LBK_NUM_VIEWS];     /* of (5); kd: 1, 0, 0; alone: 0 */
     int32_t num_labelled;
 } lbk__loss_terms;
 
-/* Fills `gradient` [views][B][C] = scale · ∂loss/∂student, and the terms. */
+/* Fills `gradient` [views][B][C] = scale · ∂loss/∂student, and the terms. Finite for finite logits. */
 void lbk__loss(const lbk__loss_input *input, float *gradient, lbk__loss_terms *terms);
 
 #endif

@@ -1,0 +1,55 @@
+/* logits.c: entropies and divergences as functions of logits. */
+#include "base/logits.h"
+
+#include <math.h>
+
+int32_t lbk__argmax(const float *logits, int32_t n) {
+    int32_t best = 0;
+    for (int32_t c = 1; c < n; c++)
+        if (logits[c] > logits[best]) best = c;
+    return best;
+}
+
+double lbk__log_sum_exp(const float *logits, int32_t n, double temperature) {
+    double largest = (double)logits[lbk__argmax(logits, n)] / temperature, sum = 0;
+    for (int32_t c = 0; c < n; c++) sum += exp((double)logits[c] / temperature - largest);
+    return largest + log(sum);
+}
+
+double lbk__categorical_loss(const float *logits, int32_t n, int32_t label) {
+    return fmax(lbk__log_sum_exp(logits, n, 1) - (double)logits[label], 0);
+}
+
+double lbk__bernoulli_loss(double logit, double target) {
+    return target * lbk__softplus(-logit) + (1 - target) * lbk__softplus(logit);
+}
+
+double lbk__categorical_entropy(const float *logits, int32_t n) {
+    double total = lbk__log_sum_exp(logits, n, 1), entropy = 0;
+    for (int32_t c = 0; c < n; c++) {
+        double log_p = (double)logits[c] - total;
+        entropy -= exp(log_p) * log_p;
+    }
+    return fmax(entropy, 0);
+}
+
+double lbk__bernoulli_entropy(double logit) {
+    return lbk__sigmoid(logit) * lbk__softplus(-logit) + lbk__sigmoid(-logit) * lbk__softplus(logit);
+}
+
+double lbk__categorical_kl(const float *p_logits, const float *q_logits, int32_t n, double temperature) {
+    double p_total = lbk__log_sum_exp(p_logits, n, temperature);
+    double q_total = lbk__log_sum_exp(q_logits, n, temperature), sum = 0;
+    for (int32_t c = 0; c < n; c++) {
+        double log_p = (double)p_logits[c] / temperature - p_total;
+        double log_q = (double)q_logits[c] / temperature - q_total;
+        sum += exp(log_p) * (log_p - log_q);
+    }
+    return fmax(sum, 0);
+}
+
+double lbk__bernoulli_kl(double p_logit, double q_logit) {
+    double yes = lbk__sigmoid(p_logit) * (lbk__softplus(-q_logit) - lbk__softplus(-p_logit));
+    double no = lbk__sigmoid(-p_logit) * (lbk__softplus(q_logit) - lbk__softplus(p_logit));
+    return fmax(yes + no, 0);
+}

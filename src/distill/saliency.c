@@ -1,0 +1,59 @@
+/* saliency.c: (6): how far the teacher's prediction moves when a modality is taken away. */
+#include "base/logits.h"
+#include "distill/distill.h"
+
+const char *const lbk__saliency_names[] = {"kl", "js", "tv", "label", NULL};
+
+static const double LN2 = 0.693147180559945309417;
+
+/* The part of one outcome, known by its log-probabilities, in a Jensen–Shannon divergence:
+ * ½·p·log(p/m) + ½·q·log(q/m) with m = (p + q)/2, so log(p/m) = ln 2 − softplus(log q − log p). */
+static double js_part(double log_p, double log_q) {
+    return 0.5 * (exp(log_p) * (LN2 - lbk__softplus(log_q - log_p)) +
+                  exp(log_q) * (LN2 - lbk__softplus(log_p - log_q)));
+}
+
+static double categorical(lbk__saliency kind, const float *joint, const float *removed, int32_t n) {
+    if (kind == LBK__SALIENCY_KL) return lbk__categorical_kl(joint, removed, n, 1);
+    double joint_total = lbk__log_sum_exp(joint, n, 1), removed_total = lbk__log_sum_exp(removed, n, 1);
+    double sum = 0;
+    for (int32_t c = 0; c < n; c++) {
+        double log_p = (double)joint[c] - joint_total, log_q = (double)removed[c] - removed_total;
+        sum += kind == LBK__SALIENCY_JS ? js_part(log_p, log_q) : 0.5 * fabs(exp(log_p) - exp(log_q));
+    }
+    return sum;
+}
+
+static double bernoulli(lbk__saliency kind, double p, double q) {
+    if (kind == LBK__SALIENCY_KL) return lbk__bernoulli_kl(p, q);
+    if (kind == LBK__SALIENCY_TV) return fabs(lbk__sigmoid(p) - lbk__sigmoid(q));
+    return js_part(-lbk__softplus(-p), -lbk__softplus(-q)) + js_part(-lbk__softplus(p), -lbk__softplus(q));
+}
+
+/* CE(removed) − CE(joint), clipped below at 0. */
+static double label_cost(lbk_label_kind label_kind, const float *joint, const float *removed, int32_t n,
+                         int32_t label, const float *targets) {
+    double cost = 0;
+    if (label_kind == LBK_LABEL_SINGLE && label >= 0)
+        cost = lbk__cross_entropy(removed, n, label, NULL) - lbk__cross_entropy(joint, n, label, NULL);
+    else if (label_kind != LBK_LABEL_SINGLE && targets)
+        cost = lbk__binary_cross_entropy(removed, n, targets, NULL) -
+               lbk__binary_cross_entropy(joint, n, targets, NULL);
+    return fmax(cost, 0);
+}
+
+double lbk__saliency_of(lbk__saliency kind, lbk_label_kind label_kind, const float *joint,
+                        const float *removed, int32_t num_classes, int32_t label, const float *targets) {
+    if (kind == LBK__SALIENCY_LABEL)
+        return label_cost(label_kind, joint, removed, num_classes, label, targets);
+    double value = 0;
+    if (label_kind == LBK_LABEL_SINGLE) {
+        value = categorical(kind, joint, removed, num_classes);
+    } else {
+        for (int32_t c = 0; c < num_classes; c++)
+            value += bernoulli(kind, (double)joint[c], (double)removed[c]);
+        value /= num_classes;
+    }
+    double highest = kind == LBK__SALIENCY_KL ? INFINITY : kind == LBK__SALIENCY_JS ? LN2 : 1;
+    return fmin(fmax(value, 0), highest);
+}
