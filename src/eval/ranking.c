@@ -1,0 +1,86 @@
+/* ranking.c: AUROC and average precision: how well scores put what is true before what is not. */
+#include "base/logits.h"
+#include "eval/parts.h"
+
+#include <stdlib.h>
+
+static int by_falling_score(const void *a, const void *b) {
+    double x = ((const lbk__scored *)a)->score, y = ((const lbk__scored *)b)->score;
+    return (x < y) - (x > y);
+}
+
+void lbk__sort_scored(lbk__scored *items, int64_t count) {
+    if (count > 1) qsort(items, (size_t)count, sizeof *items, by_falling_score);
+}
+
+/* The end of the run of equal scores that starts at `first`; its positives are added to *positives. */
+static int64_t next_score(const lbk__scored *items, int64_t count, int64_t first, int64_t *positives) {
+    int64_t end = first;
+    for (; end < count && items[end].score == items[first].score; end++) *positives += items[end].positive;
+    return end;
+}
+
+/* Mann-Whitney: the share of (positive, negative) pairs in the right order, ties by half; NaN without pairs.
+ * Average precision: Σ over distinct scores of the step in recall × the precision there; NaN without
+ * positives. */
+static void rank_class(const lbk__scored *items, int64_t count, double *auroc, double *precision) {
+    double pairs = 0, area = 0;
+    int64_t positives = 0, negatives = 0;
+    for (int64_t first = 0, end; first < count; first = end) {
+        int64_t before = positives;
+        end = next_score(items, count, first, &positives);
+        double found = (double)(positives - before), missed = (double)(end - first) - found;
+        pairs += missed * ((double)before + 0.5 * found);
+        area += found * (double)positives / (double)end;
+        negatives += (int64_t)missed;
+    }
+    *auroc = positives && negatives ? pairs / ((double)positives * (double)negatives) : NAN;
+    *precision = positives ? area / (double)positives : NAN;
+}
+
+/* What orders samples by class c: the probability, or any rising function of it that rounds less. */
+static double score_of(const lbk__metrics_input *input, int64_t sample, int32_t c, const double *total) {
+    const float *logits = input->logits + sample * input->num_classes;
+    if (input->label_kind != LBK_LABEL_SINGLE) return (double)logits[c];
+    if (input->num_classes == 2) return (double)logits[c] - (double)logits[1 - c];
+    return exp((double)logits[c] - total[sample]);
+}
+
+static void fill_class(const lbk__metrics_input *input, int32_t c, const double *total, lbk__scored *items) {
+    for (int64_t i = 0; i < input->num_samples; i++) {
+        items[i].score = score_of(input, i, c, total);
+        items[i].positive = input->label_kind == LBK_LABEL_SINGLE
+                                ? input->labels[i] == c
+                                : input->targets[i * input->num_classes + c] > 0.5f;
+    }
+}
+
+lbk_status lbk__ranking_metrics(lbk_context *context, const lbk__metrics_input *input, lbk__metrics *out) {
+    if (input->label_kind == LBK_LABEL_SOFT) return LBK_OK;
+    lbk_status status = LBK_OK;
+    lbk__scored *items = NULL;
+    double *total = NULL, auroc_sum = 0, precision_sum = 0, second = NAN;
+    int32_t num_auroc = 0, num_precision = 0;
+    LBK_GO(LBK_ALLOC(context, items, input->num_samples));
+    LBK_GO(LBK_ALLOC(context, total, input->num_samples));
+    for (int64_t i = 0; i < input->num_samples; i++)
+        total[i] = lbk__log_sum_exp(input->logits + i * input->num_classes, input->num_classes, 1);
+    for (int32_t c = 0; c < input->num_classes; c++) {
+        double auroc, precision;
+        fill_class(input, c, total, items);
+        lbk__sort_scored(items, input->num_samples);
+        rank_class(items, input->num_samples, &auroc, &precision);
+        if (!isnan(auroc)) auroc_sum += auroc, num_auroc++;
+        if (!isnan(precision)) precision_sum += precision, num_precision++;
+        second = auroc;
+    }
+    if (input->label_kind == LBK_LABEL_SINGLE && input->num_classes == 2)
+        out->auroc = second;
+    else if (num_auroc)
+        out->auroc = auroc_sum / num_auroc;
+    if (num_precision) out->mean_average_precision = precision_sum / num_precision;
+done:
+    lbk_free(context, items);
+    lbk_free(context, total);
+    return status;
+}
