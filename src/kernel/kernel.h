@@ -1,0 +1,80 @@
+/* kernel.h: the arithmetic under the ops: GEMM by oneDNN, vector code for rows. Single rows and small blocks
+ * only; ops loop over rows and share them among threads. All buffers are float32 unless a name says
+ * otherwise. */
+#ifndef LBK_KERNEL_KERNEL_H
+#define LBK_KERNEL_KERNEL_H
+
+#include "base/base.h"
+
+/* C [m, n] = op(A) · op(B) + beta · C, row-major; op is transposition where `transpose_…`, lda/ldb/ldc in
+ * floats. beta 0 overwrites C without reading it. Nothing happens when m or n is 0. Uses the OpenMP threads
+ * of the caller. */
+void lbk__gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, const float *a,
+               int64_t lda, const float *b, int64_t ldb, float beta, float *c, int64_t ldc);
+
+/* Which elements dropout keeps: 16 bits an element, kept where bits ≥ threshold. Element e takes lane e % 8
+ * of Philox(seed, stream, step, e / 8), low half-words first. */
+typedef struct lbk__dropout {
+    uint64_t seed;
+    uint32_t stream, step;
+    uint32_t threshold; /* round(p · 65536); 0: nothing is dropped */
+    float scale;        /* 65536 / (65536 − threshold): what the kept ones are multiplied by */
+} lbk__dropout;
+
+lbk__dropout lbk__dropout_make(uint64_t seed, uint32_t stream, uint32_t step, float probability);
+/* The bits of `count` elements from element `first` on, both multiples of 8, without vector code. */
+void lbk__dropout_bits_plain(const lbk__dropout *dropout, uint64_t first, int64_t count, uint16_t *bits);
+
+#define LBK_ROUND_UP(n, multiple) (((n) + (multiple)-1) / (multiple) * (multiple))
+/* Rows of attention scratch are padded to this many floats: the widest vector of any instruction set used. */
+enum { LBK__LANES = 16 };
+
+/* The fast kernels, one table per instruction set. `n` may be any number ≥ 0 and pointers need no alignment,
+ * except where padding is demanded. */
+typedef struct lbk__vector {
+    const char *name;
+    /* y += x */
+    void (*add)(float *y, const float *x, int64_t n);
+    /* y += a · x */
+    void (*add_scaled)(float *y, float a, const float *x, int64_t n);
+    /* y += x ⊙ g */
+    void (*add_product)(float *y, const float *x, const float *g, int64_t n);
+    /* z += bias; y = gelu(z), the exact one: z · Φ(z). y may be z. */
+    void (*bias_gelu)(float *y, float *z, const float *bias, int64_t n);
+    /* y = tanh(y + bias) */
+    void (*bias_tanh)(float *y, const float *bias, int64_t n);
+    /* dz = dy ⊙ gelu'(z); dz may be dy. */
+    void (*gelu_gradient)(float *dz, const float *dy, const float *z, int64_t n);
+    /* dz = dy ⊙ (1 − y²); dz may be dy. */
+    void (*tanh_gradient)(float *dz, const float *dy, const float *y, int64_t n);
+    void (*half_to_float)(float *y, const uint16_t *x, int64_t n);
+    /* As lbk__dropout_bits_plain. */
+    void (*dropout_bits)(const lbk__dropout *dropout, uint64_t first, int64_t count, uint16_t *bits);
+    /* y = kept ? x · scale : 0; y may be x. */
+    void (*dropout_row)(float *y, const float *x, const lbk__dropout *dropout, const uint16_t *bits,
+                        int64_t n);
+    /* normal = (x − mean) · rstd, y = gamma ⊙ normal + beta; returns rstd. y may be x; normal may not. */
+    float (*layernorm_row)(float *y, float *normal, const float *x, const float *gamma, const float *beta,
+                           float epsilon, int64_t n);
+    /* ds = rstd · (d − mean(d) − normal · mean(d ⊙ normal)), d = dy ⊙ gamma (gamma NULL: d = dy). The
+     * projection that backward and tangent of layer norm share. ds may be dy. */
+    void (*layernorm_project)(float *ds, const float *dy, const float *gamma, const float *normal, float rstd,
+                              int64_t n);
+    /* s[0…n) = softmax(s), s[n…padded) = 0; returns the log of the sum of exponentials. */
+    float (*softmax_row)(float *s, int64_t n, int64_t padded);
+    /* s[0…n) = exp(s − lse), s[n…padded) = 0. */
+    void (*exp_row)(float *s, float lse, int64_t n, int64_t padded);
+    /* ds = p ⊙ (dp − Σ p ⊙ dp), over `padded` elements, a multiple of LBK__LANES; ds may be dp. */
+    void (*softmax_project)(float *ds, const float *p, const float *dp, int64_t padded);
+    /* C [m, n] (+)= A · B for small blocks. A's element (i, p) is a[i · row + p · column]; B [k, n] and C are
+     * row-major; n, ldb and ldc are multiples of LBK__LANES. Single-threaded. */
+    void (*small_gemm)(int64_t m, int64_t n, int64_t k, const float *a, int64_t row, int64_t column,
+                       const float *b, int64_t ldb, bool accumulate, float *c, int64_t ldc);
+} lbk__vector;
+
+/* The widest table that this CPU can run; LIMBECK_KERNELS=sse2|avx2|avx512 in the environment narrows it. */
+const lbk__vector *lbk__vector_choose(void);
+/* LIMBECK_KERNELS=reference: ops run their plain double-precision references. */
+bool lbk__reference_chosen(void);
+
+#endif

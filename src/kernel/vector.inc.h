@@ -1,0 +1,317 @@
+/* vector.inc.h: the vector kernels, written once over LANES floats with the compilers' vector extension and
+ * compiled for each instruction set. Transcendental functions are SLEEF's. Sums run in LANES partial sums,
+ * then across the lanes: the order is fixed, so results are the same on every run of one instruction set. */
+#include "base/half.h"
+#include "kernel/tables.h"
+
+#include <immintrin.h>
+#include <math.h>
+#include <sleef.h>
+#include <string.h>
+
+#define INLINE static inline __attribute__((always_inline))
+
+typedef float vf __attribute__((vector_size(LANES * 4)));
+typedef int32_t vi __attribute__((vector_size(LANES * 4)));
+typedef uint32_t vu __attribute__((vector_size(LANES * 4)));
+typedef uint64_t vw __attribute__((vector_size(LANES * 4)));
+typedef uint16_t vh __attribute__((vector_size(LANES * 2)));
+
+INLINE vf load(const float *p) {
+    vf v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+INLINE void store(float *p, vf v) {
+    memcpy(p, &v, sizeof v);
+}
+/* `left` numbers remain; beyond them a vector reads as 0 and nothing is written. */
+#if LANES == 16
+INLINE vf get(const float *p, int64_t left) {
+    if (left >= LANES) return load(p);
+    return _mm512_maskz_loadu_ps((__mmask16)((1u << left) - 1), p);
+}
+INLINE void put(float *p, vf v, int64_t left) {
+    if (left >= LANES)
+        store(p, v);
+    else
+        _mm512_mask_storeu_ps(p, (__mmask16)((1u << left) - 1), v);
+}
+#else
+INLINE vf get(const float *p, int64_t left) {
+    if (left >= LANES) return load(p);
+    vf v = {0};
+    memcpy(&v, p, (size_t)left * sizeof(float));
+    return v;
+}
+INLINE void put(float *p, vf v, int64_t left) {
+    memcpy(p, &v, (size_t)(left >= LANES ? LANES : left) * sizeof(float));
+}
+#endif
+INLINE vf splat(float x) {
+    return x - (vf){0};
+}
+INLINE vf choose(vi mask, vf a, vf b) {
+    return (vf)((mask & (vi)a) | (~mask & (vi)b));
+}
+INLINE vf larger(vf a, vf b) {
+    return choose(a > b, a, b);
+}
+INLINE float sum_lanes(vf v) {
+    float half[LANES];
+    store(half, v);
+    for (int width = LANES / 2; width > 0; width /= 2)
+        for (int i = 0; i < width; i++) half[i] += half[i + width];
+    return half[0];
+}
+INLINE float max_lanes(vf v) {
+    float x[LANES], best;
+    store(x, v);
+    best = x[0];
+    for (int i = 1; i < LANES; i++) best = x[i] > best ? x[i] : best;
+    return best;
+}
+
+static void add(float *y, const float *x, int64_t n) {
+    for (int64_t i = 0; i < n; i += LANES) put(y + i, get(y + i, n - i) + get(x + i, n - i), n - i);
+}
+
+static void add_scaled(float *y, float a, const float *x, int64_t n) {
+    for (int64_t i = 0; i < n; i += LANES)
+        put(y + i, get(y + i, n - i) + splat(a) * get(x + i, n - i), n - i);
+}
+
+static void add_product(float *y, const float *x, const float *g, int64_t n) {
+    for (int64_t i = 0; i < n; i += LANES)
+        put(y + i, get(y + i, n - i) + get(x + i, n - i) * get(g + i, n - i), n - i);
+}
+
+/* ---- activations ---- */
+
+/* Φ(z), the standard normal distribution function. */
+INLINE vf normal_cdf(vf z) {
+    return 0.5f + 0.5f * (vf)SLEEF(erf, u10)(z * 0.70710678118654752f);
+}
+
+static void bias_gelu(float *y, float *z, const float *bias, int64_t n) {
+    for (int64_t i = 0; i < n; i += LANES) {
+        vf v = get(z + i, n - i) + get(bias + i, n - i);
+        put(z + i, v, n - i);
+        put(y + i, v * normal_cdf(v), n - i);
+    }
+}
+
+static void gelu_gradient(float *dz, const float *dy, const float *z, int64_t n) {
+    for (int64_t i = 0; i < n; i += LANES) {
+        vf v = get(z + i, n - i);
+        vf density = 0.39894228040143268f * (vf)SLEEF(exp, u10)(-0.5f * v * v);
+        put(dz + i, get(dy + i, n - i) * (normal_cdf(v) + v * density), n - i);
+    }
+}
+
+static void bias_tanh(float *y, const float *bias, int64_t n) {
+    for (int64_t i = 0; i < n; i += LANES)
+        put(y + i, (vf)SLEEF(tanh, u10)(get(y + i, n - i) + get(bias + i, n - i)), n - i);
+}
+
+static void tanh_gradient(float *dz, const float *dy, const float *y, int64_t n) {
+    for (int64_t i = 0; i < n; i += LANES) {
+        vf v = get(y + i, n - i);
+        put(dz + i, get(dy + i, n - i) * (1.0f - v * v), n - i);
+    }
+}
+
+static void half_to_float(float *y, const uint16_t *x, int64_t n) {
+    int64_t i = 0;
+#if LANES >= 8
+    for (; i + 8 <= n; i += 8) {
+        __m128i half;
+        memcpy(&half, x + i, sizeof half);
+        _mm256_storeu_ps(y + i, _mm256_cvtph_ps(half));
+    }
+#endif
+    for (; i < n; i++) y[i] = lbk__half_to_float(x[i]);
+}
+
+/* ---- dropout ---- */
+
+/* The low and high words of a · constant, lane by lane. */
+INLINE void multiply_wide(vu a, uint32_t constant, vu *low, vu *high) {
+    const vw mask = (vw){0} + 0xFFFFFFFFu;
+    vw even = ((vw)a & mask) * (uint64_t)constant, odd = ((vw)a >> 32) * (uint64_t)constant;
+    *low = (vu)((even & mask) | (odd << 32));
+    *high = (vu)((even >> 32) | (odd & ~mask));
+}
+
+/* LANES blocks of Philox at once; the counter's lowest word must not wrap within them. */
+INLINE void philox_blocks(const lbk__dropout *dropout, uint64_t block, vu word[4]) {
+    vu c0 = (vu){0} + (uint32_t)block, c1 = (vu){0} + (uint32_t)(block >> 32);
+    vu c2 = (vu){0} + dropout->step, c3 = (vu){0} + dropout->stream;
+    for (int i = 0; i < LANES; i++) c0[i] += (uint32_t)i;
+    uint32_t k0 = (uint32_t)dropout->seed, k1 = (uint32_t)(dropout->seed >> 32);
+    for (int round = 0; round < 10; round++) {
+        vu low0, high0, low1, high1;
+        multiply_wide(c0, 0xD2511F53u, &low0, &high0);
+        multiply_wide(c2, 0xCD9E8D57u, &low1, &high1);
+        c0 = high1 ^ c1 ^ k0, c1 = low1;
+        c2 = high0 ^ c3 ^ k1, c3 = low0;
+        k0 += 0x9E3779B9u, k1 += 0xBB67AE85u;
+    }
+    word[0] = c0, word[1] = c1, word[2] = c2, word[3] = c3;
+}
+
+static void dropout_bits(const lbk__dropout *dropout, uint64_t first, int64_t count, uint16_t *bits) {
+    int64_t blocks = count / 8, done = 0;
+    for (; done + LANES <= blocks; done += LANES) {
+        uint64_t block = first / 8 + (uint64_t)done;
+        if ((uint32_t)block > UINT32_MAX - LANES) break;
+        vu word[4];
+        philox_blocks(dropout, block, word);
+        uint32_t lane[4][LANES];
+        memcpy(lane, word, sizeof lane);
+        for (int b = 0; b < LANES; b++) {
+            uint32_t row[4] = {lane[0][b], lane[1][b], lane[2][b], lane[3][b]};
+            memcpy(bits + 8 * (done + b), row, sizeof row);
+        }
+    }
+    lbk__dropout_bits_plain(dropout, first + 8 * (uint64_t)done, count - 8 * done, bits + 8 * done);
+}
+
+static void dropout_row(float *y, const float *x, const lbk__dropout *dropout, const uint16_t *bits,
+                        int64_t n) {
+    const vi threshold = (vi){0} + (int32_t)dropout->threshold;
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        vh part;
+        memcpy(&part, bits + i, sizeof part);
+        vi kept = __builtin_convertvector(part, vi) >= threshold;
+        store(y + i, (vf)(kept & (vi)(load(x + i) * dropout->scale)));
+    }
+    for (; i < n; i++) y[i] = bits[i] >= dropout->threshold ? x[i] * dropout->scale : 0.0f;
+}
+
+/* ---- layer norm ---- */
+
+static float layernorm_row(float *y, float *normal, const float *x, const float *gamma, const float *beta,
+                           float epsilon, int64_t n) {
+    vf sum = {0}, squares = {0};
+    for (int64_t i = 0; i < n; i += LANES) sum += get(x + i, n - i);
+    const float mean = sum_lanes(sum) / (float)n;
+    for (int64_t i = 0; i < n; i += LANES) {
+        vf d = get(x + i, n - i) - mean;
+        put(normal + i, d, n - i);
+        d = get(normal + i, n - i); /* 0 beyond the row's end */
+        squares += d * d;
+    }
+    const float rstd = 1.0f / sqrtf(sum_lanes(squares) / (float)n + epsilon);
+    for (int64_t i = 0; i < n; i += LANES) {
+        vf d = get(normal + i, n - i) * rstd;
+        put(normal + i, d, n - i);
+        put(y + i, d * get(gamma + i, n - i) + get(beta + i, n - i), n - i);
+    }
+    return rstd;
+}
+
+static void layernorm_project(float *ds, const float *dy, const float *gamma, const float *normal, float rstd,
+                              int64_t n) {
+    vf sum = {0}, dots = {0};
+    for (int64_t i = 0; i < n; i += LANES) {
+        vf d = get(dy + i, n - i);
+        if (gamma) d *= get(gamma + i, n - i);
+        sum += d;
+        dots += d * get(normal + i, n - i);
+    }
+    const float mean = sum_lanes(sum) / (float)n, dot = sum_lanes(dots) / (float)n;
+    for (int64_t i = 0; i < n; i += LANES) {
+        vf d = get(dy + i, n - i);
+        if (gamma) d *= get(gamma + i, n - i);
+        put(ds + i, rstd * (d - mean - get(normal + i, n - i) * dot), n - i);
+    }
+}
+
+/* ---- softmax ---- */
+
+static void exp_row(float *s, float lse, int64_t n, int64_t padded) {
+    for (int64_t i = 0; i < n; i += LANES) put(s + i, (vf)SLEEF(exp, u10)(get(s + i, n - i) - lse), n - i);
+    for (int64_t i = n; i < padded; i++) s[i] = 0.0f;
+}
+
+static float softmax_row(float *s, int64_t n, int64_t padded) {
+    for (int64_t i = n; i < padded; i++) s[i] = -INFINITY;
+    vf top = splat(-INFINITY), sum = {0};
+    for (int64_t i = 0; i < padded; i += LANES) top = larger(load(s + i), top);
+    const float most = max_lanes(top);
+    for (int64_t i = 0; i < padded; i += LANES) {
+        vf e = (vf)SLEEF(exp, u10)(load(s + i) - most);
+        store(s + i, e);
+        sum += e;
+    }
+    const float total = sum_lanes(sum);
+    const vf inverse = splat(1.0f / total);
+    for (int64_t i = 0; i < padded; i += LANES) store(s + i, load(s + i) * inverse);
+    return most + logf(total);
+}
+
+static void softmax_project(float *ds, const float *p, const float *dp, int64_t padded) {
+    vf sum = {0};
+    for (int64_t i = 0; i < padded; i += LANES) sum += load(p + i) * load(dp + i);
+    const float dot = sum_lanes(sum);
+    for (int64_t i = 0; i < padded; i += LANES) store(ds + i, load(p + i) * (load(dp + i) - dot));
+}
+
+/* ---- small matrix products ---- */
+
+/* `rows` rows of C by `wide` vectors; both are constants wherever this is called, so the sums stay in
+ * registers. */
+INLINE void small_block(int rows, int wide, int64_t k, const float *a, int64_t row, int64_t column,
+                        const float *b, int64_t ldb, bool accumulate, float *c, int64_t ldc) {
+    vf sum[6][2];
+    for (int r = 0; r < rows; r++)
+        for (int w = 0; w < wide; w++) sum[r][w] = accumulate ? load(c + r * ldc + w * LANES) : (vf){0};
+    for (int64_t p = 0; p < k; p++) {
+        vf right[2];
+        for (int w = 0; w < wide; w++) right[w] = load(b + p * ldb + w * LANES);
+        for (int r = 0; r < rows; r++)
+            for (int w = 0; w < wide; w++) sum[r][w] += a[r * row + p * column] * right[w];
+    }
+    for (int r = 0; r < rows; r++)
+        for (int w = 0; w < wide; w++) store(c + r * ldc + w * LANES, sum[r][w]);
+}
+
+INLINE void small_columns(int wide, int64_t m, int64_t k, const float *a, int64_t row, int64_t column,
+                          const float *b, int64_t ldb, bool accumulate, float *c, int64_t ldc) {
+    int64_t i = 0;
+    for (; i + 6 <= m; i += 6)
+        small_block(6, wide, k, a + i * row, row, column, b, ldb, accumulate, c + i * ldc, ldc);
+    for (; i + 2 <= m; i += 2)
+        small_block(2, wide, k, a + i * row, row, column, b, ldb, accumulate, c + i * ldc, ldc);
+    if (i < m) small_block(1, wide, k, a + i * row, row, column, b, ldb, accumulate, c + i * ldc, ldc);
+}
+
+static void small_gemm(int64_t m, int64_t n, int64_t k, const float *a, int64_t row, int64_t column,
+                       const float *b, int64_t ldb, bool accumulate, float *c, int64_t ldc) {
+    int64_t j = 0;
+    for (; j + 2 * LANES <= n; j += 2 * LANES)
+        small_columns(2, m, k, a, row, column, b + j, ldb, accumulate, c + j, ldc);
+    if (j < n) small_columns(1, m, k, a, row, column, b + j, ldb, accumulate, c + j, ldc);
+}
+
+const lbk__vector TABLE = {
+    .name = TABLE_NAME,
+    .add = add,
+    .add_scaled = add_scaled,
+    .add_product = add_product,
+    .bias_gelu = bias_gelu,
+    .bias_tanh = bias_tanh,
+    .gelu_gradient = gelu_gradient,
+    .tanh_gradient = tanh_gradient,
+    .half_to_float = half_to_float,
+    .dropout_bits = dropout_bits,
+    .dropout_row = dropout_row,
+    .layernorm_row = layernorm_row,
+    .layernorm_project = layernorm_project,
+    .softmax_row = softmax_row,
+    .exp_row = exp_row,
+    .softmax_project = softmax_project,
+    .small_gemm = small_gemm,
+};

@@ -1,0 +1,181 @@
+/* linear.c: y = act(x·Wᵀ + b), act ∈ {identity, gelu, tanh}.
+ *
+ *   backward  z = x·Wᵀ + b;  dz = dy ⊙ act'(z);  dx = dz·W;  dW += dzᵀ·x;  db += Σ_rows dz
+ *   tangent   ẏ = act'(z) ⊙ (ẋ·Wᵀ + x·Ẇᵀ + ḃ)
+ *
+ * x [n, in], W [out, in], b [out], y [n, out]; z is kept when act is gelu (tanh needs y only). dz takes dy's
+ * place. */
+#include "tape/ops/op.h"
+
+#include <math.h>
+#include <string.h>
+
+/* y, z (or dz) and n · out are what every pass works on. */
+static float *pre_activation(const lbk__op *op) {
+    return op->saved[0].data ? op->saved[0].data : op->output->value.data;
+}
+
+static void forward(lbk__tape *tape, lbk__op *op) {
+    const int64_t n = lbk__rows(tape, op->output), in = op->input[0]->cols, out = op->output->cols;
+    float *y = op->output->value.data, *z = pre_activation(op); /* [n, out] */
+    const float *bias = weights_of(tape, op->slot[1]);          /* [out] */
+    lbk__gemm(false, true, n, out, in, op->input[0]->value.data, in, weights_of(tape, op->slot[0]), in, 0.0f,
+              z, out);
+#pragma omp parallel for schedule(static) if (n * out >= PARALLEL_FROM)
+    for (int64_t i = 0; i < n; i++) {
+        if (op->activation == LBK__IDENTITY) tape->vector->add(z + i * out, bias, out);
+        if (op->activation == LBK__GELU) tape->vector->bias_gelu(y + i * out, z + i * out, bias, out);
+        if (op->activation == LBK__TANH) tape->vector->bias_tanh(y + i * out, bias, out);
+    }
+}
+
+/* d ⊙= act'(z), row by row, in place: dy → dz, and ż → ẏ. */
+static void multiply_by_slope(const lbk__tape *tape, const lbk__op *op, float *d) {
+    if (op->activation == LBK__IDENTITY) return;
+    const int64_t n = lbk__rows(tape, op->output), out = op->output->cols;
+    const float *y = op->output->value.data, *z = op->saved[0].data;
+#pragma omp parallel for schedule(static) if (n * out >= PARALLEL_FROM)
+    for (int64_t i = 0; i < n; i++) {
+        if (op->activation == LBK__GELU)
+            tape->vector->gelu_gradient(d + i * out, d + i * out, z + i * out, out);
+        else
+            tape->vector->tanh_gradient(d + i * out, d + i * out, y + i * out, out);
+    }
+}
+
+/* db += Σ_rows dz: each thread takes columns of its own, so the order of the sum does not depend on threads.
+ */
+static void add_column_sums(const lbk__tape *tape, const float *dz, int64_t n, int64_t out, float *db) {
+    enum { COLUMNS = 64 };
+    const int64_t blocks = LBK_ROUND_UP(out, COLUMNS) / COLUMNS;
+#pragma omp parallel for schedule(static) if (n * out >= PARALLEL_FROM)
+    for (int64_t block = 0; block < blocks; block++) {
+        const int64_t first = block * COLUMNS, width = LBK_MIN((int64_t)COLUMNS, out - first);
+        float sum[COLUMNS] = {0};
+        for (int64_t i = 0; i < n; i++) tape->vector->add(sum, dz + i * out + first, width);
+        tape->vector->add(db + first, sum, width);
+    }
+}
+
+static void backward(lbk__tape *tape, lbk__op *op) {
+    const int64_t n = lbk__rows(tape, op->output), in = op->input[0]->cols, out = op->output->cols;
+    const float *x = op->input[0]->value.data; /* [n, in] */
+    float *dz = op->output->gradient.data;     /* [n, out] */
+    multiply_by_slope(tape, op, dz);
+    if (op->input[0]->gradient.data)
+        lbk__gemm(false, false, n, in, out, dz, out, weights_of(tape, op->slot[0]), in,
+                  op->accumulate[0] ? 1.0f : 0.0f, op->input[0]->gradient.data, in);
+    lbk__gemm(true, false, out, in, n, dz, out, x, in, 1.0f, gradients_of(tape, op->slot[0]), in);
+    add_column_sums(tape, dz, n, out, gradients_of(tape, op->slot[1]));
+}
+
+static void tangent(lbk__tape *tape, lbk__op *op) {
+    const int64_t n = lbk__rows(tape, op->output), in = op->input[0]->cols, out = op->output->cols;
+    const float *x = op->input[0]->value.data,
+                *dx = op->input[0]->tangent.data; /* [n, in]; dx NULL for leaves */
+    float *dy = op->output->tangent.data;         /* [n, out] */
+    const float *d_bias = direction_of(tape, op->slot[1]);
+    lbk__gemm(false, true, n, out, in, x, in, direction_of(tape, op->slot[0]), in, 0.0f, dy, out);
+    if (dx) lbk__gemm(false, true, n, out, in, dx, in, weights_of(tape, op->slot[0]), in, 1.0f, dy, out);
+#pragma omp parallel for schedule(static) if (n * out >= PARALLEL_FROM)
+    for (int64_t i = 0; i < n; i++) tape->vector->add(dy + i * out, d_bias, out);
+    multiply_by_slope(tape, op, dy);
+}
+
+/* ---- reference ---- */
+
+static double activate(lbk__activation activation, double z) {
+    if (activation == LBK__GELU) return 0.5 * z * (1.0 + erf(z * M_SQRT1_2));
+    return activation == LBK__TANH ? tanh(z) : z;
+}
+
+static double slope(lbk__activation activation, double z) {
+    if (activation == LBK__GELU)
+        return 0.5 * (1.0 + erf(z * M_SQRT1_2)) + z * exp(-0.5 * z * z) * 0.5 * M_2_SQRTPI * M_SQRT1_2;
+    return activation == LBK__TANH ? 1.0 - tanh(z) * tanh(z) : 1.0;
+}
+
+static double reference_z(const lbk__tape *tape, const lbk__op *op, int64_t i, int64_t o) {
+    const int64_t in = op->input[0]->cols;
+    const double *x = (const double *)op->input[0]->value.data + i * in;
+    const double *w = reference_weights(tape, op->slot[0]) + o * in;
+    double z = reference_weights(tape, op->slot[1])[o];
+    for (int64_t k = 0; k < in; k++) z += x[k] * w[k];
+    return z;
+}
+
+static void reference_forward(lbk__tape *tape, lbk__op *op) {
+    const int64_t n = lbk__rows(tape, op->output), out = op->output->cols;
+    double *y = op->output->value.data;
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t o = 0; o < out; o++)
+            y[i * out + o] = activate(op->activation, reference_z(tape, op, i, o));
+}
+
+static void reference_backward(lbk__tape *tape, lbk__op *op) {
+    const int64_t n = lbk__rows(tape, op->output), in = op->input[0]->cols, out = op->output->cols;
+    const double *x = op->input[0]->value.data, *w = reference_weights(tape, op->slot[0]);
+    const double *dy = op->output->gradient.data;
+    double *dx = op->input[0]->gradient.data, *dw = reference_gradients(tape, op->slot[0]);
+    double *db = reference_gradients(tape, op->slot[1]);
+    if (dx && !op->accumulate[0]) memset(dx, 0, (size_t)(n * in) * sizeof *dx);
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t o = 0; o < out; o++) {
+            const double dz = dy[i * out + o] * slope(op->activation, reference_z(tape, op, i, o));
+            for (int64_t k = 0; k < in; k++) {
+                if (dx) dx[i * in + k] += dz * w[o * in + k];
+                dw[o * in + k] += dz * x[i * in + k];
+            }
+            db[o] += dz;
+        }
+}
+
+static void reference_tangent(lbk__tape *tape, lbk__op *op) {
+    const int64_t n = lbk__rows(tape, op->output), in = op->input[0]->cols, out = op->output->cols;
+    const double *x = op->input[0]->value.data, *dx = op->input[0]->tangent.data;
+    const double *w = reference_weights(tape, op->slot[0]), *dw = reference_direction(tape, op->slot[0]);
+    double *dy = op->output->tangent.data;
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t o = 0; o < out; o++) {
+            double dz = reference_direction(tape, op->slot[1])[o];
+            for (int64_t k = 0; k < in; k++)
+                dz += x[i * in + k] * dw[o * in + k] + (dx ? dx[i * in + k] * w[o * in + k] : 0.0);
+            dy[i * out + o] = slope(op->activation, reference_z(tape, op, i, o)) * dz;
+        }
+}
+
+static const lbk__op_class gelu_class = {
+    .name = "linear",
+    .forward = forward,
+    .backward = backward,
+    .tangent = tangent,
+    .reference_forward = reference_forward,
+    .reference_backward = reference_backward,
+    .reference_tangent = reference_tangent,
+    .saves_input = {true},
+};
+static const lbk__op_class tanh_class = {
+    .name = "linear",
+    .forward = forward,
+    .backward = backward,
+    .tangent = tangent,
+    .reference_forward = reference_forward,
+    .reference_backward = reference_backward,
+    .reference_tangent = reference_tangent,
+    .saves_input = {true},
+    .saves_output = true,
+};
+
+lbk_status lbk__op_linear(lbk__tape *tape, lbk__tensor *x, lbk__slot weight, lbk__slot bias,
+                          lbk__activation activation, lbk__tensor **out) {
+    lbk__op *op;
+    LBK_TRY(lbk__tape_tensor(tape, x->extent, weight.rows, out));
+    LBK_TRY(lbk__tape_record(tape, activation == LBK__TANH ? &tanh_class : &gelu_class, *out, &op));
+    op->input[0] = x;
+    op->slot[0] = weight;
+    op->slot[1] = bias;
+    op->activation = activation;
+    if (activation == LBK__GELU && keeps(tape) && !tape->reference)
+        lbk__tape_ask(tape, &op->saved[0], (size_t)tape->max_rows[x->extent] * (size_t)weight.rows);
+    return LBK_OK;
+}

@@ -1,0 +1,104 @@
+/* tape.c: recording and running. */
+#include "tape/tape.h"
+
+#include "base/random.h"
+
+#include <omp.h>
+#include <string.h>
+
+lbk_status lbk__tape_create(lbk_context *context, lbk__tape_mode mode, bool reference,
+                            const int32_t max_rows[LBK__NUM_EXTENTS], int32_t longest, lbk__tape **out) {
+    lbk__tape *tape;
+    LBK_TRY(LBK_ALLOC(context, tape, 1));
+    tape->context = context;
+    tape->mode = mode;
+    tape->reference = reference;
+    tape->vector = lbk__vector_choose();
+    tape->longest = longest;
+    memcpy(tape->max_rows, max_rows, sizeof tape->max_rows);
+    *out = tape;
+    return LBK_OK;
+}
+
+void lbk__tape_free(lbk__tape *tape) {
+    if (!tape) return;
+    for (size_t i = 0; i < tape->num_tensors; i++) lbk_free(tape->context, tape->tensors[i]);
+    for (size_t i = 0; i < tape->num_ops; i++) lbk_free(tape->context, tape->ops[i]);
+    lbk_free(tape->context, tape->tensors);
+    lbk_free(tape->context, tape->ops);
+    lbk__free_aligned(tape->context, tape->arena);
+    lbk_free(tape->context, tape);
+}
+
+lbk_status lbk__tape_tensor(lbk__tape *tape, lbk__extent extent, int32_t cols, lbk__tensor **out) {
+    LBK_TRY(LBK_GROW(tape->context, tape->tensors, tape->tensor_capacity, tape->num_tensors + 1));
+    lbk__tensor *tensor;
+    LBK_TRY(LBK_ALLOC(tape->context, tensor, 1));
+    *tensor = (lbk__tensor){.extent = extent, .cols = cols, .producer = -1, .first_use = -1, .last_use = -1};
+    tape->tensors[tape->num_tensors++] = tensor;
+    size_t count = (size_t)tape->max_rows[extent] * (size_t)cols;
+    lbk__tape_ask(tape, &tensor->value, count);
+    lbk__tape_ask(tape, &tensor->gradient, count);
+    lbk__tape_ask(tape, &tensor->tangent, count);
+    *out = tensor;
+    return LBK_OK;
+}
+
+lbk_status lbk__tape_record(lbk__tape *tape, const lbk__op_class *class, lbk__tensor *output, lbk__op **out) {
+    LBK_TRY(LBK_GROW(tape->context, tape->ops, tape->op_capacity, tape->num_ops + 1));
+    lbk__op *op;
+    LBK_TRY(LBK_ALLOC(tape->context, op, 1));
+    op->class = class;
+    op->index = (int)tape->num_ops;
+    op->output = output;
+    output->producer = op->index;
+    tape->ops[tape->num_ops++] = op;
+    *out = op;
+    return LBK_OK;
+}
+
+void lbk__tape_ask(const lbk__tape *tape, lbk__buffer *buffer, size_t count) {
+    buffer->bytes = count * lbk__element_size(tape);
+}
+
+lbk__dropout lbk__op_dropout(const lbk__tape *tape, const lbk__op *op) {
+    return lbk__dropout_make(tape->seed, LBK__STREAM_DROPOUT + (uint32_t)op->index, (uint32_t)tape->step,
+                             tape->step < 0 ? 0.0f : op->probability);
+}
+
+/* The context's number of threads inside, the host program's outside. */
+static int enter(const lbk__tape *tape) {
+    int before = omp_get_max_threads();
+    omp_set_num_threads(tape->context->num_threads);
+    return before;
+}
+
+void lbk__tape_forward(lbk__tape *tape, const lbk__layout *layout, int64_t step) {
+    tape->layout = *layout;
+    tape->step = step;
+    int before = enter(tape);
+    for (size_t i = 0; i < tape->num_ops; i++) {
+        lbk__op *op = tape->ops[i];
+        (tape->reference ? op->class->reference_forward : op->class->forward)(tape, op);
+    }
+    omp_set_num_threads(before);
+}
+
+void lbk__tape_backward(lbk__tape *tape) {
+    int before = enter(tape);
+    for (size_t i = tape->num_ops; i-- > 0;) {
+        lbk__op *op = tape->ops[i];
+        (tape->reference ? op->class->reference_backward : op->class->backward)(tape, op);
+    }
+    omp_set_num_threads(before);
+}
+
+void lbk__tape_tangent(lbk__tape *tape, const void *direction) {
+    tape->direction = direction;
+    int before = enter(tape);
+    for (size_t i = 0; i < tape->num_ops; i++) {
+        lbk__op *op = tape->ops[i];
+        (tape->reference ? op->class->reference_tangent : op->class->tangent)(tape, op);
+    }
+    omp_set_num_threads(before);
+}

@@ -1,0 +1,145 @@
+/* tape.h: a static graph of coarse ops. A model's forward function calls the ops of ops.h once, which record
+ * themselves; lbk__tape_plan then lays out every buffer for the largest batch, and the tape runs any batch
+ * within that, without allocating: forward, then backward (vector-Jacobian products) and tangent
+ * (Jacobian-vector products) over the same saved activations.
+ *
+ * Element type: float32 with the fast kernels; float64 throughout when the tape is a reference tape. */
+#ifndef LBK_TAPE_TAPE_H
+#define LBK_TAPE_TAPE_H
+
+#include "base/base.h"
+#include "kernel/kernel.h"
+
+/* What a tensor's row stands for; how many rows there are is the batch's business. */
+typedef enum lbk__extent {
+    LBK__TOKENS,      /* T: tokens of all sequences */
+    LBK__SEQUENCES,   /* S */
+    LBK__VISUAL_ROWS, /* R */
+    LBK__NUM_EXTENTS
+} lbk__extent;
+
+/* A stretch of planned memory; lives from step `birth` to step `death` of the tape's life, both included. */
+typedef struct lbk__buffer {
+    size_t bytes, offset;
+    int birth, death;
+    void *data;
+} lbk__buffer;
+
+typedef struct lbk__tensor {
+    lbk__extent extent;
+    int32_t cols;
+    bool leaf;                            /* data from outside: no gradient, no tangent */
+    bool saved;                           /* backward or tangent of some op reads the value */
+    int producer;                         /* index of its op, −1 for leaves */
+    int first_use, last_use;              /* ops that read it; first_use is the last to add to its gradient */
+    lbk__buffer value, gradient, tangent; /* [rows, cols] */
+} lbk__tensor;
+
+/* Where a parameter's numbers start in the arrays `weights`, `gradients`, `direction`. */
+typedef struct lbk__slot {
+    size_t offset;
+    int32_t rows, cols;
+} lbk__slot;
+
+typedef struct lbk__tape lbk__tape;
+typedef struct lbk__op lbk__op;
+
+enum { LBK__MAX_INPUTS = 3, LBK__MAX_SLOTS = 6, LBK__MAX_SAVED = 2 };
+
+typedef enum lbk__activation { LBK__IDENTITY, LBK__GELU, LBK__TANH } lbk__activation;
+
+typedef struct lbk__op_class {
+    const char *name;
+    void (*forward)(lbk__tape *, lbk__op *);
+    void (*backward)(lbk__tape *, lbk__op *);
+    void (*tangent)(lbk__tape *, lbk__op *);
+    /* The plain references on float64. */
+    void (*reference_forward)(lbk__tape *, lbk__op *);
+    void (*reference_backward)(lbk__tape *, lbk__op *);
+    void (*reference_tangent)(lbk__tape *, lbk__op *);
+    bool saves_input[LBK__MAX_INPUTS]; /* backward or tangent reads the value of this input … */
+    bool saves_output;                 /* … or of the output */
+} lbk__op_class;
+
+struct lbk__op {
+    const lbk__op_class *class;
+    int index;
+    lbk__tensor *input[LBK__MAX_INPUTS]; /* NULL: not used */
+    bool accumulate[LBK__MAX_INPUTS];    /* backward adds to that gradient instead of writing it */
+    lbk__tensor *output;
+    lbk__slot slot[LBK__MAX_SLOTS];
+    lbk__buffer saved[LBK__MAX_SAVED]; /* written by forward, read by backward and tangent */
+    lbk__buffer scratch;               /* alive during one op only */
+    lbk__activation activation;
+    float probability; /* of dropout */
+    float epsilon;
+    int32_t num_heads, head_size;
+};
+
+/* The batch as the ops see it; pointers stay the caller's. */
+typedef struct lbk__layout {
+    int32_t rows[LBK__NUM_EXTENTS];
+    const int32_t *tokens, *position, *segment; /* [T], as in data/batch.h */
+    const int32_t *start;                       /* [S + 1] */
+    const uint16_t *visual;                     /* float16 [R, D] */
+} lbk__layout;
+
+typedef enum lbk__tape_mode { LBK__TAPE_INFER, LBK__TAPE_TRAIN, LBK__TAPE_META } lbk__tape_mode;
+
+struct lbk__tape {
+    lbk_context *context;
+    const lbk__vector *vector;
+    bool reference;
+    lbk__tape_mode mode;
+    int32_t max_rows[LBK__NUM_EXTENTS];
+    int32_t longest; /* tokens of the longest sequence */
+    lbk__tensor **tensors;
+    size_t num_tensors, tensor_capacity;
+    lbk__op **ops;
+    size_t num_ops, op_capacity;
+    void *arena;
+    size_t arena_bytes;
+    lbk__layout layout;
+    uint64_t seed;
+    int64_t step;          /* −1: dropout off */
+    const void *weights;   /* of the tape's element type, as everything below */
+    void *gradients;       /* added to by backward */
+    const void *direction; /* of the tangent */
+};
+
+/* ---- recording ---- */
+
+lbk_status lbk__tape_create(lbk_context *context, lbk__tape_mode mode, bool reference,
+                            const int32_t max_rows[LBK__NUM_EXTENTS], int32_t longest, lbk__tape **out);
+void lbk__tape_free(lbk__tape *tape);
+/* For ops: a tensor, and the op that makes it (output set, index given). */
+lbk_status lbk__tape_tensor(lbk__tape *tape, lbk__extent extent, int32_t cols, lbk__tensor **out);
+lbk_status lbk__tape_record(lbk__tape *tape, const lbk__op_class *class, lbk__tensor *output, lbk__op **out);
+/* Asks for memory; `count` elements of the tape's type at the largest batch. */
+void lbk__tape_ask(const lbk__tape *tape, lbk__buffer *buffer, size_t count);
+
+/* ---- planning ---- */
+
+/* Computes lifetimes and offsets; allocates the arena unless `measure_only`. `output`'s value and gradient
+ * stay alive. */
+lbk_status lbk__tape_plan(lbk__tape *tape, lbk__tensor *output, bool measure_only);
+
+/* ---- running ---- */
+
+void lbk__tape_forward(lbk__tape *tape, const lbk__layout *layout, int64_t step);
+/* From the gradient of the planned output, which the caller has filled. */
+void lbk__tape_backward(lbk__tape *tape);
+void lbk__tape_tangent(lbk__tape *tape, const void *direction);
+
+/* ---- for ops ---- */
+
+static inline int32_t lbk__rows(const lbk__tape *tape, const lbk__tensor *tensor) {
+    return tape->layout.rows[tensor->extent];
+}
+static inline size_t lbk__element_size(const lbk__tape *tape) {
+    return tape->reference ? 8 : 4;
+}
+/* The dropout of this op in this step; threshold 0 when dropout is off. */
+lbk__dropout lbk__op_dropout(const lbk__tape *tape, const lbk__op *op);
+
+#endif
