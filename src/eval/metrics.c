@@ -1,7 +1,7 @@
 /* metrics.c: all metrics of a set of predictions, and their names. */
-#include "base/logits.h"
 #include "eval/parts.h"
 
+#include <math.h>
 #include <string.h>
 
 /* Name and whether larger is better, in the order of the fields. */
@@ -41,32 +41,27 @@ bool lbk__metric_rises(const char *name) {
     return true;
 }
 
-lbk_status lbk__metrics_check(lbk_context *context, const lbk__metrics_input *input) {
-    if (input->num_classes < 1 || input->num_samples < 0)
-        return lbk__fail(context, LBK_INVALID_ARGUMENT, "metrics of %lld samples and %d classes",
-                         (long long)input->num_samples, input->num_classes);
-    for (int64_t i = 0; i < input->num_samples; i++) {
-        for (int32_t c = 0; c < input->num_classes; c++) {
-            int64_t at = i * input->num_classes + c;
-            if (!isfinite(input->logits[at]) || (input->teacher && !isfinite(input->teacher[at])))
-                return lbk__fail(context, LBK_NUMERIC, "the logit of sample %lld, class %d is not finite",
-                                 (long long)i, c);
-        }
-        if (input->label_kind == LBK_LABEL_SINGLE &&
-            (input->labels[i] < 0 || input->labels[i] >= input->num_classes))
-            return lbk__fail(context, LBK_INVALID_ARGUMENT, "the label of sample %lld is %d, not in 0 … %d",
-                             (long long)i, input->labels[i], input->num_classes - 1);
-    }
-    return LBK_OK;
+lbk__metrics lbk__no_metrics(void) {
+#define UNDEFINED(field, rises) .field = NAN,
+    return (lbk__metrics){METRICS(UNDEFINED).num_samples = 0};
+#undef UNDEFINED
 }
 
 lbk_status lbk__metrics_compute(lbk_context *context, const lbk__metrics_input *input, lbk__metrics *out) {
-#define UNDEFINED(field, rises) .field = NAN,
-    *out = (lbk__metrics){METRICS(UNDEFINED).num_samples = input->num_samples};
-#undef UNDEFINED
-    LBK_TRY(lbk__metrics_check(context, input));
-    if (input->num_samples == 0) return LBK_OK;
-    lbk__probability_metrics(input, out);
-    LBK_TRY(lbk__decision_metrics(context, input, out));
-    return lbk__ranking_metrics(context, input, out);
+    *out = lbk__no_metrics();
+    lbk__tally *tally;
+    LBK_TRY(lbk__tally_create(context, input->label_kind, input->num_classes, input->thresholds, &tally));
+    lbk_status status = LBK_OK;
+    bool single = input->label_kind == LBK_LABEL_SINGLE;
+    for (int64_t i = 0; i < input->num_samples; i++) {
+        int64_t at = i * input->num_classes;
+        LBK_GO(lbk__tally_add(tally, input->logits + at, single ? input->labels[i] : -1,
+                              single ? NULL : input->targets + at,
+                              input->teacher ? input->teacher + at : NULL));
+    }
+    lbk__tally_metrics(tally, out);
+    LBK_GO(lbk__ranking_metrics(context, input, out));
+done:
+    lbk__tally_free(tally);
+    return status;
 }

@@ -3,59 +3,55 @@
 #include "base/logits.h"
 #include "eval/parts.h"
 
-enum { NUM_BINS = 15 };
+static void add_to_bin(lbk__tally *tally, double confidence, double outcome) {
+    int at = (int)ceil(confidence * LBK__NUM_BINS) - 1;
+    at = LBK_MIN(LBK_MAX(at, 0), LBK__NUM_BINS - 1);
+    tally->bins[at].confidence += confidence;
+    tally->bins[at].outcome += outcome;
+}
 
-/* Confidences and outcomes that fell into one bin. */
-typedef struct bin {
-    double confidence, outcome;
-} bin;
+void lbk__add_probability(lbk__tally *tally, const float *logits, int32_t label, const float *targets) {
+    int32_t n = tally->num_classes;
+    if (tally->label_kind == LBK_LABEL_SINGLE) {
+        int32_t best = lbk__argmax(logits, n);
+        tally->loss += lbk__categorical_loss(logits, n, label);
+        add_to_bin(tally, exp((double)logits[best] - lbk__log_sum_exp(logits, n, 1)), best == label ? 1 : 0);
+        return;
+    }
+    for (int32_t c = 0; c < n; c++) {
+        tally->loss += lbk__bernoulli_loss((double)logits[c], (double)targets[c]);
+        add_to_bin(tally, lbk__sigmoid((double)logits[c]), (double)targets[c]);
+    }
+}
 
-/* Bins are (0, 1/15], (1/15, 2/15], …; 0 belongs to the first. */
-static void add_to_bin(bin *bins, double confidence, double outcome) {
-    int at = (int)ceil(confidence * NUM_BINS) - 1;
-    at = LBK_MIN(LBK_MAX(at, 0), NUM_BINS - 1);
-    bins[at].confidence += confidence;
-    bins[at].outcome += outcome;
+void lbk__add_prediction(lbk__tally *tally, const float *logits, const float *teacher) {
+    int32_t n = tally->num_classes;
+    if (tally->label_kind == LBK_LABEL_SINGLE) {
+        tally->entropy += lbk__categorical_entropy(logits, n);
+        if (teacher) tally->kl += lbk__categorical_kl(teacher, logits, n, 1);
+        return;
+    }
+    double entropy = 0;
+    for (int32_t c = 0; c < n; c++) {
+        entropy += lbk__bernoulli_entropy((double)logits[c]);
+        if (teacher) tally->kl += lbk__bernoulli_kl((double)teacher[c], (double)logits[c]);
+    }
+    tally->entropy += entropy / n;
 }
 
 /* Σ over bins of |Σ confidence − Σ outcome| / count: the bins' gaps, weighted by their share. */
-static double calibration_error(const bin *bins, int64_t count) {
+static double calibration_error(const lbk__bin *bins, double count) {
     double gap = 0;
-    for (int b = 0; b < NUM_BINS; b++) gap += fabs(bins[b].confidence - bins[b].outcome);
-    return gap / (double)count;
+    for (int b = 0; b < LBK__NUM_BINS; b++) gap += fabs(bins[b].confidence - bins[b].outcome);
+    return gap / count;
 }
 
-static void add_single(const lbk__metrics_input *input, int64_t i, bin *bins, lbk__metrics *sum) {
-    int32_t n = input->num_classes, label = input->labels[i];
-    const float *logits = input->logits + i * n;
-    int32_t best = lbk__argmax(logits, n);
-    sum->loss += lbk__categorical_loss(logits, n, label);
-    sum->entropy += lbk__categorical_entropy(logits, n);
-    add_to_bin(bins, exp((double)logits[best] - lbk__log_sum_exp(logits, n, 1)), best == label ? 1 : 0);
-    if (input->teacher) sum->kl += lbk__categorical_kl(input->teacher + i * n, logits, n, 1);
-}
-
-static void add_multi(const lbk__metrics_input *input, int64_t i, bin *bins, lbk__metrics *sum) {
-    double entropy = 0;
-    for (int32_t c = 0; c < input->num_classes; c++) {
-        int64_t at = i * input->num_classes + c;
-        double logit = (double)input->logits[at], target = (double)input->targets[at];
-        sum->loss += lbk__bernoulli_loss(logit, target);
-        entropy += lbk__bernoulli_entropy(logit);
-        add_to_bin(bins, lbk__sigmoid(logit), target);
-        if (input->teacher) sum->kl += lbk__bernoulli_kl((double)input->teacher[at], logit);
+void lbk__probability_metrics(const lbk__tally *tally, lbk__metrics *out) {
+    double decisions = tally->label_kind == LBK_LABEL_SINGLE ? 1 : tally->num_classes;
+    if (tally->num_labelled) {
+        out->loss = tally->loss / (double)tally->num_labelled;
+        out->ece = calibration_error(tally->bins, decisions * (double)tally->num_labelled);
     }
-    sum->entropy += entropy / input->num_classes;
-}
-
-void lbk__probability_metrics(const lbk__metrics_input *input, lbk__metrics *out) {
-    bin bins[NUM_BINS] = {0};
-    lbk__metrics sum = {0};
-    double count = (double)input->num_samples;
-    bool single = input->label_kind == LBK_LABEL_SINGLE;
-    for (int64_t i = 0; i < input->num_samples; i++) (single ? add_single : add_multi)(input, i, bins, &sum);
-    out->loss = sum.loss / count;
-    out->entropy = sum.entropy / count;
-    out->ece = calibration_error(bins, input->num_samples * (single ? 1 : input->num_classes));
-    if (input->teacher) out->kl = sum.kl / count;
+    if (tally->num_samples) out->entropy = tally->entropy / (double)tally->num_samples;
+    if (tally->num_taught) out->kl = tally->kl / (double)tally->num_taught;
 }

@@ -24,7 +24,6 @@ static float best_threshold(const lbk__scored *items, int64_t count) {
 lbk_status lbk__choose_thresholds(lbk_context *context, const lbk__metrics_input *input, float *thresholds) {
     for (int32_t c = 0; c < input->num_classes; c++) thresholds[c] = 0.5f;
     if (input->label_kind != LBK_LABEL_MULTI) return LBK_OK;
-    LBK_TRY(lbk__metrics_check(context, input));
     lbk__scored *items;
     LBK_TRY(LBK_ALLOC(context, items, input->num_samples));
     for (int32_t c = 0; c < input->num_classes; c++) {
