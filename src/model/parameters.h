@@ -1,0 +1,13 @@
+/* parameters.h: for this room: parameters by name. */
+#ifndef LBK_MODEL_PARAMETERS_H
+#define LBK_MODEL_PARAMETERS_H
+
+#include "kernel/kernel.h"
+#include "model/model.h"
+
+/* NULL: the model has none of that name. */
+const lbk__parameter *lbk__model_find(const lbk__model *model, const char *name);
+/* Numbers that are parameters (num_values counts the padding between them too). */
+int64_t lbk__model_count(const lbk__model *model);
+
+#endif

@@ -1,0 +1,185 @@
+/* runner.c: a model's planned tape, fed with batches. On reference tapes everything is float64 inside and
+ * converted at this border. */
+#include "model/encoder.h"
+
+#include <math.h>
+#include <string.h>
+
+struct lbk__runner {
+    lbk__model *model;
+    const float *weights; /* NULL: model->values */
+    lbk__tape *tape;
+    lbk__tensor *logits;
+    float *gradients; /* [num_values] */
+    double *wide;     /* reference: weights, gradients, direction, each [num_values] */
+    float *narrow;    /* reference: logits or tangent logits as float32 */
+    uint8_t *touched; /* [vocab_size]: rows of the word table that some backward added to */
+};
+
+static lbk__tape_mode tape_mode(lbk__run_mode mode) {
+    if (mode == LBK__RUN_INFER) return LBK__TAPE_INFER;
+    return mode == LBK__RUN_TRAIN ? LBK__TAPE_TRAIN : LBK__TAPE_META;
+}
+
+static lbk_status record(lbk__model *model, const lbk__batch_limits *limits, lbk__run_mode mode,
+                         bool measure_only, lbk__tape **tape, lbk__tensor **logits) {
+    const int32_t rows[LBK__NUM_EXTENTS] = {[LBK__TOKENS] = limits->num_tokens,
+                                            [LBK__SEQUENCES] = limits->num_sequences,
+                                            [LBK__VISUAL_ROWS] = limits->num_rows};
+    LBK_TRY(lbk__tape_create(model->context, tape_mode(mode), lbk__reference_chosen(), rows, limits->longest,
+                             tape));
+    lbk_status status = LBK_OK;
+    LBK_GO(lbk__encoder_record(model, *tape, logits));
+    LBK_GO(lbk__tape_plan(*tape, *logits, measure_only));
+done:
+    if (status != LBK_OK) {
+        lbk__tape_free(*tape);
+        *tape = NULL;
+    }
+    return status;
+}
+
+static lbk__plan_size size_of(const lbk__model *model, const lbk__tape *tape, lbk__run_mode mode) {
+    lbk__plan_size size = {.weights = model->num_values * sizeof(float), .activations = tape->arena_bytes};
+    if (mode != LBK__RUN_INFER) size.gradients = size.weights;
+    size.total = size.weights + size.gradients + size.activations;
+    return size;
+}
+
+lbk_status lbk__runner_create(lbk__model *model, const float *weights, const lbk__batch_limits *limits,
+                              lbk__run_mode mode, uint64_t seed, lbk__runner **out) {
+    *out = NULL;
+    lbk_context *context = model->context;
+    lbk__runner *runner;
+    LBK_TRY(LBK_ALLOC(context, runner, 1));
+    lbk_status status = LBK_OK;
+    runner->model = model;
+    runner->weights = weights;
+    LBK_GO(record(model, limits, mode, false, &runner->tape, &runner->logits));
+    runner->tape->seed = seed;
+    const size_t count = model->num_values;
+    if (mode != LBK__RUN_INFER) {
+        LBK_GO(lbk__alloc_aligned(context, &runner->gradients, count * sizeof *runner->gradients));
+        LBK_GO(LBK_ALLOC(context, runner->touched, model->config.vocab_size));
+    }
+    if (runner->tape->reference) {
+        LBK_GO(lbk__alloc_aligned(context, &runner->wide, 3 * count * sizeof *runner->wide));
+        LBK_GO(LBK_ALLOC(context, runner->narrow,
+                         (size_t)limits->num_sequences * (size_t)model->config.num_labels));
+    }
+    *out = runner;
+done:
+    if (status != LBK_OK) lbk__runner_free(runner);
+    return status;
+}
+
+void lbk__runner_free(lbk__runner *runner) {
+    if (!runner) return;
+    lbk_context *context = runner->model->context;
+    lbk__tape_free(runner->tape);
+    lbk__free_aligned(context, runner->gradients);
+    lbk__free_aligned(context, runner->wide);
+    lbk_free(context, runner->narrow);
+    lbk_free(context, runner->touched);
+    lbk_free(context, runner);
+}
+
+lbk__plan_size lbk__runner_size(const lbk__runner *runner) {
+    const lbk__tape_mode mode = runner->tape->mode;
+    return size_of(runner->model, runner->tape, mode == LBK__TAPE_INFER ? LBK__RUN_INFER : LBK__RUN_TRAIN);
+}
+
+lbk_status lbk__runner_estimate(lbk__model *model, const lbk__batch_limits *limits, lbk__run_mode mode,
+                                lbk__plan_size *out) {
+    lbk__tape *tape;
+    lbk__tensor *logits;
+    LBK_TRY(record(model, limits, mode, true, &tape, &logits));
+    *out = size_of(model, tape, mode);
+    lbk__tape_free(tape);
+    return LBK_OK;
+}
+
+static void widen(const float *from, double *to, size_t count) {
+    for (size_t i = 0; i < count; i++) to[i] = (double)from[i];
+}
+
+/* The buffer's numbers as float32. */
+static const float *as_floats(lbk__runner *runner, const lbk__buffer *buffer) {
+    if (!runner->tape->reference) return buffer->data;
+    const size_t count =
+        (size_t)runner->tape->layout.rows[LBK__SEQUENCES] * (size_t)runner->model->config.num_labels;
+    const double *from = buffer->data;
+    for (size_t i = 0; i < count; i++) runner->narrow[i] = (float)from[i];
+    return runner->narrow;
+}
+
+const float *lbk__runner_forward(lbk__runner *runner, const lbk__batch *batch, int64_t step) {
+    const lbk__layout layout = {
+        .rows = {[LBK__TOKENS] = batch->num_tokens,
+                 [LBK__SEQUENCES] = batch->num_sequences,
+                 [LBK__VISUAL_ROWS] = batch->num_rows},
+        .tokens = batch->tokens,
+        .position = batch->position,
+        .segment = batch->segment,
+        .start = batch->start,
+        .visual = batch->visual,
+    };
+    const float *weights = runner->weights ? runner->weights : runner->model->values;
+    runner->tape->weights = weights;
+    if (runner->tape->reference) {
+        widen(weights, runner->wide, runner->model->num_values);
+        runner->tape->weights = runner->wide;
+    }
+    lbk__tape_forward(runner->tape, &layout, step);
+    return as_floats(runner, &runner->logits->value);
+}
+
+static void touch_rows(lbk__runner *runner) {
+    const lbk__layout *layout = &runner->tape->layout;
+    for (int32_t t = 0; t < layout->rows[LBK__TOKENS]; t++)
+        if (layout->tokens[t] >= 0) runner->touched[layout->tokens[t]] = 1;
+}
+
+void lbk__runner_backward(lbk__runner *runner, const float *d_logits) {
+    lbk__tape *tape = runner->tape;
+    const size_t count = (size_t)tape->layout.rows[LBK__SEQUENCES] * (size_t)runner->model->config.num_labels;
+    touch_rows(runner);
+    if (!tape->reference) {
+        memcpy(runner->logits->gradient.data, d_logits, count * sizeof *d_logits);
+        tape->gradients = runner->gradients;
+        lbk__tape_backward(tape);
+        return;
+    }
+    double *gradients = runner->wide + runner->model->num_values;
+    widen(d_logits, runner->logits->gradient.data, count);
+    memset(gradients, 0, runner->model->num_values * sizeof *gradients);
+    tape->gradients = gradients;
+    lbk__tape_backward(tape);
+    for (size_t i = 0; i < runner->model->num_values; i++)
+        runner->gradients[i] = (float)((double)runner->gradients[i] + gradients[i]);
+}
+
+const float *lbk__runner_tangent(lbk__runner *runner, const float *direction) {
+    if (runner->tape->reference) {
+        double *wide = runner->wide + 2 * runner->model->num_values;
+        widen(direction, wide, runner->model->num_values);
+        lbk__tape_tangent(runner->tape, wide);
+    } else {
+        lbk__tape_tangent(runner->tape, direction);
+    }
+    return as_floats(runner, &runner->logits->tangent);
+}
+
+float *lbk__runner_gradients(lbk__runner *runner) {
+    return runner->gradients;
+}
+
+void lbk__runner_zero_gradients(lbk__runner *runner) {
+    const size_t vocab = (size_t)runner->model->config.vocab_size,
+                 cols = (size_t)runner->model->config.hidden_size;
+    /* The word table is the first parameter; of its many rows a step touches few. */
+    for (size_t row = 0; row < vocab; row++)
+        if (runner->touched[row]) memset(runner->gradients + row * cols, 0, cols * sizeof(float));
+    memset(runner->touched, 0, vocab);
+    memset(runner->gradients + vocab * cols, 0, (runner->model->num_values - vocab * cols) * sizeof(float));
+}
