@@ -1,0 +1,243 @@
+/* The whole encoder: fast kernels against the references, backward against central differences, tangent
+ * against both. */
+#include "check.h"
+
+#include "base/half.h"
+#include "base/random.h"
+#include "model/parameters.h"
+
+enum { SAMPLES = 5, ROWS = 3, DIM = 7, CLASSES = 4 };
+
+typedef struct fixture {
+    lbk_context *context;
+    lbk__model *model;
+    lbk__batch_limits limits;
+    lbk__batch batch;
+    int32_t tokens[256], position[256], segment[256], start[3 * SAMPLES + 1], sample[3 * SAMPLES];
+    uint16_t visual[SAMPLES * ROWS * DIM];
+} fixture;
+
+static float noise(uint32_t stream, uint64_t element) {
+    return (float)lbk__normal(9, stream, 0, element);
+}
+
+/* Samples of 2 … 20 text tokens under three views, laid out by hand; the last has no picture. */
+static void lay_out(fixture *f) {
+    static const int32_t lengths[SAMPLES] = {2, 9, 20, 3, 17};
+    int32_t t = 0, s = 0;
+    for (int view = 0; view < 3; view++)
+        for (int i = 0; i < SAMPLES; i++) {
+            f->start[s] = t;
+            f->sample[s++] = i;
+            for (int32_t k = 0; k < lengths[i]; k++) {
+                if (view == LBK_VIEW_IMAGE && k > 0 && k < lengths[i] - 1) continue;
+                f->tokens[t] = (int32_t)lbk__below(3, 77, 0, (uint64_t)(100 * i + k), 40);
+                f->position[t++] = k;
+            }
+            for (int32_t row = 0; row < ROWS && view != LBK_VIEW_TEXT && i < SAMPLES - 1; row++) {
+                f->tokens[t] = -1 - (i * ROWS + row);
+                f->segment[t++] = 1;
+            }
+        }
+    f->start[s] = t;
+    for (int i = 0; i < SAMPLES * ROWS * DIM; i++) f->visual[i] = lbk__float_to_half(noise(5, (uint64_t)i));
+    f->batch = (lbk__batch){.num_tokens = t,
+                            .num_sequences = s,
+                            .num_rows = (SAMPLES - 1) * ROWS,
+                            .visual_dim = DIM,
+                            .num_samples = SAMPLES,
+                            .num_views = 3,
+                            .tokens = f->tokens,
+                            .position = f->position,
+                            .segment = f->segment,
+                            .start = f->start,
+                            .sample = f->sample,
+                            .visual = f->visual};
+    f->limits = (lbk__batch_limits){.num_samples = SAMPLES,
+                                    .num_views = 3,
+                                    .num_tokens = t + 5,
+                                    .num_sequences = s + 1,
+                                    .num_rows = SAMPLES * ROWS,
+                                    .visual_dim = DIM,
+                                    .longest = 24};
+}
+
+static void open_fixture(fixture *f, int32_t hidden, int32_t heads) {
+    *f = (fixture){.context = check_context()};
+    lay_out(f);
+    const lbk__model_config config = {.vocab_size = 40,
+                                      .hidden_size = hidden,
+                                      .num_hidden_layers = 3,
+                                      .num_attention_heads = heads,
+                                      .intermediate_size = 57,
+                                      .max_position_embeddings = 32,
+                                      .type_vocab_size = 2,
+                                      .visual_embedding_dim = DIM,
+                                      .num_labels = CLASSES,
+                                      .hidden_dropout_prob = 0.1f,
+                                      .attention_probs_dropout_prob = 0.2f,
+                                      .layer_norm_eps = 1e-12f,
+                                      .initializer_range = 0.3f};
+    check_ok(f->context, lbk__model_create(f->context, &config, &f->model));
+    lbk__model_init_random(f->model, 4);
+    for (size_t i = 0; i < f->model->num_parameters; i++) {
+        const lbk__parameter *p = &f->model->parameters[i];
+        for (int32_t k = 0; p->rank == 1 && k < p->cols; k++)
+            f->model->values[p->offset + (size_t)k] += 0.1f * noise(1000 + (uint32_t)i, (uint64_t)k);
+    }
+}
+
+static void close_fixture(fixture *f) {
+    lbk__model_free(f->model);
+    lbk_context_destroy(f->context);
+}
+
+static lbk__runner *runner_of(fixture *f, bool reference) {
+    lbk__runner *runner;
+    if (reference) setenv("LIMBECK_KERNELS", "reference", 1);
+    check_ok(f->context, lbk__runner_create(f->model, NULL, &f->limits, LBK__RUN_META, 11, &runner));
+    unsetenv("LIMBECK_KERNELS");
+    return runner;
+}
+
+static float *random_array(size_t count, uint32_t stream) {
+    float *array = malloc(count * sizeof *array);
+    for (size_t i = 0; i < count; i++) array[i] = noise(stream, i);
+    return array;
+}
+
+static double dot(const float *a, const float *b, size_t count) {
+    double sum = 0;
+    for (size_t i = 0; i < count; i++) sum += (double)a[i] * (double)b[i];
+    return sum;
+}
+
+static void check_close(const float *a, const float *b, size_t count, double tolerance) {
+    double difference = 0, size = 0;
+    for (size_t i = 0; i < count; i++) {
+        difference += pow((double)a[i] - (double)b[i], 2);
+        size += pow((double)b[i], 2);
+    }
+    check_near(sqrt(difference), 0, tolerance * sqrt(size) + 1e-30);
+}
+
+static void compare_fast_with_reference(int32_t hidden, int32_t heads, int64_t step) {
+    fixture f;
+    open_fixture(&f, hidden, heads);
+    lbk__runner *fast = runner_of(&f, false), *reference = runner_of(&f, true);
+    const size_t logits = (size_t)f.batch.num_sequences * CLASSES, count = f.model->num_values;
+    check_close(lbk__runner_forward(fast, &f.batch, step), lbk__runner_forward(reference, &f.batch, step),
+                logits, 1e-5);
+    float *d_logits = random_array(logits, 21), *direction = random_array(count, 22);
+    lbk__runner_backward(fast, d_logits);
+    lbk__runner_backward(reference, d_logits);
+    for (size_t i = 0; i < f.model->num_parameters; i++) {
+        const lbk__parameter *p = &f.model->parameters[i];
+        if (strstr(p->name, "self.key.bias")) continue; /* its gradient is 0: softmax does not see it */
+        check_close(lbk__runner_gradients(fast) + p->offset, lbk__runner_gradients(reference) + p->offset,
+                    (size_t)p->rows * (size_t)p->cols, 2e-5);
+    }
+    check_close(lbk__runner_tangent(fast, direction), lbk__runner_tangent(reference, direction), logits,
+                1e-5);
+    free(d_logits);
+    free(direction);
+    lbk__runner_free(fast);
+    lbk__runner_free(reference);
+    close_fixture(&f);
+}
+
+static void fast_equals_reference(void **state) {
+    (void)state;
+    compare_fast_with_reference(30, 3, -1);
+    compare_fast_with_reference(30, 3, 6);
+    compare_fast_with_reference(52, 2, 7);
+    compare_fast_with_reference(16, 16, 8);
+}
+
+static void tangent_and_backward_are_adjoint(void **state) {
+    (void)state;
+    fixture f;
+    open_fixture(&f, 30, 3);
+    lbk__runner *runner = runner_of(&f, true);
+    const size_t logits = (size_t)f.batch.num_sequences * CLASSES, count = f.model->num_values;
+    float *v = random_array(logits, 31), *u = random_array(count, 32);
+    lbk__runner_forward(runner, &f.batch, 3);
+    lbk__runner_backward(runner, v);
+    const double left = dot(v, lbk__runner_tangent(runner, u), logits),
+                 right = dot(lbk__runner_gradients(runner), u, count);
+    check_near(left, right, 1e-6 * fabs(left));
+    free(u);
+    free(v);
+    lbk__runner_free(runner);
+    close_fixture(&f);
+}
+
+static void tangent_equals_central_differences(void **state) {
+    (void)state;
+    fixture f;
+    open_fixture(&f, 30, 3);
+    lbk__runner *runner = runner_of(&f, true);
+    const size_t logits = (size_t)f.batch.num_sequences * CLASSES, count = f.model->num_values;
+    float *u = random_array(count, 41), *kept = random_array(count, 0), *difference = random_array(logits, 0);
+    const float h = 0x1p-13f;
+    memcpy(kept, f.model->values, count * sizeof *kept);
+    for (size_t i = 0; i < count; i++) f.model->values[i] = kept[i] + h * u[i];
+    memcpy(difference, lbk__runner_forward(runner, &f.batch, 3), logits * sizeof *difference);
+    for (size_t i = 0; i < count; i++) f.model->values[i] = kept[i] - h * u[i];
+    const float *below = lbk__runner_forward(runner, &f.batch, 3);
+    for (size_t i = 0; i < logits; i++) difference[i] = (difference[i] - below[i]) / (2 * h);
+    memcpy(f.model->values, kept, count * sizeof *kept);
+    lbk__runner_forward(runner, &f.batch, 3);
+    check_close(difference, lbk__runner_tangent(runner, u), logits, 2e-3);
+    free(u);
+    free(kept);
+    free(difference);
+    lbk__runner_free(runner);
+    close_fixture(&f);
+}
+
+static void modes_agree_and_memory_shrinks(void **state) {
+    (void)state;
+    fixture f;
+    open_fixture(&f, 30, 3);
+    const size_t logits = (size_t)f.batch.num_sequences * CLASSES, count = f.model->num_values;
+    float *first = malloc(logits * sizeof *first), *d_logits = random_array(logits, 51), *gradients = NULL;
+    size_t bytes[3];
+    for (int mode = LBK__RUN_META; mode >= LBK__RUN_INFER; mode--) {
+        lbk__runner *runner;
+        check_ok(f.context, lbk__runner_create(f.model, NULL, &f.limits, (lbk__run_mode)mode, 11, &runner));
+        bytes[mode] = lbk__runner_size(runner).activations;
+        const float *z = lbk__runner_forward(runner, &f.batch, -1);
+        if (mode == LBK__RUN_META) memcpy(first, z, logits * sizeof *first);
+        assert_memory_equal(first, z, logits * sizeof *first);
+        if (mode == LBK__RUN_INFER) {
+            lbk__runner_free(runner);
+            continue;
+        }
+        lbk__runner_backward(runner, d_logits);
+        if (!gradients) {
+            gradients = malloc(count * sizeof *gradients);
+            memcpy(gradients, lbk__runner_gradients(runner), count * sizeof *gradients);
+        }
+        assert_memory_equal(gradients, lbk__runner_gradients(runner), count * sizeof *gradients);
+        lbk__runner_zero_gradients(runner);
+        for (size_t i = 0; i < count; i++) assert_true(lbk__runner_gradients(runner)[i] == 0.0f);
+        lbk__runner_free(runner);
+    }
+    assert_true(bytes[LBK__RUN_INFER] < bytes[LBK__RUN_TRAIN] &&
+                bytes[LBK__RUN_TRAIN] < bytes[LBK__RUN_META]);
+    free(first);
+    free(d_logits);
+    free(gradients);
+    close_fixture(&f);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(fast_equals_reference),
+        cmocka_unit_test(tangent_and_backward_are_adjoint),
+        cmocka_unit_test(tangent_equals_central_differences),
+        cmocka_unit_test(modes_agree_and_memory_shrinks),
+    };
+    return cmocka_run_group_tests_name("encoder", tests, NULL, NULL);
+}
