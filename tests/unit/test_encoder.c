@@ -94,9 +94,15 @@ static void close_fixture(fixture *f) {
 
 static lbk__runner *runner_of(fixture *f, bool reference) {
     lbk__runner *runner;
+    const char *set = getenv("LIMBECK_KERNELS");
+    char *before = set ? strdup(set) : NULL;
     if (reference) setenv("LIMBECK_KERNELS", "reference", 1);
     check_ok(f->context, lbk__runner_create(f->model, NULL, &f->limits, LBK__RUN_META, 11, &runner));
-    unsetenv("LIMBECK_KERNELS");
+    if (before)
+        setenv("LIMBECK_KERNELS", before, 1);
+    else
+        unsetenv("LIMBECK_KERNELS");
+    free(before);
     return runner;
 }
 
@@ -127,7 +133,7 @@ static void compare_fast_with_reference(int32_t hidden, int32_t heads, int64_t s
     lbk__runner *fast = runner_of(&f, false), *reference = runner_of(&f, true);
     const size_t logits = (size_t)f.batch.num_sequences * CLASSES, count = f.model->num_values;
     check_close(lbk__runner_forward(fast, &f.batch, step), lbk__runner_forward(reference, &f.batch, step),
-                logits, 1e-5);
+                logits, 3e-5);
     float *d_logits = random_array(logits, 21), *direction = random_array(count, 22);
     lbk__runner_backward(fast, d_logits);
     lbk__runner_backward(reference, d_logits);
@@ -135,10 +141,10 @@ static void compare_fast_with_reference(int32_t hidden, int32_t heads, int64_t s
         const lbk__parameter *p = &f.model->parameters[i];
         if (strstr(p->name, "self.key.bias")) continue; /* its gradient is 0: softmax does not see it */
         check_close(lbk__runner_gradients(fast) + p->offset, lbk__runner_gradients(reference) + p->offset,
-                    (size_t)p->rows * (size_t)p->cols, 2e-5);
+                    (size_t)p->rows * (size_t)p->cols, 5e-5);
     }
     check_close(lbk__runner_tangent(fast, direction), lbk__runner_tangent(reference, direction), logits,
-                1e-5);
+                3e-5);
     free(d_logits);
     free(direction);
     lbk__runner_free(fast);
