@@ -12,7 +12,7 @@ import warnings
 
 import numpy as np
 from safetensors.numpy import save_file
-from scipy.special import expit, log_expit, log_softmax
+from scipy.special import expit, log_expit, log_softmax, logsumexp
 from sklearn import metrics as sk
 
 warnings.simplefilter("ignore")
@@ -51,7 +51,10 @@ def single(logits, teacher, labels):
     log_p, log_t = log_softmax(logits, -1), log_softmax(teacher, -1)
     p, n, classes = np.exp(log_p), *logits.shape
     decided, truth = logits.argmax(-1), labels[:, None] == np.arange(classes)
-    scores = np.stack([logits[:, 0] - logits[:, 1], logits[:, 1] - logits[:, 0]], 1) if classes == 2 else p
+    # the order of log p/(1 - p), which is that of p, in steps of 2^-30: ties stay ties whatever the sums' order
+    scores = np.stack([logits[:, c] - logsumexp(np.delete(logits, c, 1), axis=1) if classes > 1 else logits[:, c]
+                       for c in range(classes)], 1)
+    scores = np.round(scores * 2.0**30)
     areas = [auroc(truth[:, c], scores[:, c]) for c in range(classes)]
     return [sk.accuracy_score(labels, decided), areas[1] if classes == 2 else mean_defined(areas),
             mean_defined([precision(truth[:, c], scores[:, c]) for c in range(classes)]),

@@ -2,6 +2,7 @@
 #include "base/logits.h"
 #include "eval/parts.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 static int by_falling_score(const void *a, const void *b) {
@@ -38,20 +39,37 @@ static void rank_class(const lbk__scored *items, int64_t count, double *auroc, d
     *precision = positives ? area / (double)positives : NAN;
 }
 
-/* What orders samples by class c: the probability, or any rising function of it that rounds less. */
-static double score_of(const lbk__metrics_input *input, int64_t sample, int32_t c, const double *total) {
-    const float *logits = input->logits + sample * input->num_classes;
-    if (input->label_kind != LBK_LABEL_SINGLE) return (double)logits[c];
-    if (input->num_classes == 2) return (double)logits[c] - (double)logits[1 - c];
-    return exp((double)logits[c] - total[sample]);
+/* A sample of a single-label task: log Σ exp over all classes, and over all but the largest. */
+typedef struct lse {
+    int32_t best;
+    double all, rest;
+} lse;
+
+static lse sum_up(const float *logits, int32_t num_classes) {
+    lse sum = {.best = lbk__argmax(logits, num_classes), .all = lbk__log_sum_exp(logits, num_classes, 1)};
+    double shift = (double)logits[sum.best], rest = 0;
+    for (int32_t c = 0; c < num_classes; c++)
+        if (c != sum.best) rest += exp((double)logits[c] - shift);
+    sum.rest = rest > 0 ? shift + log(rest) : -INFINITY;
+    return sum;
 }
 
-static void fill_class(const lbk__metrics_input *input, int32_t c, const double *total, lbk__scored *items) {
+/* log p/(1 − p) of class c: orders as p does, but keeps apart what p rounds to 1. In steps of 2⁻³⁰: finer
+ * differences are errors of the sums. */
+static double log_odds(const float *logits, int32_t c, const lse *sum) {
+    double log_p = (double)logits[c] - sum->all;
+    double odds = c == sum->best ? (double)logits[c] - sum->rest : log_p - log1p(-exp(log_p));
+    return nearbyint(odds * 0x1p30);
+}
+
+static void fill_class(const lbk__metrics_input *input, int32_t c, const lse *sums, lbk__scored *items) {
     for (int64_t i = 0; i < input->num_samples; i++) {
-        items[i].score = score_of(input, i, c, total);
-        items[i].positive = input->label_kind == LBK_LABEL_SINGLE
-                                ? input->labels[i] == c
-                                : input->targets[i * input->num_classes + c] > 0.5f;
+        const float *logits = input->logits + i * input->num_classes;
+        if (input->label_kind == LBK_LABEL_SINGLE) {
+            items[i] = (lbk__scored){log_odds(logits, c, &sums[i]), input->labels[i] == c};
+        } else {
+            items[i] = (lbk__scored){(double)logits[c], input->targets[i * input->num_classes + c] > 0.5f};
+        }
     }
 }
 
@@ -59,15 +77,16 @@ lbk_status lbk__ranking_metrics(lbk_context *context, const lbk__metrics_input *
     if (input->label_kind == LBK_LABEL_SOFT) return LBK_OK;
     lbk_status status = LBK_OK;
     lbk__scored *items = NULL;
-    double *total = NULL, auroc_sum = 0, precision_sum = 0, second = NAN;
+    lse *sums = NULL;
+    double auroc_sum = 0, precision_sum = 0, second = NAN;
     int32_t num_auroc = 0, num_precision = 0;
     LBK_GO(LBK_ALLOC(context, items, input->num_samples));
-    LBK_GO(LBK_ALLOC(context, total, input->num_samples));
+    LBK_GO(LBK_ALLOC(context, sums, input->num_samples));
     for (int64_t i = 0; i < input->num_samples; i++)
-        total[i] = lbk__log_sum_exp(input->logits + i * input->num_classes, input->num_classes, 1);
+        sums[i] = sum_up(input->logits + i * input->num_classes, input->num_classes);
     for (int32_t c = 0; c < input->num_classes; c++) {
         double auroc, precision;
-        fill_class(input, c, total, items);
+        fill_class(input, c, sums, items);
         lbk__sort_scored(items, input->num_samples);
         rank_class(items, input->num_samples, &auroc, &precision);
         if (!isnan(auroc)) auroc_sum += auroc, num_auroc++;
@@ -81,6 +100,6 @@ lbk_status lbk__ranking_metrics(lbk_context *context, const lbk__metrics_input *
     if (num_precision) out->mean_average_precision = precision_sum / num_precision;
 done:
     lbk_free(context, items);
-    lbk_free(context, total);
+    lbk_free(context, sums);
     return status;
 }
