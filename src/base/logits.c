@@ -20,10 +20,6 @@ double lbk__categorical_loss(const float *logits, int32_t n, int32_t label) {
     return fmax(lbk__log_sum_exp(logits, n, 1) - (double)logits[label], 0);
 }
 
-double lbk__bernoulli_loss(double logit, double target) {
-    return target * lbk__softplus(-logit) + (1 - target) * lbk__softplus(logit);
-}
-
 double lbk__categorical_entropy(const float *logits, int32_t n) {
     double total = lbk__log_sum_exp(logits, n, 1), entropy = 0;
     for (int32_t c = 0; c < n; c++) {
@@ -31,10 +27,6 @@ double lbk__categorical_entropy(const float *logits, int32_t n) {
         entropy -= exp(log_p) * log_p;
     }
     return fmax(entropy, 0);
-}
-
-double lbk__bernoulli_entropy(double logit) {
-    return lbk__sigmoid(logit) * lbk__softplus(-logit) + lbk__sigmoid(-logit) * lbk__softplus(logit);
 }
 
 double lbk__categorical_kl(const float *p_logits, const float *q_logits, int32_t n, double temperature) {
@@ -46,10 +38,4 @@ double lbk__categorical_kl(const float *p_logits, const float *q_logits, int32_t
         sum += exp(log_p) * (log_p - log_q);
     }
     return fmax(sum, 0);
-}
-
-double lbk__bernoulli_kl(double p_logit, double q_logit) {
-    double yes = lbk__sigmoid(p_logit) * (lbk__softplus(-q_logit) - lbk__softplus(-p_logit));
-    double no = lbk__sigmoid(-p_logit) * (lbk__softplus(q_logit) - lbk__softplus(p_logit));
-    return fmax(yes + no, 0);
 }

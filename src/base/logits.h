@@ -1,5 +1,5 @@
 /* logits.h: probabilities, entropies and divergences as functions of logits, in forms that stay finite for
- * any finite logits and temperature > 0: log-sum-exp for one of n classes, softplus for yes/no. Double
+ * any finite logits and temperature > 0: log-sum-exp for one of n classes, log1p for yes/no. Double
  * inside. Values that cannot be negative are not: rounding is clipped. Entropies and divergences are in nats.
  */
 #ifndef LBK_BASE_LOGITS_H
@@ -8,14 +8,35 @@
 #include <math.h>
 #include <stdint.h>
 
-/* log(1 + eˣ); log σ(x) = −softplus(−x), log(1 − σ(x)) = −softplus(x). */
-static inline double lbk__softplus(double x) {
-    return fmax(x, 0) + log1p(exp(-fabs(x)));
-}
-
 static inline double lbk__sigmoid(double x) {
     double e = exp(-fabs(x));
     return (x >= 0 ? 1 : e) / (1 + e);
+}
+
+/* A yes/no prediction: σ(x), 1 − σ(x) and their logarithms, −softplus(∓x), from one exponential. */
+typedef struct lbk__yes_no {
+    double yes, no, log_yes, log_no;
+} lbk__yes_no;
+
+static inline lbk__yes_no lbk__yes_no_of(double logit) {
+    double e = exp(-fabs(logit)), log_large = -log1p(e), large = 1 / (1 + e), small = e / (1 + e);
+    double log_small = log_large - fabs(logit);
+    return logit >= 0 ? (lbk__yes_no){large, small, log_large, log_small}
+                      : (lbk__yes_no){small, large, log_small, log_large};
+}
+
+/* KL(Bern(p) ‖ Bern(q)). */
+static inline double lbk__bernoulli_kl(lbk__yes_no p, lbk__yes_no q) {
+    return fmax(p.yes * (p.log_yes - q.log_yes) + p.no * (p.log_no - q.log_no), 0);
+}
+
+static inline double lbk__bernoulli_entropy(lbk__yes_no p) {
+    return -(p.yes * p.log_yes + p.no * p.log_no);
+}
+
+/* Cross-entropy to a target in [0, 1]. */
+static inline double lbk__bernoulli_loss(lbk__yes_no p, double target) {
+    return -(target * p.log_yes + (1 - target) * p.log_no);
 }
 
 /* log Σ_c exp(logits[c] / temperature); n ≥ 1. */
@@ -25,14 +46,8 @@ int32_t lbk__argmax(const float *logits, int32_t n);
 
 /* −log softmax(logits)_label. */
 double lbk__categorical_loss(const float *logits, int32_t n, int32_t label);
-/* Binary cross-entropy of σ(logit) to a target in [0, 1]. */
-double lbk__bernoulli_loss(double logit, double target);
-
 double lbk__categorical_entropy(const float *logits, int32_t n);
-double lbk__bernoulli_entropy(double logit);
-
-/* KL(p ‖ q) of p = softmax(p_logits / temperature), q likewise; of Bern(σ(p_logit)), Bern(σ(q_logit)). */
+/* KL(p ‖ q) of p = softmax(p_logits / temperature), q likewise. */
 double lbk__categorical_kl(const float *p_logits, const float *q_logits, int32_t n, double temperature);
-double lbk__bernoulli_kl(double p_logit, double q_logit);
 
 #endif

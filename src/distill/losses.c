@@ -24,9 +24,10 @@ double lbk__add_binary_cross_entropy(const float *student, int32_t num_classes, 
                                      double factor, float *gradient) {
     double sum = 0;
     for (int32_t c = 0; c < num_classes; c++) {
-        double logit = (double)student[c], target = (double)targets[c];
-        sum += lbk__bernoulli_loss(logit, target);
-        add(&gradient[c], factor * (lbk__sigmoid(logit) - target));
+        double target = (double)targets[c];
+        lbk__yes_no p = lbk__yes_no_of((double)student[c]);
+        sum += lbk__bernoulli_loss(p, target);
+        add(&gradient[c], factor * (p.yes - target));
     }
     return sum;
 }
@@ -49,9 +50,10 @@ static double add_bernoulli(const float *teacher, const float *student, int32_t 
                             double temperature, double factor, float *gradient) {
     double sum = 0;
     for (int32_t c = 0; c < num_classes; c++) {
-        double t = (double)teacher[c] / temperature, s = (double)student[c] / temperature;
+        lbk__yes_no t = lbk__yes_no_of((double)teacher[c] / temperature);
+        lbk__yes_no s = lbk__yes_no_of((double)student[c] / temperature);
         sum += lbk__bernoulli_kl(t, s);
-        add(&gradient[c], factor * temperature * (lbk__sigmoid(s) - lbk__sigmoid(t)));
+        add(&gradient[c], factor * temperature * (s.yes - t.yes));
     }
     return temperature * temperature * sum;
 }
@@ -81,7 +83,7 @@ double lbk__binary_cross_entropy(const float *logits, int32_t num_classes, const
     }
     double sum = 0;
     for (int32_t c = 0; c < num_classes; c++)
-        sum += lbk__bernoulli_loss((double)logits[c], (double)targets[c]);
+        sum += lbk__bernoulli_loss(lbk__yes_no_of((double)logits[c]), (double)targets[c]);
     return sum;
 }
 
@@ -96,13 +98,15 @@ double lbk__divergence(lbk_label_kind kind, const float *teacher, const float *s
         sum = lbk__categorical_kl(teacher, student, num_classes, temperature);
     else
         for (int32_t c = 0; c < num_classes; c++)
-            sum += lbk__bernoulli_kl((double)teacher[c] / temperature, (double)student[c] / temperature);
+            sum += lbk__bernoulli_kl(lbk__yes_no_of((double)teacher[c] / temperature),
+                                     lbk__yes_no_of((double)student[c] / temperature));
     return temperature * temperature * sum;
 }
 
 double lbk__entropy(lbk_label_kind kind, const float *logits, int32_t num_classes) {
     if (kind == LBK_LABEL_SINGLE) return lbk__categorical_entropy(logits, num_classes);
     double sum = 0;
-    for (int32_t c = 0; c < num_classes; c++) sum += lbk__bernoulli_entropy((double)logits[c]);
+    for (int32_t c = 0; c < num_classes; c++)
+        sum += lbk__bernoulli_entropy(lbk__yes_no_of((double)logits[c]));
     return sum / num_classes;
 }

@@ -6,11 +6,11 @@ const char *const lbk__saliency_names[] = {"kl", "js", "tv", "label", NULL};
 
 static const double LN2 = 0.693147180559945309417;
 
-/* The part of one outcome, known by its log-probabilities, in a Jensen–Shannon divergence:
- * ½·p·log(p/m) + ½·q·log(q/m) with m = (p + q)/2, so log(p/m) = ln 2 − softplus(log q − log p). */
+/* The part of one outcome, known by its log-probabilities, in a Jensen–Shannon divergence: ½·p·log(p/m) +
+ * ½·q·log(q/m) with m = (p + q)/2, so log(p/m) = ln 2 − log(1 + q/p) = ln 2 + log σ(log p − log q). */
 static double js_part(double log_p, double log_q) {
-    return 0.5 * (exp(log_p) * (LN2 - lbk__softplus(log_q - log_p)) +
-                  exp(log_q) * (LN2 - lbk__softplus(log_p - log_q)));
+    lbk__yes_no more = lbk__yes_no_of(log_p - log_q);
+    return 0.5 * (exp(log_p) * (LN2 + more.log_yes) + exp(log_q) * (LN2 + more.log_no));
 }
 
 static double categorical(lbk__saliency kind, const float *joint, const float *removed, int32_t n) {
@@ -24,10 +24,10 @@ static double categorical(lbk__saliency kind, const float *joint, const float *r
     return sum;
 }
 
-static double bernoulli(lbk__saliency kind, double p, double q) {
+static double bernoulli(lbk__saliency kind, lbk__yes_no p, lbk__yes_no q) {
     if (kind == LBK__SALIENCY_KL) return lbk__bernoulli_kl(p, q);
-    if (kind == LBK__SALIENCY_TV) return fabs(lbk__sigmoid(p) - lbk__sigmoid(q));
-    return js_part(-lbk__softplus(-p), -lbk__softplus(-q)) + js_part(-lbk__softplus(p), -lbk__softplus(q));
+    if (kind == LBK__SALIENCY_TV) return fabs(p.yes - q.yes);
+    return js_part(p.log_yes, q.log_yes) + js_part(p.log_no, q.log_no);
 }
 
 /* CE(removed) − CE(joint), clipped below at 0. */
@@ -51,7 +51,7 @@ double lbk__saliency_of(lbk__saliency kind, lbk_label_kind label_kind, const flo
         value = categorical(kind, joint, removed, num_classes);
     } else {
         for (int32_t c = 0; c < num_classes; c++)
-            value += bernoulli(kind, (double)joint[c], (double)removed[c]);
+            value += bernoulli(kind, lbk__yes_no_of((double)joint[c]), lbk__yes_no_of((double)removed[c]));
         value /= num_classes;
     }
     double highest = kind == LBK__SALIENCY_KL ? INFINITY : kind == LBK__SALIENCY_JS ? LN2 : 1;

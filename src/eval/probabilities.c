@@ -19,8 +19,9 @@ void lbk__add_probability(lbk__tally *tally, const float *logits, int32_t label,
         return;
     }
     for (int32_t c = 0; c < n; c++) {
-        tally->loss += lbk__bernoulli_loss((double)logits[c], (double)targets[c]);
-        add_to_bin(tally, lbk__sigmoid((double)logits[c]), (double)targets[c]);
+        lbk__yes_no p = lbk__yes_no_of((double)logits[c]);
+        tally->loss += lbk__bernoulli_loss(p, (double)targets[c]);
+        add_to_bin(tally, p.yes, (double)targets[c]);
     }
 }
 
@@ -33,8 +34,9 @@ void lbk__add_prediction(lbk__tally *tally, const float *logits, const float *te
     }
     double entropy = 0;
     for (int32_t c = 0; c < n; c++) {
-        entropy += lbk__bernoulli_entropy((double)logits[c]);
-        if (teacher) tally->kl += lbk__bernoulli_kl((double)teacher[c], (double)logits[c]);
+        lbk__yes_no p = lbk__yes_no_of((double)logits[c]);
+        entropy += lbk__bernoulli_entropy(p);
+        if (teacher) tally->kl += lbk__bernoulli_kl(lbk__yes_no_of((double)teacher[c]), p);
     }
     tally->entropy += entropy / n;
 }
