@@ -1,0 +1,218 @@
+/* image.c: decode a picture or a drawing to square sRGB pixels. */
+#include "data/image.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <vips/vips.h>
+
+enum { LONGEST_DRAWING = 16 << 20, LONGEST_SIDE_RATIO = 4 };
+static const int64_t most_pixels = 1 << 28;
+
+static pthread_once_t vips_once = PTHREAD_ONCE_INIT;
+
+static void ignore_message(const char *domain, GLogLevelFlags level, const char *message, void *user) {
+    (void)domain, (void)level, (void)message, (void)user;
+}
+
+static void start_vips(void) {
+    if (vips_init("limbeck") != 0) return; /* every later call fails with libvips' own sentence */
+    vips_concurrency_set(1);
+    vips_cache_set_max(0);
+    g_log_set_handler("VIPS", G_LOG_LEVEL_WARNING | G_LOG_LEVEL_MESSAGE | G_LOG_LEVEL_INFO, ignore_message,
+                      NULL);
+}
+
+void lbk__image_end_thread(void) {
+    vips_thread_shutdown();
+}
+
+static lbk_status fail(lbk__image_error *error, lbk_status status, const char *path, const char *reason) {
+    if (!error) return status;
+    char printable[256];
+    lbk__printable(printable, sizeof printable, reason, strlen(reason));
+    error->status = status;
+    snprintf(error->text, sizeof error->text, "%.240s: %s", path, printable);
+    return status;
+}
+
+/* libvips' own words: lines joined. */
+static lbk_status fail_vips(lbk__image_error *error, const char *path) {
+    char *text = vips_error_buffer_copy(), line[200];
+    size_t length = 0;
+    for (const char *at = text; *at && length + 3 < sizeof line; at++) {
+        if (*at != '\n')
+            line[length++] = *at;
+        else if (length && line[length - 1] != ';' && at[1])
+            line[length++] = ';';
+    }
+    while (length && line[length - 1] == ';') length--;
+    line[length] = 0;
+    g_free(text);
+    char reason[256];
+    snprintf(reason, sizeof reason, "cannot be decoded: %s", length ? line : "damaged");
+    return fail(error, LBK_BAD_DATA, path, reason);
+}
+
+/* The loader that a file's first bytes call for, NULL for none of ours. libvips would also try loaders that
+ * are not fit for hostile files. */
+static const char *loader_of(const unsigned char *head, size_t size) {
+    static const struct {
+        const char *magic, *loader;
+        size_t length, at;
+    } known[] = {{"\xff\xd8\xff", "jpegload", 3, 0}, {"\x89PNG\r\n\x1a\n", "pngload", 8, 0},
+                 {"WEBP", "webpload", 4, 8},         {"GIF8", "gifload", 4, 0},
+                 {"II*\0", "tiffload", 4, 0},        {"MM\0*", "tiffload", 4, 0}};
+    for (size_t i = 0; i < LBK_COUNT(known); i++)
+        if (known[i].at + known[i].length <= size &&
+            memcmp(head + known[i].at, known[i].magic, known[i].length) == 0)
+            return known[i].loader;
+    return NULL;
+}
+
+/* A pipe or a device must not stop us. */
+static lbk_status open_file(const char *path, FILE **out, lbk__image_error *error) {
+    struct stat found;
+    if (stat(path, &found) != 0)
+        return fail(error, LBK_IO, path, errno == ENOENT ? "no such image" : "the image cannot be found");
+    if (!S_ISREG(found.st_mode)) return fail(error, LBK_BAD_DATA, path, "the image is not a regular file");
+    if (found.st_size == 0) return fail(error, LBK_BAD_DATA, path, "the image is empty");
+    *out = fopen(path, "rbe");
+    return *out ? LBK_OK : fail(error, LBK_IO, path, "the image cannot be opened");
+}
+
+static lbk_status open_picture(const char *path, VipsImage **out, lbk__image_error *error) {
+    FILE *file;
+    LBK_TRY(open_file(path, &file, error));
+    unsigned char head[16];
+    size_t size = fread(head, 1, sizeof head, file);
+    fclose(file);
+    const char *loader = loader_of(head, size);
+    if (!loader) return fail(error, LBK_BAD_DATA, path, "is not a JPEG, PNG, WebP, GIF or TIFF picture");
+    if (vips_call(loader, path, out, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on", VIPS_FAIL_ON_ERROR, NULL) !=
+        0)
+        return fail_vips(error, path);
+    return LBK_OK;
+}
+
+/* Rendered so that the shorter side has `size` pixels; from memory, so that it cannot name other files. */
+static lbk_status open_drawing(const char *path, int32_t size, char **text, VipsImage **out,
+                               lbk__image_error *error) {
+    FILE *file;
+    LBK_TRY(open_file(path, &file, error));
+    *text = g_try_malloc(LONGEST_DRAWING);
+    if (!*text) {
+        fclose(file);
+        return fail(error, LBK_NO_MEMORY, path, "no memory for the drawing");
+    }
+    size_t length = fread(*text, 1, LONGEST_DRAWING, file);
+    fclose(file);
+    if (length == LONGEST_DRAWING) return fail(error, LBK_BAD_DATA, path, "the drawing is too large");
+    VipsImage *natural = NULL;
+    if (vips_svgload_buffer(*text, length, &natural, NULL) != 0) return fail_vips(error, path);
+    double shorter = LBK_MIN(natural->Xsize, natural->Ysize),
+           longer = LBK_MAX(natural->Xsize, natural->Ysize);
+    g_object_unref(natural);
+    double scale = LBK_MIN(size / shorter, LONGEST_SIDE_RATIO * size / longer);
+    if (vips_svgload_buffer(*text, length, out, "scale", LBK_MAX(scale, 0.001), NULL) != 0)
+        return fail_vips(error, path);
+    return LBK_OK;
+}
+
+/* One step of the chain: replaces *image by `next`, which an operation made from it. */
+static int advance(VipsImage **image, VipsImage *next, int failed) {
+    g_object_unref(*image);
+    *image = failed ? NULL : next;
+    return failed;
+}
+
+static int to_upright(VipsImage **image) {
+    if (vips_image_get_orientation(*image) <= 1) return 0;
+    VipsImage *next = vips_image_copy_memory(*image); /* turning needs random access */
+    if (advance(image, next, next == NULL)) return -1;
+    int failed = vips_autorot(*image, &next, NULL);
+    return advance(image, next, failed);
+}
+
+static int to_opaque(VipsImage **image) {
+    if (!vips_image_hasalpha(*image)) return 0;
+    VipsImage *next = NULL;
+    VipsArrayDouble *white = vips_array_double_newv(1, 255.0);
+    int failed = vips_flatten(*image, &next, "background", white, NULL);
+    vips_area_unref(VIPS_AREA(white));
+    return advance(image, next, failed);
+}
+
+/* vips_resize shrinks as it should, but enlarges off the pixels' centres; so that is done here, bicubic. */
+static int enlarge(VipsImage **image, int32_t size) {
+    double x = (double)size / (*image)->Xsize, y = (double)size / (*image)->Ysize;
+    VipsImage *next = vips_image_copy_memory(*image); /* at most size × size */
+    if (advance(image, next, next == NULL)) return -1;
+    VipsArrayInt *area = vips_array_int_newv(4, 0, 0, size, size);
+    VipsInterpolate *bicubic = vips_interpolate_new("bicubic");
+    int failed = vips_affine(*image, &next, x, 0, 0, y, "interpolate", bicubic, "oarea", area, "idx",
+                             0.5 - 0.5 / x, "idy", 0.5 - 0.5 / y, "extend", VIPS_EXTEND_COPY, NULL);
+    g_object_unref(bicubic);
+    vips_area_unref(VIPS_AREA(area));
+    return advance(image, next, failed);
+}
+
+static int to_square(VipsImage **image, int32_t size) {
+    int width = (*image)->Xsize, height = (*image)->Ysize;
+    if (width > size || height > size) {
+        VipsImage *next = NULL;
+        int failed = vips_resize(*image, &next, LBK_MIN(1, (double)size / width), "vscale",
+                                 LBK_MIN(1, (double)size / height), NULL);
+        if (advance(image, next, failed)) return failed;
+    }
+    return width < size || height < size ? enlarge(image, size) : 0;
+}
+
+static int to_srgb(VipsImage **image) {
+    VipsImage *next = NULL;
+    int failed = vips_colourspace(*image, &next, VIPS_INTERPRETATION_sRGB, NULL);
+    if (advance(image, next, failed)) return failed;
+    failed = vips_cast_uchar(*image, &next, NULL);
+    return advance(image, next, failed);
+}
+
+static lbk_status copy_pixels(VipsImage *image, const char *path, int32_t size, uint8_t *pixels,
+                              lbk__image_error *error) {
+    size_t bytes, wanted = (size_t)size * (size_t)size * 3;
+    if (image->Xsize != size || image->Ysize != size || image->Bands != 3)
+        return fail(error, LBK_BAD_DATA, path, "has colours of an unknown kind");
+    void *data = vips_image_write_to_memory(image, &bytes);
+    if (!data || bytes != wanted) {
+        g_free(data);
+        return fail_vips(error, path);
+    }
+    memcpy(pixels, data, wanted);
+    g_free(data);
+    return LBK_OK;
+}
+
+lbk_status lbk__image_decode(const char *path, lbk__image_kind kind, int32_t size, uint8_t *pixels,
+                             lbk__image_error *error) {
+    pthread_once(&vips_once, start_vips);
+    vips_error_clear();
+    VipsImage *image = NULL;
+    char *text = NULL; /* the drawing's source: libvips reads it until the image is gone */
+    lbk_status status = kind == LBK__IMAGE_DRAWING ? open_drawing(path, size, &text, &image, error)
+                                                   : open_picture(path, &image, error);
+    if (status != LBK_OK) goto done;
+    if ((int64_t)image->Xsize * image->Ysize > most_pixels) {
+        status = fail(error, LBK_BAD_DATA, path, "has more than 268 million pixels");
+        goto done;
+    }
+    if (to_upright(&image) || to_srgb(&image) || to_opaque(&image) || to_square(&image, size))
+        status = fail_vips(error, path);
+    else
+        status = copy_pixels(image, path, size, pixels, error);
+done:
+    if (image) g_object_unref(image);
+    g_free(text);
+    vips_error_clear();
+    return status;
+}
