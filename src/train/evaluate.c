@@ -1,0 +1,169 @@
+/* evaluate.c: lbk_evaluate: a model, and a teacher beside it, on one split of a pack. */
+#include "base/file.h"
+#include "train/measure.h"
+#include "train/report.h"
+
+#include <string.h>
+
+typedef struct evaluation {
+    lbk_context *context;
+    const lbk_evaluate_options *options;
+    lbk_pack *pack;
+    lbk__cache *cache;
+    const char *split;
+    int32_t *indices; /* samples of the split */
+    int64_t count;
+} evaluation;
+
+/* The samples of the split; a split without any is an error that names those there are. */
+static lbk_status list_split(evaluation *e) {
+    lbk__text names = {0};
+    const char *last = "";
+    lbk_status status = LBK_OK;
+    int64_t num_samples = lbk_pack_num_samples(e->pack);
+    LBK_GO(LBK_ALLOC(e->context, e->indices, num_samples));
+    for (int64_t i = 0; i < num_samples; i++) {
+        lbk_sample sample;
+        LBK_GO(lbk_pack_sample(e->pack, i, &sample));
+        if (strcmp(sample.split, e->split) == 0) e->indices[e->count++] = (int32_t)i;
+        if (e->count == 0 && strcmp(sample.split, last) != 0 && names.length < 200)
+            LBK_GO(lbk__text_printf(e->context, &names, "%s%s", names.length ? ", " : "", sample.split));
+        last = sample.split;
+    }
+    if (e->count == 0)
+        status = lbk__fail(e->context, LBK_INVALID_ARGUMENT, "%s: has no samples in split \"%s\"; it has: %s",
+                           e->options->pack, e->split, names.length ? names.data : "none at all");
+done:
+    lbk__text_free(e->context, &names);
+    return status;
+}
+
+static lbk_status open_cache(evaluation *e) {
+    if (!e->options->cache) return LBK_OK;
+    const lbk__cache_key wanted = {.pack_sha256 = lbk_pack_hash(e->pack),
+                                   .label_kind = lbk_pack_label_kind(e->pack),
+                                   .num_samples = lbk_pack_num_samples(e->pack),
+                                   .num_classes = lbk_pack_num_classes(e->pack)};
+    LBK_TRY(lbk__cache_open(e->context, e->options->cache, &e->cache));
+    LBK_TRY(lbk__cache_match(e->cache, &wanted));
+    return lbk__cache_verify(e->cache);
+}
+
+static int64_t count_parameters(const lbk__model *model) {
+    int64_t count = 0;
+    for (size_t p = 0; p < model->num_parameters; p++)
+        count += (int64_t)model->parameters[p].rows * model->parameters[p].cols;
+    return count;
+}
+
+/* Of the weights' file in a model or run folder. */
+static lbk_status file_size(lbk_context *context, const char *folder, size_t *out) {
+    static const char *const places[] = {"best/model.safetensors", "model.safetensors"};
+    lbk_status status = LBK_OK;
+    for (size_t i = 0; i < LBK_COUNT(places); i++) {
+        char *path;
+        lbk__map map;
+        LBK_TRY(lbk__join(context, folder, places[i], &path));
+        bool found = lbk__exists(path) || i + 1 == LBK_COUNT(places);
+        if (found) status = lbk__map_open(context, path, &map);
+        lbk_free(context, path);
+        if (!found) continue;
+        if (status == LBK_OK) {
+            *out = map.size;
+            lbk__map_close(&map);
+        }
+        break;
+    }
+    return status;
+}
+
+/* {"path", "sha256", "parameters", "file_bytes", "views": {…}, "latency_ms", "samples_per_s", "batch_size"}
+ */
+static lbk_status measure_model(const evaluation *e, lbk__model *model, const char *folder,
+                                const lbk__cache *cache, const char *stage, json_t *out) {
+    lbk__metrics metrics[LBK_NUM_VIEWS];
+    lbk__inference *inference = NULL;
+    char hash[LBK__HASH_SIZE];
+    size_t bytes;
+    lbk_status status = LBK_OK;
+    LBK_GO(file_size(e->context, folder, &bytes));
+    LBK_GO(lbk__inference_create(model, NULL, e->pack, e->indices, e->count, LBK_NUM_VIEWS,
+                                 e->options->batch_size ? e->options->batch_size : 32, &inference));
+    LBK_GO(lbk__measure(inference, model, e->pack, cache, stage, metrics));
+    lbk__model_hash(model, hash);
+    json_object_set_new(out, "path", json_string(folder));
+    json_object_set_new(out, "sha256", json_string(hash));
+    json_object_set_new(out, "parameters", json_integer(count_parameters(model)));
+    json_object_set_new(out, "file_bytes", json_integer((json_int_t)bytes));
+    json_object_set_new(out, "views", lbk__json_views(metrics, LBK_NUM_VIEWS));
+    if (e->options->timing) {
+        lbk__timing timing;
+        LBK_GO(lbk__time_model(model, e->pack, e->indices, e->count, &timing));
+        json_object_set_new(out, "latency_ms", json_real(timing.latency_ms));
+        json_object_set_new(out, "samples_per_s", json_real(timing.samples_per_s));
+        json_object_set_new(out, "batch_size", json_integer(timing.batch_size));
+    }
+done:
+    lbk__inference_free(inference);
+    return status;
+}
+
+static lbk_status evaluate_student(const evaluation *e, json_t *out) {
+    lbk__model *model;
+    LBK_TRY(lbk__model_load(e->context, e->options->model, &model));
+    lbk_status status = measure_model(e, model, e->options->model, e->cache, "evaluate", out);
+    lbk__model_free(model);
+    return status;
+}
+
+/* The cache, if there is one, is of this teacher; how far the teacher is from itself is not measured. */
+static lbk_status evaluate_teacher(const evaluation *e, json_t *out) {
+    lbk__model *teacher;
+    char hash[LBK__HASH_SIZE];
+    LBK_TRY(lbk__model_load(e->context, e->options->teacher, &teacher));
+    lbk_status status = LBK_OK;
+    lbk__model_hash(teacher, hash);
+    if (e->cache) LBK_GO(lbk__cache_match(e->cache, &(lbk__cache_key){.teacher_sha256 = hash}));
+    LBK_GO(measure_model(e, teacher, e->options->teacher, NULL, "evaluate teacher", out));
+done:
+    lbk__model_free(teacher);
+    return status;
+}
+
+static lbk_status write_report(const evaluation *e, json_t *root) {
+    json_object_set_new(root, "split", json_string(e->split));
+    json_object_set_new(root, "num_samples", json_integer(e->count));
+    json_object_set_new(root, "metric", json_string(lbk__main_metric(lbk_pack_label_kind(e->pack))));
+    json_object_set_new(root, "pack_sha256", json_string(lbk_pack_hash(e->pack)));
+    json_t *model = json_object();
+    lbk_status status = evaluate_student(e, model);
+    json_object_set_new(root, "model", model);
+    if (status != LBK_OK || !e->options->teacher) return status;
+    json_t *teacher = json_object();
+    status = evaluate_teacher(e, teacher);
+    json_object_set_new(root, "teacher", teacher);
+    return status;
+}
+
+lbk_status lbk_evaluate(lbk_context *context, const lbk_evaluate_options *options, char **report) {
+    *report = NULL;
+    if (options->batch_size < 0)
+        return lbk__fail(context, LBK_INVALID_ARGUMENT,
+                         "batch_size is %d; it must be at least 1, or 0 for 32", options->batch_size);
+    evaluation e = {
+        .context = context, .options = options, .split = options->split ? options->split : "test"};
+    json_t *root = json_object();
+    lbk_status status = LBK_OK;
+    LBK_GO(lbk_pack_open(context, options->pack, &e.pack));
+    LBK_GO(list_split(&e));
+    LBK_GO(open_cache(&e));
+    LBK_GO(write_report(&e, root));
+    status = lbk__json_text(context, root, report);
+    root = NULL;
+done:
+    json_decref(root);
+    lbk__cache_close(e.cache);
+    lbk_free(context, e.indices);
+    lbk_pack_close(e.pack);
+    return status;
+}

@@ -1,0 +1,150 @@
+/* probe_summary.c: the teacher's metrics per split and view, and mean saliencies overall and by class. */
+#include "train/probe_summary.h"
+
+#include "data/batch.h"
+#include "eval/metrics.h"
+#include "train/report.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Sums of saliencies, and of how many samples. */
+typedef struct sums {
+    double saliency[LBK__NUM_SALIENCIES][LBK__NUM_MODALITIES];
+    int64_t count;
+} sums;
+
+typedef struct split {
+    const char *name; /* in the pack */
+    lbk__tally *tally[LBK_NUM_VIEWS];
+} split;
+
+typedef struct summary {
+    const lbk__model *teacher;
+    const lbk_pack *pack;
+    const lbk__cache *cache;
+    split *splits;
+    size_t num_splits, capacity;
+    sums all, *classes; /* [C] */
+    float *targets;     /* [C] of the sample at hand */
+} summary;
+
+static lbk_status find_split(summary *s, const char *name, split **out) {
+    for (size_t i = 0; i < s->num_splits; i++)
+        if (strcmp(s->splits[i].name, name) == 0) {
+            *out = &s->splits[i];
+            return LBK_OK;
+        }
+    const lbk__model *teacher = s->teacher;
+    LBK_TRY(LBK_GROW(teacher->context, s->splits, s->capacity, s->num_splits + 1));
+    split *fresh = &s->splits[s->num_splits++];
+    *fresh = (split){.name = name};
+    for (int v = 0; v < LBK_NUM_VIEWS; v++)
+        LBK_TRY(lbk__tally_create(teacher->context, teacher->label_kind, teacher->config.num_labels,
+                                  teacher->thresholds, &fresh->tally[v]));
+    *out = fresh;
+    return LBK_OK;
+}
+
+static void add_saliency(sums *to, lbk__saliencies saliencies) {
+    to->count++;
+    for (int kind = 0; kind < LBK__NUM_SALIENCIES; kind++)
+        for (int m = 0; m < LBK__NUM_MODALITIES; m++) to->saliency[kind][m] += (double)saliencies[kind][m];
+}
+
+/* A sample counts for each class that is true of it; soft: scored at least one half. */
+static lbk_status add_sample(summary *s, int32_t index) {
+    lbk_sample sample;
+    split *in;
+    int32_t label;
+    uint8_t labelled;
+    lbk__saliencies saliencies;
+    LBK_TRY(lbk_pack_sample(s->pack, index, &sample));
+    LBK_TRY(find_split(s, sample.split, &in));
+    LBK_TRY(lbk__batch_targets(s->pack, &index, 1, s->targets, &label, &labelled));
+    for (int v = 0; v < LBK_NUM_VIEWS; v++)
+        LBK_TRY(lbk__tally_add(in->tally[v], lbk__cache_logits(s->cache, (lbk_view)v, index),
+                               labelled ? label : -1, labelled ? s->targets : NULL, NULL));
+    for (int kind = 0; kind < LBK__NUM_SALIENCIES; kind++)
+        lbk__cache_saliency(s->cache, (lbk__saliency)kind, index, saliencies[kind]);
+    add_saliency(&s->all, saliencies);
+    for (int32_t k = 0; sample.labelled && k < sample.num_labels; k++)
+        if (s->teacher->label_kind != LBK_LABEL_SOFT || sample.scores[k] >= 0.5f)
+            add_saliency(&s->classes[sample.classes[k]], saliencies);
+    return LBK_OK;
+}
+
+/* {"kl": {"text": …, "image": …}, …, "num_samples": …} */
+static json_t *saliency_json(const sums *s) {
+    json_t *object = json_object();
+    double count = (double)LBK_MAX(s->count, 1);
+    for (int kind = 0; kind < LBK__NUM_SALIENCIES; kind++)
+        json_object_set_new(object, lbk__saliency_names[kind],
+                            json_pack("{s:f,s:f}", "text", s->saliency[kind][0] / count, "image",
+                                      s->saliency[kind][1] / count));
+    json_object_set_new(object, "num_samples", json_integer(s->count));
+    return object;
+}
+
+static json_t *splits_json(const summary *s) {
+    json_t *splits = json_object();
+    for (size_t i = 0; i < s->num_splits; i++) {
+        lbk__metrics metrics[LBK_NUM_VIEWS];
+        for (int v = 0; v < LBK_NUM_VIEWS; v++) lbk__tally_metrics(s->splits[i].tally[v], &metrics[v]);
+        json_object_set_new(splits, s->splits[i].name, lbk__json_views(metrics, LBK_NUM_VIEWS));
+    }
+    return splits;
+}
+
+static double joint_entropy(const summary *s, const char *name) {
+    for (size_t i = 0; i < s->num_splits; i++)
+        if (strcmp(s->splits[i].name, name) == 0) {
+            lbk__metrics metrics;
+            lbk__tally_metrics(s->splits[i].tally[LBK_VIEW_JOINT], &metrics);
+            return metrics.entropy;
+        }
+    return NAN;
+}
+
+/* Near-certain predictions leave D and S near 0 just where the student learns. */
+static bool warn_when_memorised(const summary *s) {
+    double train = joint_entropy(s, "train"), dev = joint_entropy(s, "dev");
+    bool memorised = train < 0.5 * dev;
+    if (memorised)
+        lbk__log(
+            s->teacher->context, LBK_LOG_WARNING,
+            "the teacher knows its training samples by heart: the mean entropy of its predictions is %.3g "
+            "nats on train, %.3g on dev; students will learn little from it: stop its training earlier, or "
+            "distil on samples that it did not see",
+            train, dev);
+    return memorised;
+}
+
+static void write_json(const summary *s, json_t *root) {
+    json_t *classes = json_object();
+    for (int32_t c = 0; c < s->teacher->config.num_labels; c++)
+        json_object_set_new(classes, lbk_pack_class_name(s->pack, c), saliency_json(&s->classes[c]));
+    json_object_set_new(root, "metric", json_string(lbk__main_metric(s->teacher->label_kind)));
+    json_object_set_new(root, "splits", splits_json(s));
+    json_object_set_new(root, "memorised", json_boolean(warn_when_memorised(s)));
+    json_object_set_new(root, "saliency", saliency_json(&s->all));
+    json_object_set_new(root, "saliency_by_class", classes);
+}
+
+lbk_status lbk__probe_summary(const lbk__model *teacher, const lbk_pack *pack, const lbk__cache *cache,
+                              json_t *root) {
+    summary s = {.teacher = teacher, .pack = pack, .cache = cache};
+    lbk_context *context = teacher->context;
+    lbk_status status = LBK_OK;
+    LBK_GO(LBK_ALLOC(context, s.classes, teacher->config.num_labels));
+    LBK_GO(LBK_ALLOC(context, s.targets, teacher->config.num_labels));
+    for (int64_t i = 0; i < lbk_pack_num_samples(pack); i++) LBK_GO(add_sample(&s, (int32_t)i));
+    write_json(&s, root);
+done:
+    for (size_t i = 0; i < s.num_splits; i++)
+        for (int v = 0; v < LBK_NUM_VIEWS; v++) lbk__tally_free(s.splits[i].tally[v]);
+    lbk_free(context, s.splits);
+    lbk_free(context, s.classes);
+    lbk_free(context, s.targets);
+    return status;
+}

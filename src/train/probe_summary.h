@@ -1,0 +1,15 @@
+/* probe_summary.h: for probe.c: what a cache says of its teacher. */
+#ifndef LBK_TRAIN_PROBE_SUMMARY_H
+#define LBK_TRAIN_PROBE_SUMMARY_H
+
+#include "distill/cache.h"
+#include "model/model.h"
+
+#include <jansson.h>
+
+/* Reads the cache once and adds "metric", "splits", "saliency" and "saliency_by_class" to `root`; memory does
+ * not grow with the samples. Warns by the log when the teacher knows train by heart. */
+lbk_status lbk__probe_summary(const lbk__model *teacher, const lbk_pack *pack, const lbk__cache *cache,
+                              json_t *root);
+
+#endif

@@ -1,0 +1,39 @@
+/* report.c: results as JSON. */
+#include "train/report.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+const char *const lbk__view_names[] = {"joint", "text", "image", NULL};
+
+const char *lbk__main_metric(lbk_label_kind label_kind) {
+    static const char *const names[] = {"accuracy", "f1_micro", "vqa_accuracy"};
+    return names[label_kind];
+}
+
+json_t *lbk__json_metrics(const lbk__metrics *metrics) {
+    json_t *object = json_object();
+    for (int m = 0; lbk__metric_names[m]; m++) {
+        double value = lbk__metric_value(metrics, lbk__metric_names[m]);
+        if (!isnan(value)) json_object_set_new(object, lbk__metric_names[m], json_real(value));
+    }
+    json_object_set_new(object, "num_samples", json_integer(metrics->num_samples));
+    return object;
+}
+
+json_t *lbk__json_views(const lbk__metrics *metrics, int32_t num_views) {
+    json_t *views = json_object();
+    for (int32_t v = 0; v < num_views; v++)
+        json_object_set_new(views, lbk__view_names[v], lbk__json_metrics(&metrics[v]));
+    return views;
+}
+
+lbk_status lbk__json_text(lbk_context *context, json_t *root, char **out) {
+    *out = NULL;
+    char *text = root ? json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) : NULL;
+    json_decref(root);
+    if (!text) return lbk__fail(context, LBK_NO_MEMORY, "out of memory for the report");
+    lbk_status status = lbk__copy_string(context, text, out);
+    free(text);
+    return status;
+}
