@@ -11,9 +11,11 @@ int32_t lbk__argmax(const float *logits, int32_t n) {
 }
 
 double lbk__log_sum_exp(const float *logits, int32_t n, double temperature) {
-    double largest = (double)logits[lbk__argmax(logits, n)] / temperature, sum = 0;
-    for (int32_t c = 0; c < n; c++) sum += exp((double)logits[c] / temperature - largest);
-    return largest + log(sum);
+    int32_t best = lbk__argmax(logits, n);
+    double largest = (double)logits[best] / temperature, rest = 0;
+    for (int32_t c = 0; c < n; c++)
+        if (c != best) rest += exp((double)logits[c] / temperature - largest);
+    return largest + log1p(rest);
 }
 
 double lbk__categorical_loss(const float *logits, int32_t n, int32_t label) {

@@ -56,6 +56,13 @@ typedef struct lbk__weight_rule {
 /* The weights of a sample; `saliency` (text, image) is read by (10) only. */
 void lbk__sample_weights(const lbk__weight_rule *rule, const float saliency[2], float out[LBK_NUM_VIEWS]);
 
+typedef struct lbk__weight_summary {
+    double mean, deviation, percentile_5, percentile_50, percentile_95;
+} lbk__weight_summary;
+/* Per view, of the weights [count][3] of an epoch; all 0 without any. */
+lbk_status lbk__summarise_weights(lbk_context *context, const float *weights, int64_t count,
+                                  lbk__weight_summary out[LBK_NUM_VIEWS]);
+
 /* ---- the whole loss of a batch ---- */
 
 typedef enum lbk__method { LBK__METHOD_ALONE, LBK__METHOD_KD, LBK__METHOD_MSD, LBK__NUM_METHODS } lbk__method;

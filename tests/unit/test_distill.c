@@ -135,6 +135,28 @@ static void weights_follow_their_rules(void **state) {
     rule.rho = 0, check_weights(&rule, 0, 1, 0, 0, 1);
 }
 
+/* Against numpy's mean, std and percentile of (1, 2, 4, 8, 16)/32. */
+static void weights_are_summarised(void **state) {
+    (void)state;
+    lbk_context *context = check_context();
+    float weights[15];
+    for (int i = 0; i < 15; i++) weights[i] = i % 3 ? 0.25f : (float)(1 << (4 - i / 3)) / 32;
+    lbk__weight_summary summary[LBK_NUM_VIEWS];
+    check_ok(context, lbk__summarise_weights(context, weights, 5, summary));
+    check_near(summary[0].mean, 0.19375, 1e-15);
+    check_near(summary[0].deviation, 0.17047727121232323, 1e-15);
+    check_near(summary[0].percentile_5, 0.0375, 1e-15);
+    check_near(summary[0].percentile_50, 0.125, 1e-15);
+    check_near(summary[0].percentile_95, 0.45, 1e-15);
+    check_near(summary[2].mean, 0.25, 0);
+    check_near(summary[2].deviation, 0, 0);
+    check_ok(context, lbk__summarise_weights(context, weights, 1, summary));
+    check_near(summary[0].percentile_95, 0.5, 0);
+    check_ok(context, lbk__summarise_weights(context, NULL, 0, summary));
+    check_near(summary[0].mean, 0, 0);
+    lbk_context_destroy(context);
+}
+
 static void an_empty_batch_has_no_loss(void **state) {
     (void)state;
     lbk__loss_input input = {
@@ -178,6 +200,7 @@ int main(void) {
         cmocka_unit_test(saliencies_keep_their_bounds),
         cmocka_unit_test(entropy_is_between_0_and_its_maximum),
         cmocka_unit_test(weights_follow_their_rules),
+        cmocka_unit_test(weights_are_summarised),
         cmocka_unit_test(an_empty_batch_has_no_loss),
         cmocka_unit_test(scale_changes_the_gradient_only),
     };
