@@ -46,12 +46,11 @@ typedef struct lse {
 } lse;
 
 static lse sum_up(const float *logits, int32_t num_classes) {
-    lse sum = {.best = lbk__argmax(logits, num_classes), .all = lbk__log_sum_exp(logits, num_classes, 1)};
-    double shift = (double)logits[sum.best], rest = 0;
+    int32_t best = lbk__argmax(logits, num_classes);
+    double largest = (double)logits[best], rest = 0;
     for (int32_t c = 0; c < num_classes; c++)
-        if (c != sum.best) rest += exp((double)logits[c] - shift);
-    sum.rest = rest > 0 ? shift + log(rest) : -INFINITY;
-    return sum;
+        if (c != best) rest += exp((double)logits[c] - largest);
+    return (lse){best, largest + log1p(rest), rest > 0 ? largest + log(rest) : -INFINITY};
 }
 
 /* log p/(1 − p) of class c: orders as p does, but keeps apart what p rounds to 1. In steps of 2⁻³⁰: finer

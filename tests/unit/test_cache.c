@@ -231,6 +231,50 @@ static void a_cache_appears_whole_or_not_at_all(void **state) {
     assert_null(writer);
 }
 
+/* ---- memory that runs out: the n-th allocation fails, for every n ---- */
+
+static void *allocate_until(void *user, void *pointer, size_t size) {
+    int *left = user;
+    if (size == 0) {
+        free(pointer);
+        return NULL;
+    }
+    return (*left)-- > 0 ? realloc(pointer, size) : NULL;
+}
+
+static lbk_status write_and_read(lbk_context *context, const char *path, const lbk__cache_key *key) {
+    lbk__cache_writer *writer = NULL;
+    lbk__cache *cache = NULL;
+    lbk__saliencies saliencies;
+    const float logits[9] = {0};
+    lbk_status status = LBK_OK;
+    LBK_GO(lbk__cache_writer_open(context, path, key, &writer));
+    for (int64_t i = 0; i < key->num_samples; i++)
+        LBK_GO(lbk__cache_writer_put(writer, logits, 0, NULL, saliencies));
+    LBK_GO(lbk__cache_writer_commit(writer));
+    LBK_GO(lbk__cache_open(context, path, &cache));
+done:
+    lbk__cache_writer_close(writer);
+    lbk__cache_close(cache);
+    return status;
+}
+
+static void running_out_of_memory_is_survived(void **state) {
+    fixture *f = *state;
+    lbk_status status = LBK_NO_MEMORY;
+    int failures = 0;
+    for (; status != LBK_OK; failures++) {
+        int left = failures + 1; /* the context's own succeeds */
+        const lbk_context_options options = {.allocate = allocate_until, .user = &left};
+        lbk_context *context;
+        assert_int_equal(lbk_context_create(&options, &context), LBK_OK);
+        status = write_and_read(context, f->path, &f->key);
+        assert_true(status == LBK_OK || status == LBK_NO_MEMORY);
+        lbk_context_destroy(context);
+    }
+    assert_true(failures > 10);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_was_put_comes_back, set_up, tear_down),
@@ -240,6 +284,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(mismatches_are_named, set_up, tear_down),
         cmocka_unit_test_setup_teardown(damage_is_found, set_up, tear_down),
         cmocka_unit_test_setup_teardown(foreign_files_are_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(running_out_of_memory_is_survived, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_cache_appears_whole_or_not_at_all, set_up, tear_down),
     };
     return cmocka_run_group_tests_name("cache", tests, NULL, NULL);
