@@ -92,18 +92,22 @@ LBK_PUBLIC void lbk_free(lbk_context *context, void *pointer);
 
 /* ------------------------------------------------------------------------------------------- tokenizer -- */
 
-/* BERT's normalisation and WordPiece, ids as Hugging Face's BertTokenizer gives them. */
+/* BERT's normalisation and WordPiece, ids as Hugging Face's BertTokenizer gives them. As there, the names of
+ * special tokens in a text ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", in capitals) are those tokens, not
+ * words. */
 typedef struct lbk_tokenizer lbk_tokenizer;
 
-/* `vocab` is a vocab.txt: one token a line, its line number is its id; [PAD] [UNK] [CLS] [SEP] must be in it.
- * `cased` 0 lower-cases and strips accents. LBK_IO, LBK_BAD_DATA (names the line). */
+/* `vocab` is a vocab.txt: one token a line, its line number from 0 is its id, of equal lines the last counts;
+ * [PAD] [UNK] [CLS] [SEP] must be in it. `cased` 0 lower-cases and strips accents. LBK_IO, LBK_BAD_DATA
+ * (names the line or what is missing). */
 LBK_PUBLIC lbk_status lbk_tokenizer_open(lbk_context *context, const char *vocab, int cased,
                                          lbk_tokenizer **out);
 LBK_PUBLIC void lbk_tokenizer_close(lbk_tokenizer *tokenizer);
+/* Lines of vocab.txt. */
 LBK_PUBLIC int32_t lbk_tokenizer_vocab_size(const lbk_tokenizer *tokenizer);
 /* Ids with [CLS] first and [SEP] last. Longer than `max_tokens` (≥ 2, both included; 0: no limit): the first
  * max_tokens − 2 word pieces are kept. `ids` is grown as needed through the context's allocator (start from
- * NULL, *capacity 0); free it with lbk_free. LBK_BAD_DATA for invalid UTF-8 (names the byte). */
+ * NULL, *capacity 0); free it with lbk_free. LBK_BAD_DATA for invalid UTF-8 (names the byte, from 0). */
 LBK_PUBLIC lbk_status lbk_tokenizer_encode(lbk_tokenizer *tokenizer, const char *text, size_t length,
                                            int32_t max_tokens, int32_t **ids, size_t *capacity,
                                            size_t *count);
