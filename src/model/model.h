@@ -54,6 +54,8 @@ void lbk__model_init_random(lbk__model *model, uint64_t seed);
  * what was taken. */
 lbk_status lbk__model_init_from(lbk__model *model, const char *folder, const int32_t *layers,
                                 size_t num_layers, char **report);
+/* Sizes from a model folder's config.json, of any BERT-like model. */
+lbk_status lbk__model_config_of(lbk_context *context, const char *folder, lbk__model_config *out);
 lbk_status lbk__model_load(lbk_context *context, const char *folder, lbk__model **out);
 /* config.json, model.safetensors, vocab.txt; `values` (may be NULL: the model's own) laid out as
  * model->values. */

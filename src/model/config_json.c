@@ -1,0 +1,179 @@
+/* config_json.c: config.json, as transformers' VisualBertConfig writes it, with one object of our own,
+ * "limbeck". */
+#include "model/config_json.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const kind_names[] = {"single", "multi", "soft"};
+
+/* ---- reading ---- */
+
+static lbk_status integer(lbk_context *context, const char *path, const json_t *object, const char *key,
+                          int32_t preset, int32_t *out) {
+    const json_t *value = json_object_get(object, key);
+    *out = preset;
+    if (!value && preset >= 0) return LBK_OK;
+    if (!json_is_integer(value) || json_integer_value(value) < 0 || json_integer_value(value) > INT32_MAX)
+        return lbk__fail(context, LBK_BAD_DATA, "%s: \"%s\" is missing or no number ≥ 0", path, key);
+    *out = (int32_t)json_integer_value(value);
+    return LBK_OK;
+}
+
+static lbk_status real(lbk_context *context, const char *path, const json_t *object, const char *key,
+                       float preset, float *out) {
+    const json_t *value = json_object_get(object, key);
+    *out = preset;
+    if (!value) return LBK_OK;
+    if (!json_is_number(value)) return lbk__fail(context, LBK_BAD_DATA, "%s: \"%s\" is no number", path, key);
+    *out = (float)json_number_value(value);
+    return LBK_OK;
+}
+
+lbk_status lbk__config_json_read(lbk_context *context, const char *path, json_t **out) {
+    char *text;
+    size_t size;
+    json_error_t error;
+    *out = NULL;
+    LBK_TRY(lbk__read_file(context, path, 64 << 20, &text, &size));
+    *out = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
+    lbk_free(context, text);
+    if (*out && json_is_object(*out)) return LBK_OK;
+    lbk_status status = lbk__fail(context, LBK_BAD_DATA, "%s, line %d: %s", path, *out ? 1 : error.line,
+                                  *out ? "no JSON object" : error.text);
+    json_decref(*out);
+    *out = NULL;
+    return status;
+}
+
+lbk_status lbk__config_json_sizes(lbk_context *context, const char *path, const json_t *json,
+                                  lbk__model_config *c) {
+    const char *act = json_string_value(json_object_get(json, "hidden_act"));
+    if (act && strcmp(act, "gelu") != 0)
+        return lbk__fail(context, LBK_BAD_DATA, "%s: \"hidden_act\" is \"%s\"; only \"gelu\" is supported",
+                         path, act);
+    LBK_TRY(integer(context, path, json, "vocab_size", -1, &c->vocab_size));
+    LBK_TRY(integer(context, path, json, "hidden_size", -1, &c->hidden_size));
+    LBK_TRY(integer(context, path, json, "num_hidden_layers", -1, &c->num_hidden_layers));
+    LBK_TRY(integer(context, path, json, "num_attention_heads", -1, &c->num_attention_heads));
+    LBK_TRY(integer(context, path, json, "intermediate_size", -1, &c->intermediate_size));
+    LBK_TRY(integer(context, path, json, "max_position_embeddings", 512, &c->max_position_embeddings));
+    LBK_TRY(integer(context, path, json, "type_vocab_size", 2, &c->type_vocab_size));
+    LBK_TRY(integer(context, path, json, "visual_embedding_dim", 512, &c->visual_embedding_dim));
+    LBK_TRY(real(context, path, json, "hidden_dropout_prob", 0.1f, &c->hidden_dropout_prob));
+    LBK_TRY(
+        real(context, path, json, "attention_probs_dropout_prob", 0.1f, &c->attention_probs_dropout_prob));
+    LBK_TRY(real(context, path, json, "layer_norm_eps", 1e-12f, &c->layer_norm_eps));
+    LBK_TRY(real(context, path, json, "initializer_range", 0.02f, &c->initializer_range));
+    const size_t labels = json_object_size(json_object_get(json, "id2label"));
+    c->num_labels = labels ? (int32_t)labels : 2;
+    return LBK_OK;
+}
+
+static lbk_status read_labels(lbk__model *model, const char *path, const json_t *json) {
+    const json_t *id2label = json_object_get(json, "id2label");
+    if (!id2label) return LBK_OK;
+    LBK_TRY(LBK_ALLOC(model->context, model->class_names, model->config.num_labels));
+    for (int32_t i = 0; i < model->config.num_labels; i++) {
+        char key[16];
+        snprintf(key, sizeof key, "%d", i);
+        const char *name = json_string_value(json_object_get(id2label, key));
+        if (!name)
+            return lbk__fail(model->context, LBK_BAD_DATA, "%s: \"id2label\" has no label \"%s\"", path, key);
+        LBK_TRY(lbk__copy_string(model->context, name, &model->class_names[i]));
+    }
+    return LBK_OK;
+}
+
+static lbk_status read_thresholds(lbk__model *model, const char *path, const json_t *thresholds) {
+    if (!thresholds) return LBK_OK;
+    if (json_array_size(thresholds) != (size_t)model->config.num_labels)
+        return lbk__fail(model->context, LBK_BAD_DATA, "%s: \"thresholds\" has not one number a label", path);
+    LBK_TRY(LBK_ALLOC(model->context, model->thresholds, model->config.num_labels));
+    for (size_t i = 0; i < json_array_size(thresholds); i++)
+        model->thresholds[i] = (float)json_number_value(json_array_get(thresholds, i));
+    return LBK_OK;
+}
+
+/* The JSON text of a value, through the context; *out NULL when there is no value. */
+static lbk_status text_of(lbk_context *context, const json_t *value, char **out) {
+    *out = NULL;
+    char *text = value ? json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+    if (!text) return LBK_OK;
+    lbk_status status = lbk__copy_string(context, text, out);
+    free(text);
+    return status;
+}
+
+lbk_status lbk__config_json_rest(lbk__model *model, const char *path, const json_t *json) {
+    LBK_TRY(read_labels(model, path, json));
+    const json_t *own = json_object_get(json, "limbeck");
+    model->cased = json_is_true(json_object_get(own, "cased"));
+    LBK_TRY(integer(model->context, path, own, "max_text_tokens", 128, &model->max_text_tokens));
+    const char *kind = json_string_value(json_object_get(own, "label_kind"));
+    for (int i = 0; kind && i < 3; i++)
+        if (strcmp(kind, kind_names[i]) == 0) model->label_kind = (lbk_label_kind)i;
+    LBK_TRY(read_thresholds(model, path, json_object_get(own, "thresholds")));
+    LBK_TRY(text_of(model->context, json_object_get(own, "visual"), &model->visual_source));
+    return text_of(model->context, json_object_get(own, "made_from"), &model->made_from);
+}
+
+/* ---- writing ---- */
+
+/* 0.1f as 0.1: the shortest decimal that reads back as the same float. */
+static json_t *short_real(float value) {
+    char text[32];
+    for (int digits = 1; digits <= 9; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, (double)value);
+        if (strtof(text, NULL) == value) break;
+    }
+    return json_real(strtod(text, NULL));
+}
+
+static json_t *own_object(const lbk__model *model) {
+    json_t *own = json_pack("{s:s, s:b, s:i}", "label_kind", kind_names[model->label_kind], "cased",
+                            model->cased, "max_text_tokens", (int)model->max_text_tokens);
+    if (model->visual_source)
+        json_object_set_new(own, "visual", json_loads(model->visual_source, JSON_DECODE_ANY, NULL));
+    if (model->made_from)
+        json_object_set_new(own, "made_from", json_loads(model->made_from, JSON_DECODE_ANY, NULL));
+    if (model->thresholds) {
+        json_t *thresholds = json_array();
+        for (int32_t i = 0; i < model->config.num_labels; i++)
+            json_array_append_new(thresholds, short_real(model->thresholds[i]));
+        json_object_set_new(own, "thresholds", thresholds);
+    }
+    return own;
+}
+
+json_t *lbk__config_json_make(const lbk__model *model) {
+    const lbk__model_config *c = &model->config;
+    json_t *json =
+        json_pack("{s:[s], s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "architectures",
+                  "VisualBertForVisualReasoning", "model_type", "visual_bert", "vocab_size", c->vocab_size,
+                  "hidden_size", c->hidden_size, "num_hidden_layers", c->num_hidden_layers,
+                  "num_attention_heads", c->num_attention_heads, "intermediate_size", c->intermediate_size,
+                  "max_position_embeddings", c->max_position_embeddings, "type_vocab_size",
+                  c->type_vocab_size, "visual_embedding_dim", c->visual_embedding_dim);
+    json_object_set_new(json, "hidden_act", json_string("gelu"));
+    json_object_set_new(json, "hidden_dropout_prob", short_real(c->hidden_dropout_prob));
+    json_object_set_new(json, "attention_probs_dropout_prob", short_real(c->attention_probs_dropout_prob));
+    json_object_set_new(json, "layer_norm_eps", short_real(c->layer_norm_eps));
+    json_object_set_new(json, "initializer_range", short_real(c->initializer_range));
+    json_object_set_new(json, "torch_dtype", json_string("float32"));
+    json_object_set_new(json, "problem_type",
+                        json_string(model->label_kind == LBK_LABEL_SINGLE ? "single_label_classification"
+                                                                          : "multi_label_classification"));
+    json_t *id2label = json_object(), *label2id = json_object();
+    for (int32_t i = 0; i < c->num_labels; i++) {
+        char key[16], name[32];
+        snprintf(key, sizeof key, "%d", i);
+        snprintf(name, sizeof name, "LABEL_%d", i);
+        json_object_set_new(id2label, key, json_string(model->class_names ? model->class_names[i] : name));
+        json_object_set_new(label2id, model->class_names ? model->class_names[i] : name, json_integer(i));
+    }
+    json_object_set_new(json, "id2label", id2label);
+    json_object_set_new(json, "label2id", label2id);
+    json_object_set_new(json, "limbeck", own_object(model));
+    return json;
+}

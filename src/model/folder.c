@@ -1,0 +1,212 @@
+/* folder.c: a model as a Hugging Face folder: config.json, model.safetensors, vocab.txt,
+ * tokenizer_config.json. */
+#include "model/folder.h"
+
+#include "base/half.h"
+#include "model/config_json.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- loading ---- */
+
+lbk_status lbk__model_folder(lbk_context *context, const char *folder, char **out) {
+    char *inside;
+    LBK_TRY(lbk__join(context, folder, "config.json", &inside));
+    const bool direct = lbk__exists(inside);
+    lbk_free(context, inside);
+    LBK_TRY(lbk__join(context, folder, "best/config.json", &inside));
+    const bool best = lbk__exists(inside);
+    lbk_free(context, inside);
+    if (direct) return lbk__copy_string(context, folder, out);
+    if (best) return lbk__join(context, folder, "best", out);
+    *out = NULL;
+    return lbk__fail(
+        context, LBK_IO,
+        "%s: has neither config.json nor best/config.json: no model folder, no finished run folder", folder);
+}
+
+lbk_status lbk__tensor_to_floats(lbk_context *context, const lbk__safetensors *file,
+                                 const lbk__tensor_entry *entry, size_t count, float *out) {
+    const uint16_t *half = entry->data;
+    switch (entry->dtype) {
+    case LBK__F32:
+        memcpy(out, entry->data, count * sizeof *out);
+        return LBK_OK;
+    case LBK__F16:
+        for (size_t i = 0; i < count; i++) out[i] = lbk__half_to_float(half[i]);
+        return LBK_OK;
+    case LBK__BF16:
+        for (size_t i = 0; i < count; i++) {
+            const uint32_t bits = (uint32_t)half[i] << 16;
+            memcpy(&out[i], &bits, sizeof bits);
+        }
+        return LBK_OK;
+    default:
+        return lbk__fail(context, LBK_BAD_DATA, "%s: tensor \"%s\" is %s; weights must be F32, F16 or BF16",
+                         lbk__safetensors_path(file), entry->name, lbk__dtype_name(entry->dtype));
+    }
+}
+
+/* The tensor must have the parameter's shape: [rows, cols], or [cols] for rank 1. */
+static lbk_status load_parameter(lbk__model *model, const lbk__safetensors *file,
+                                 const lbk__parameter *parameter) {
+    const lbk__tensor_entry *entry = lbk__safetensors_find(file, parameter->name);
+    const int64_t shape[2] = {parameter->rank == 2 ? parameter->rows : parameter->cols, parameter->cols};
+    const lbk__dtype dtype =
+        entry && (entry->dtype == LBK__F16 || entry->dtype == LBK__BF16) ? entry->dtype : LBK__F32;
+    LBK_TRY(lbk__safetensors_expect(file, parameter->name, dtype, parameter->rank, shape, &entry));
+    return lbk__tensor_to_floats(model->context, file, entry,
+                                 (size_t)parameter->rows * (size_t)parameter->cols,
+                                 model->values + parameter->offset);
+}
+
+static lbk_status load_weights(lbk__model *model, const char *folder) {
+    char *path;
+    LBK_TRY(lbk__join(model->context, folder, "model.safetensors", &path));
+    lbk__safetensors *file;
+    lbk_status status = lbk__safetensors_open(model->context, path, &file);
+    lbk_free(model->context, path);
+    for (size_t i = 0; status == LBK_OK && i < model->num_parameters; i++)
+        status = load_parameter(model, file, &model->parameters[i]);
+    lbk__safetensors_close(file);
+    return status;
+}
+
+static lbk_status load_vocab(lbk__model *model, const char *folder) {
+    char *path;
+    LBK_TRY(lbk__join(model->context, folder, "vocab.txt", &path));
+    lbk_status status = LBK_OK;
+    if (lbk__exists(path))
+        status = lbk__read_file(model->context, path, 1 << 28, &model->vocab, &model->vocab_length);
+    lbk_free(model->context, path);
+    return status;
+}
+
+lbk_status lbk__model_load(lbk_context *context, const char *given, lbk__model **out) {
+    char *folder = NULL, *path = NULL;
+    json_t *json = NULL;
+    lbk__model *model = NULL;
+    lbk__model_config config;
+    lbk_status status = LBK_OK;
+    *out = NULL;
+    LBK_GO(lbk__model_folder(context, given, &folder));
+    LBK_GO(lbk__join(context, folder, "config.json", &path));
+    LBK_GO(lbk__config_json_read(context, path, &json));
+    const char *type = json_string_value(json_object_get(json, "model_type"));
+    if (!type || strcmp(type, "visual_bert") != 0) {
+        status = lbk__fail(
+            context, LBK_BAD_DATA,
+            "%s: \"model_type\" is not \"visual_bert\"; start from such a model with model.init_from", path);
+        goto done;
+    }
+    LBK_GO(lbk__config_json_sizes(context, path, json, &config));
+    status = lbk__model_create(context, &config, &model);
+    if (status != LBK_OK) {
+        lbk__fail_at(context, status, "%s", path);
+        goto done;
+    }
+    LBK_GO(lbk__config_json_rest(model, path, json));
+    LBK_GO(load_weights(model, folder));
+    LBK_GO(load_vocab(model, folder));
+    *out = model;
+done:
+    if (status != LBK_OK) lbk__model_free(model);
+    json_decref(json);
+    lbk_free(context, folder);
+    lbk_free(context, path);
+    return status;
+}
+
+/* ---- saving ---- */
+
+static lbk_status save_json(lbk_context *context, const char *folder, const char *name, json_t *json) {
+    char *path = NULL, *text = json ? json_dumps(json, JSON_INDENT(2) | JSON_SORT_KEYS) : NULL;
+    lbk_status status = LBK_OK;
+    if (!text) {
+        status = lbk__fail(context, LBK_INTERNAL, "%s/%s: the JSON could not be made", folder, name);
+        goto done;
+    }
+    LBK_GO(lbk__join(context, folder, name, &path));
+    LBK_GO(lbk__write_file(context, path, text, strlen(text)));
+done:
+    free(text);
+    json_decref(json);
+    lbk_free(context, path);
+    return status;
+}
+
+static lbk_status save_weights(const lbk__model *model, const float *values, const char *path) {
+    lbk_context *context = model->context;
+    lbk__tensor_spec *specs;
+    lbk__safetensors_writer *writer = NULL;
+    lbk_status status = LBK_OK;
+    char *about = NULL;
+    LBK_TRY(LBK_ALLOC(context, specs, model->num_parameters));
+    for (size_t i = 0; i < model->num_parameters; i++) {
+        const lbk__parameter *p = &model->parameters[i];
+        specs[i] = (lbk__tensor_spec){.name = p->name,
+                                      .dtype = LBK__F32,
+                                      .rank = p->rank,
+                                      .shape = {p->rank == 2 ? p->rows : p->cols, p->cols}};
+    }
+    LBK_GO(lbk__format(context, &about, "{\"kind\":\"model\",\"version\":1,\"made_from\":%s}",
+                       model->made_from ? model->made_from : "null"));
+    const lbk__metadata metadata[] = {{"format", "pt"}, {"limbeck", about}};
+    LBK_GO(lbk__safetensors_writer_open(context, path, specs, model->num_parameters, metadata, 2,
+                                        "content_sha256", &writer));
+    for (size_t i = 0; i < model->num_parameters; i++) {
+        const lbk__parameter *p = &model->parameters[i];
+        LBK_GO(lbk__safetensors_writer_put(writer, values + p->offset,
+                                           (size_t)p->rows * (size_t)p->cols * sizeof *values));
+    }
+    LBK_GO(lbk__safetensors_writer_commit(writer, NULL));
+done:
+    lbk__safetensors_writer_close(writer);
+    lbk_free(context, specs);
+    lbk_free(context, about);
+    return status;
+}
+
+lbk_status lbk__model_save(const lbk__model *model, const float *values, const char *folder) {
+    lbk_context *context = model->context;
+    char *path = NULL;
+    lbk_status status = LBK_OK;
+    LBK_TRY(lbk__make_folder(context, folder));
+    LBK_GO(lbk__join(context, folder, "model.safetensors", &path));
+    LBK_GO(save_weights(model, values ? values : model->values, path));
+    if (model->vocab) {
+        lbk_free(context, path);
+        LBK_GO(lbk__join(context, folder, "vocab.txt", &path));
+        LBK_GO(lbk__write_file(context, path, model->vocab, model->vocab_length));
+        LBK_GO(save_json(context, folder, "tokenizer_config.json",
+                         json_pack("{s:s, s:b, s:i, s:s, s:s, s:s, s:s, s:s}", "tokenizer_class",
+                                   "BertTokenizer", "do_lower_case", !model->cased, "model_max_length",
+                                   (int)model->config.max_position_embeddings, "pad_token", "[PAD]",
+                                   "unk_token", "[UNK]", "cls_token", "[CLS]", "sep_token", "[SEP]",
+                                   "mask_token", "[MASK]")));
+    }
+    /* Last: a folder with a config.json is a whole model. */
+    LBK_GO(save_json(context, folder, "config.json", lbk__config_json_make(model)));
+done:
+    lbk_free(context, path);
+    return status;
+}
+
+/* The identity of a teacher: its weights and what it was told they mean. */
+void lbk__model_hash(const lbk__model *model, char out[65]) {
+    lbk__hasher *hasher;
+    out[0] = 0;
+    if (lbk__hasher_create(model->context, &hasher) != LBK_OK) return;
+    for (size_t i = 0; i < model->num_parameters; i++) {
+        const lbk__parameter *p = &model->parameters[i];
+        lbk__hasher_update(hasher, p->name, strlen(p->name) + 1);
+        lbk__hasher_update(hasher, model->values + p->offset,
+                           (size_t)p->rows * (size_t)p->cols * sizeof *model->values);
+    }
+    for (int32_t i = 0; model->class_names && i < model->config.num_labels; i++)
+        lbk__hasher_update(hasher, model->class_names[i], strlen(model->class_names[i]) + 1);
+    lbk__hasher_update(hasher, &model->config.num_attention_heads, sizeof model->config.num_attention_heads);
+    lbk__hasher_update(hasher, &model->config.layer_norm_eps, sizeof model->config.layer_norm_eps);
+    lbk__hasher_finish(model->context, hasher, out);
+}
