@@ -115,7 +115,7 @@ def main():
     rng = np.random.default_rng(20101881)
     check_divergence(rng)
     settings = [(m, k, 5, 7, 3.0, 0.5, 2.0, None) for m, k in itertools.product(METHODS, KINDS)]
-    settings += [("msd", k, c, b, 2.0, 0.7, 1.0, None) for k in KINDS for c, b in [(1, 1), (2, 3), (23, 2)]]
+    settings += [("msd", k, c, b, 2.0, 0.7, 1.0, None) for k in KINDS for c, b in [(1, 1), (2, 3), (23, 2), (2, 67)]]
     settings += [("msd", k, 4, 3, s, 0.5, tau, None) for k in KINDS for s in (1e-3, 1.0, 1e4) for tau in (0.1, 1.0, 10.0)]
     settings += [(m, k, 3, 4, 2.0, a, 4.0, u) for m in ("kd", "msd") for k in KINDS
                  for a, u in [(0.0, None), (1.0, None), (0.3, "some"), (0.5, "all")]]

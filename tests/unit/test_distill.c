@@ -192,6 +192,41 @@ static void scale_changes_the_gradient_only(void **state) {
     for (int c = 0; c < 6; c++) check_near((double)quarter[c], 0.25 * (double)whole[c], 1e-8);
 }
 
+/* Large enough for several threads and more than one block of samples. */
+static void a_large_batch_is_the_sum_of_its_samples(void **state) {
+    (void)state;
+    enum { BATCH = 70, MANY = 301, ALL = 3 * BATCH * MANY };
+    float *student = calloc(ALL, sizeof *student), *teacher = calloc(ALL, sizeof *teacher);
+    float *gradient = calloc(ALL, sizeof *gradient), alone[MANY], weights[3 * BATCH];
+    uint8_t labelled[BATCH] = {0};
+    draw(student, ALL, 0, 7), draw(teacher, ALL, 0, 8);
+    for (int i = 0; i < 3 * BATCH; i++) weights[i] = (float)(i % 11) / 10;
+    lbk__loss_input input = {.method = LBK__METHOD_MSD,
+                             .label_kind = LBK_LABEL_MULTI,
+                             .num_samples = BATCH,
+                             .num_classes = MANY,
+                             .alpha = 0.5,
+                             .temperature = 2,
+                             .student = student,
+                             .teacher = teacher,
+                             .labelled = labelled,
+                             .weights = weights,
+                             .scale = 1};
+    lbk__loss_terms terms;
+    lbk__loss(&input, gradient, &terms);
+    double loss = 0;
+    for (int v = 0; v < 3; v++)
+        for (int i = 0; i < BATCH; i++) {
+            int at = (v * BATCH + i) * MANY;
+            double share = 0.5 * (double)weights[i * 3 + v] / BATCH;
+            loss += share * lbk__divergence(LBK_LABEL_MULTI, teacher + at, student + at, MANY, 2, alone);
+            for (int c = 0; c < MANY; c++)
+                check_near((double)gradient[at + c], share * (double)alone[c], 1e-9);
+        }
+    check_near(terms.loss, loss, 1e-12 * loss);
+    free(student), free(teacher), free(gradient);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(losses_are_finite_and_not_negative),
@@ -201,6 +236,7 @@ int main(void) {
         cmocka_unit_test(entropy_is_between_0_and_its_maximum),
         cmocka_unit_test(weights_follow_their_rules),
         cmocka_unit_test(weights_are_summarised),
+        cmocka_unit_test(a_large_batch_is_the_sum_of_its_samples),
         cmocka_unit_test(an_empty_batch_has_no_loss),
         cmocka_unit_test(scale_changes_the_gradient_only),
     };
