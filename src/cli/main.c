@@ -1,8 +1,96 @@
 /* main.c: the program `limbeck`: finds the command and hands over to it. */
-#include <limbeck/limbeck.h>
-#include <stdio.h>
+#include "cli.h"
 
-int main(void) {
-    printf("limbeck %d.%d.%d\n", LBK_VERSION_MAJOR, LBK_VERSION_MINOR, LBK_VERSION_PATCH);
-    return 0;
+#include <errno.h>
+#include <locale.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct command {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *summary;
+} command;
+
+static const command commands[] = {{"tokenize", cli_tokenize, "token ids of the lines of standard input"},
+                                   {0}};
+
+static void print_version(FILE *file, struct argp_state *state) {
+    (void)state;
+    fprintf(file, "limbeck %d.%d.%d\n", LBK_VERSION_MAJOR, LBK_VERSION_MINOR, LBK_VERSION_PATCH);
+}
+
+static void print_help(void) {
+    puts("Usage: limbeck COMMAND [OPTION...]\n"
+         "Distils large vision-and-language transformers into small ones.\n");
+    for (const command *c = commands; c->name; c++) printf("  %-10s %s\n", c->name, c->summary);
+    puts("\n`limbeck COMMAND --help` says more about a command, `limbeck --version` which limbeck this is.");
+}
+
+/* Levenshtein's distance of two short words; longer ones are far from everything. */
+static size_t edit_distance(const char *a, const char *b) {
+    enum { LONGEST = 32 };
+    size_t n = strlen(a), m = strlen(b), row[LONGEST + 1];
+    if (n > LONGEST || m > LONGEST) return n + m;
+    for (size_t j = 0; j <= m; j++) row[j] = j;
+    for (size_t i = 1; i <= n; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= m; j++) {
+            size_t best = diagonal + (a[i - 1] != b[j - 1]);
+            if (row[j] + 1 < best) best = row[j] + 1;
+            if (row[j - 1] + 1 < best) best = row[j - 1] + 1;
+            diagonal = row[j];
+            row[j] = best;
+        }
+    }
+    return row[m];
+}
+
+static int unknown_command(const char *name) {
+    const command *nearest = commands;
+    for (const command *c = commands; c->name; c++)
+        if (edit_distance(name, c->name) < edit_distance(name, nearest->name)) nearest = c;
+    if (edit_distance(name, nearest->name) <= strlen(nearest->name) / 2)
+        cli_say("there is no command \"%s\"; did you mean \"%s\"?", name, nearest->name);
+    else
+        cli_say("there is no command \"%s\"; `limbeck --help` lists them", name);
+    return CLI_USAGE;
+}
+
+/* What was printed must have arrived: a full disk is an error. */
+static int close_output(int code) {
+    int failed = ferror(stdout);
+    if ((fclose(stdout) != 0 || failed) && code == CLI_OK) {
+        cli_say("cannot write to standard output: %s", strerror(errno));
+        return lbk_status_exit_code(LBK_IO);
+    }
+    return code;
+}
+
+int main(int argc, char **argv) {
+    setlocale(LC_CTYPE, ""); /* widths of characters; numbers keep their point */
+    argp_err_exit_status = CLI_USAGE;
+    argp_program_version_hook = print_version;
+    const char *name = argc > 1 ? argv[1] : "";
+    if (!strcmp(name, "--version") || !strcmp(name, "-V")) {
+        print_version(stdout, NULL);
+        return close_output(CLI_OK);
+    }
+    if (!strcmp(name, "--help") || !strcmp(name, "-?") || !strcmp(name, "help")) {
+        print_help();
+        return close_output(CLI_OK);
+    }
+    if (!*name) {
+        cli_say("which command? `limbeck --help` lists them");
+        return CLI_USAGE;
+    }
+    for (const command *c = commands; c->name; c++) {
+        if (strcmp(name, c->name) != 0) continue;
+        argv[1] = cli_format("limbeck %s", name); /* what usage messages call the program */
+        int code = c->run(argc - 1, argv + 1);
+        free(argv[1]);
+        return close_output(code);
+    }
+    return unknown_command(name);
 }

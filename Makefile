@@ -1,0 +1,67 @@
+# The doors of limbeck. Meson and ninja do the work; `make help` lists the targets.
+
+# What a fresh Debian 12 needs, by purpose.
+BUILD_PACKAGES = gcc libc6-dev meson ninja-build pkg-config libdnnl-dev libsleef-dev nettle-dev libjansson-dev \
+                 libcyaml-dev libutf8proc-dev libhdf5-dev libprotobuf-c-dev libvips-dev libxml2-dev libcmocka-dev
+DEMO_PACKAGES  = $(BUILD_PACKAGES) ca-certificates python3-pip unzip
+CHECK_PACKAGES = $(BUILD_PACKAGES) binutils
+CLANG_PACKAGES = $(BUILD_PACKAGES) clang libomp-dev
+LINT_PACKAGES  = clang-format cppcheck
+BENCH_PACKAGES = $(BUILD_PACKAGES) python3-venv
+
+# For `meson setup`, for example MESON_OPTIONS=-Dwerror=true or --prefix=/usr.
+MESON_OPTIONS =
+PREFIX = /usr/local
+# A PyTorch script that times the same work (option names as of `limbeck bench`); left out when absent.
+PEERS = ../shared/peers/torch_msd.py
+
+packages = tools/packages.sh
+sources  = $(shell git ls-files 'src/*.[ch]' 'include/*.h' 'tests/*.[ch]' 'examples/*.c')
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
+
+demo: ## fetch real data, train a teacher, probe it, distil students, print the table; leaves it all in demo/
+	@$(packages) $(DEMO_PACKAGES)
+	@test -f build/build.ninja || meson setup build --prefix=$(PREFIX) $(MESON_OPTIONS)
+	ninja -C build src/cli/limbeck
+	recipes/demo.sh
+
+build: ## the library and the program, in build/
+	@$(packages) $(BUILD_PACKAGES)
+	@test -f build/build.ninja || meson setup build --prefix=$(PREFIX) $(MESON_OPTIONS)
+	ninja -C build
+
+check: build ## build and run all tests
+	@$(packages) $(CHECK_PACKAGES)
+	meson test -C build --print-errorlogs
+
+clang: ## the same with clang, in build-clang/
+	@$(packages) $(CLANG_PACKAGES)
+	@test -f build-clang/build.ninja || CC=clang meson setup build-clang $(MESON_OPTIONS)
+	ninja -C build-clang
+	meson test -C build-clang --print-errorlogs
+
+asan: ## unit tests under the address and undefined-behaviour sanitizers, in build-asan/
+	@$(packages) $(BUILD_PACKAGES)
+	@test -f build-asan/build.ninja || meson setup build-asan -Db_sanitize=address,undefined -Db_lundef=false $(MESON_OPTIONS)
+	ninja -C build-asan
+	meson test -C build-asan --print-errorlogs --suite unit --timeout-multiplier 4
+
+lint: ## clang-format and cppcheck
+	@$(packages) $(LINT_PACKAGES)
+	clang-format --dry-run -Werror $(sources)
+	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
+	    --library=tools/cppcheck.cfg --suppressions-list=tools/cppcheck.txt -j 2 -Iinclude -Isrc src examples
+
+bench: build ## one MSD step beside PyTorch, in turns; needs PEERS=path of torch_msd.py
+	@$(packages) $(BENCH_PACKAGES)
+	@test -x .venv-bench/bin/python || python3 -m venv .venv-bench
+	.venv-bench/bin/pip install --quiet -r bench/requirements.txt
+	bench/step.sh build/src/cli/limbeck .venv-bench/bin/python $(PEERS)
+
+install: build ## into PREFIX (/usr/local)
+	meson configure build --prefix=$(PREFIX)
+	meson install -C build
+
+.PHONY: help demo build check clang asan lint bench install
