@@ -1,0 +1,130 @@
+/* json_lines.c: JSON lines, one line in memory at a time. */
+#define _GNU_SOURCE
+#include "base/file.h"
+#include "format/json_parse.h"
+
+#include <string.h>
+
+enum { CHUNK = 1 << 16 };
+
+struct lbk__json_lines {
+    lbk_context *context;
+    FILE *file;
+    char *path;
+    char *where; /* "PATH, line N" */
+    size_t where_size;
+    char *buffer; /* [used] read but not yet returned, from `begin` on */
+    size_t capacity, begin, used;
+    json_t *value;
+    uint64_t number, offset;
+    bool ended;
+};
+
+lbk_status lbk__json_lines_open(lbk_context *context, const char *path, lbk__json_lines **out) {
+    *out = NULL;
+    lbk__json_lines *lines;
+    LBK_TRY(LBK_ALLOC(context, lines, 1));
+    lbk_status status = LBK_OK;
+    lines->context = context;
+    lines->where_size = strlen(path) + 40;
+    LBK_GO(lbk__copy_string(context, path, &lines->path));
+    LBK_GO(LBK_ALLOC(context, lines->where, lines->where_size));
+    lines->file = fopen(path, "rbe");
+    if (!lines->file) LBK_GO(lbk__fail_errno(context, "%s: cannot open", path));
+    setvbuf(lines->file, NULL, _IONBF, 0); /* `buffer` is the buffer */
+    *out = lines;
+done:
+    if (status != LBK_OK) lbk__json_lines_close(lines);
+    return status;
+}
+
+void lbk__json_lines_close(lbk__json_lines *lines) {
+    if (!lines) return;
+    if (lines->file) fclose(lines->file);
+    json_decref(lines->value);
+    lbk_free(lines->context, lines->buffer);
+    lbk_free(lines->context, lines->where);
+    lbk_free(lines->context, lines->path);
+    lbk_free(lines->context, lines);
+}
+
+static lbk_status fill(lbk__json_lines *lines) {
+    if (lines->begin) {
+        memmove(lines->buffer, lines->buffer + lines->begin, lines->used - lines->begin);
+        lines->used -= lines->begin;
+        lines->begin = 0;
+    }
+    LBK_TRY(LBK_GROW(lines->context, lines->buffer, lines->capacity, lines->used + CHUNK));
+    const size_t got = fread(lines->buffer + lines->used, 1, CHUNK, lines->file);
+    lines->used += got;
+    if (got == 0 && ferror(lines->file))
+        return lbk__fail_errno(lines->context, "%s: cannot read", lines->path);
+    lines->ended = got == 0;
+    return LBK_OK;
+}
+
+/* The next line without its newline: *length bytes, or only its end where it is longer than the limit. NULL
+ * at the end of the file. */
+static lbk_status next_line(lbk__json_lines *lines, const char **out, size_t *length, bool *too_long) {
+    size_t seen = 0;
+    *out = NULL;
+    *too_long = false;
+    for (;;) {
+        const size_t left = lines->used - lines->begin;
+        const char *line = lines->buffer ? lines->buffer + lines->begin : NULL;
+        const char *newline = left > seen ? memchr(line + seen, '\n', left - seen) : NULL;
+        if (newline || lines->ended) {
+            *length = newline ? (size_t)(newline - line) : left;
+            *too_long |= *length > LBK__LONGEST_LINE;
+            if (newline || left || *too_long) *out = line;
+            const size_t taken = *length + (newline ? 1 : 0);
+            lines->begin += taken, lines->offset += taken;
+            return LBK_OK;
+        }
+        seen = left;
+        if (left > LBK__LONGEST_LINE) {
+            *too_long = true;
+            lines->offset += left;
+            lines->begin = lines->used = 0, seen = 0;
+        }
+        LBK_TRY(fill(lines));
+    }
+}
+
+static bool is_blank(const char *line, size_t length) {
+    for (size_t i = 0; i < length; i++)
+        if (!strchr(" \t\r", line[i]) || !line[i]) return false;
+    return true;
+}
+
+lbk_status lbk__json_lines_next(lbk__json_lines *lines, lbk__json_in *out) {
+    *out = (lbk__json_in){lines->context, lines->where, NULL};
+    json_decref(lines->value);
+    lines->value = NULL;
+    const char *line;
+    size_t length;
+    bool too_long;
+    do {
+        LBK_TRY(next_line(lines, &line, &length, &too_long));
+        if (!line) return LBK_OK;
+        if (++lines->number == 1 && !too_long) {
+            const size_t mark = lbk__json_mark(line, length);
+            line += mark, length -= mark;
+        }
+    } while (!too_long && is_blank(line, length));
+    snprintf(lines->where, lines->where_size, "%s, line %llu", lines->path,
+             (unsigned long long)lines->number);
+    if (too_long)
+        return lbk__fail(lines->context, LBK_BAD_DATA, "%s: is longer than %d MiB: is this JSON lines?",
+                         lines->where, LBK__LONGEST_LINE >> 20);
+    LBK_TRY(lbk__json_parse(lines->context, lines->where, line, length, JSON_DECODE_ANY, &lines->value));
+    out->object = lines->value;
+    return LBK_OK;
+}
+
+uint64_t lbk__json_lines_number(const lbk__json_lines *lines) {
+    return lines->number;
+}
+uint64_t lbk__json_lines_offset(const lbk__json_lines *lines) {
+    return lines->offset;
+}
