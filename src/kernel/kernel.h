@@ -29,6 +29,14 @@ void lbk__dropout_bits_plain(const lbk__dropout *dropout, uint64_t first, int64_
 /* Rows of attention scratch are padded to this many floats: the widest vector of any instruction set used. */
 enum { LBK__LANES = 16 };
 
+/* What one optimizer step multiplies with, bias corrections included. */
+typedef struct lbk__adamw_step {
+    float scale; /* of the gradients */
+    float beta1, beta2, epsilon;
+    float rate;         /* learning rate / (1 − β₁ᵗ) */
+    float inverse_root; /* 1 / √(1 − β₂ᵗ) */
+} lbk__adamw_step;
+
 /* The fast kernels, one table per instruction set. `n` may be any number ≥ 0 and pointers need no alignment,
  * except where padding is demanded. */
 typedef struct lbk__vector {
@@ -66,6 +74,11 @@ typedef struct lbk__vector {
     void (*exp_row)(float *s, float lse, int64_t n, int64_t padded);
     /* ds = p ⊙ (dp − Σ p ⊙ dp), over `padded` elements, a multiple of LBK__LANES; ds may be dp. */
     void (*softmax_project)(float *ds, const float *p, const float *dp, int64_t padded);
+    /* One AdamW step on n numbers (train/optimizer.h has the equation); keep = 1 − learning rate · decay. */
+    void (*adamw)(float *w, const float *g, float *m, float *v, int64_t n, const lbk__adamw_step *step,
+                  float keep);
+    /* Σ x², in double. */
+    double (*sum_squares)(const float *x, int64_t n);
     /* C [m, n] (+)= A · B for small blocks. A's element (i, p) is a[i · row + p · column]; B [k, n] and C are
      * row-major; n, ldb and ldc are multiples of LBK__LANES. Single-threaded. */
     void (*small_gemm)(int64_t m, int64_t n, int64_t k, const float *a, int64_t row, int64_t column,

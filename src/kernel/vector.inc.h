@@ -259,6 +259,29 @@ static void softmax_project(float *ds, const float *p, const float *dp, int64_t 
     for (int64_t i = 0; i < padded; i += LANES) store(ds + i, load(p + i) * (load(dp + i) - dot));
 }
 
+/* ---- optimizer: plain loops, which the compiler turns into vectors ---- */
+
+static void adamw(float *restrict w, const float *restrict g, float *restrict m, float *restrict v, int64_t n,
+                  const lbk__adamw_step *step, float keep) {
+    const lbk__adamw_step c = *step;
+    for (int64_t i = 0; i < n; i++) {
+        const float gradient = g[i] * c.scale;
+        m[i] = c.beta1 * m[i] + (1.0f - c.beta1) * gradient;
+        v[i] = c.beta2 * v[i] + (1.0f - c.beta2) * gradient * gradient;
+        w[i] = keep * w[i] - c.rate * m[i] / (sqrtf(v[i]) * c.inverse_root + c.epsilon);
+    }
+}
+
+static double sum_squares(const float *x, int64_t n) {
+    double lanes[16] = {0}, total = 0.0;
+    int64_t i = 0;
+    for (; i + 16 <= n; i += 16)
+        for (int k = 0; k < 16; k++) lanes[k] += (double)x[i + k] * (double)x[i + k];
+    for (; i < n; i++) lanes[0] += (double)x[i] * (double)x[i];
+    for (int k = 0; k < 16; k++) total += lanes[k];
+    return total;
+}
+
 /* ---- small matrix products ---- */
 
 /* `rows` rows of C by `wide` vectors; both are constants wherever this is called, so the sums stay in
@@ -313,5 +336,7 @@ const lbk__vector TABLE = {
     .softmax_row = softmax_row,
     .exp_row = exp_row,
     .softmax_project = softmax_project,
+    .adamw = adamw,
+    .sum_squares = sum_squares,
     .small_gemm = small_gemm,
 };

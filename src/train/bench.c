@@ -1,0 +1,254 @@
+/* bench.c: synthetic work as training and serving see it, timed step by step: the same sizes, lengths and
+ * losses as the PyTorch baseline that the project compares itself with (bench/README.md). */
+#include "base/half.h"
+#include "base/random.h"
+#include "distill/distill.h"
+#include "train/optimizer.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+enum { NUM_BATCHES = 8, VOCAB = 30522 };
+
+static const struct size_row {
+    const char *name;
+    int32_t layers, hidden, heads, intermediate;
+} sizes[] = {
+    {"mini", 2, 128, 2, 512},      {"small", 4, 192, 4, 768},       {"tiny312", 4, 312, 12, 1200},
+    {"minilm6", 6, 384, 12, 1536}, {"minilm12", 12, 384, 12, 1536}, {"base", 12, 768, 12, 3072},
+};
+
+/* One batch and what its loss needs. */
+typedef struct synthetic {
+    lbk__batch batch;
+    float *teacher;  /* [3, B, C] */
+    int32_t *labels; /* [B] */
+} synthetic;
+
+typedef struct bench {
+    lbk_context *context;
+    const lbk_bench_options *options;
+    int32_t views;
+    lbk__model *model;
+    lbk__runner *runner;
+    lbk__optimizer optimizer;
+    lbk__batch_limits limits;
+    synthetic data[NUM_BATCHES];
+    float *gradient, *weights; /* [views, B, C]; [B, 3] */
+    uint8_t *labelled;
+} bench;
+
+static bool trains(const bench *b) {
+    return strcmp(b->options->work, "kd") == 0 || strcmp(b->options->work, "msd") == 0;
+}
+
+/* ---- work ---- */
+
+/* One sequence of `text` tokens (only [CLS] and [SEP] under the image view) and the sample's visual rows. */
+static void lay_sequence(const bench *b, lbk__batch *batch, int32_t sample, int view, int32_t text,
+                         uint64_t seed) {
+    const int32_t regions = view == LBK_VIEW_TEXT ? 0 : b->options->regions;
+    for (int32_t k = 0; k < text; k++) {
+        if (view == LBK_VIEW_IMAGE && k > 0 && k < text - 1) continue;
+        batch->tokens[batch->num_tokens] =
+            1000 + (int32_t)lbk__below(seed, LBK__STREAM_SYNTHETIC, (uint32_t)sample, (uint64_t)k, 29000);
+        batch->position[batch->num_tokens] = k;
+        batch->segment[batch->num_tokens++] = 0;
+    }
+    for (int32_t r = 0; r < regions; r++) {
+        batch->tokens[batch->num_tokens] = -1 - (sample * b->options->regions + r);
+        batch->position[batch->num_tokens] = 0;
+        batch->segment[batch->num_tokens++] = 1;
+    }
+    batch->sample[batch->num_sequences] = sample;
+    batch->view[batch->num_sequences++] = (int8_t)view;
+    batch->start[batch->num_sequences] = batch->num_tokens;
+}
+
+static void fill(const bench *b, synthetic *s, uint64_t seed) {
+    const lbk_bench_options *o = b->options;
+    lbk__batch *batch = &s->batch;
+    batch->num_tokens = batch->num_sequences = 0;
+    batch->num_rows = o->batch * o->regions;
+    batch->visual_dim = o->visual_dim;
+    batch->num_samples = o->batch;
+    batch->num_views = b->views;
+    batch->start[0] = 0;
+    for (int view = 0; view < b->views; view++)
+        for (int32_t i = 0; i < o->batch; i++) {
+            const int32_t text =
+                o->shortest + (int32_t)lbk__below(seed, LBK__STREAM_SYNTHETIC, UINT32_MAX, (uint64_t)i,
+                                                  (uint32_t)(o->longest - o->shortest + 1));
+            lay_sequence(b, batch, i, view, text, seed);
+        }
+    for (int64_t k = 0; k < (int64_t)batch->num_rows * o->visual_dim; k++)
+        batch->visual[k] = lbk__float_to_half(
+            (float)(lbk__uniform(seed, LBK__STREAM_SYNTHETIC, 1u << 30, (uint64_t)k) - 0.5));
+    for (int32_t k = 0; k < 3 * o->batch * o->classes; k++)
+        s->teacher[k] = (float)lbk__normal(seed, LBK__STREAM_SYNTHETIC, 1u << 29, (uint64_t)k);
+    for (int32_t i = 0; i < o->batch; i++)
+        s->labels[i] =
+            (int32_t)lbk__below(seed, LBK__STREAM_SYNTHETIC, 1u << 28, (uint64_t)i, (uint32_t)o->classes);
+}
+
+/* ---- steps ---- */
+
+static void train_step(bench *b, const synthetic *s, int64_t step) {
+    static const lbk__adamw_options adamw = {1e-4, 0.01, 0.9, 0.999, 1e-8};
+    lbk__loss_terms terms;
+    const lbk__loss_input input = {.method = b->views == 1 ? LBK__METHOD_KD : LBK__METHOD_MSD,
+                                   .label_kind = LBK_LABEL_SINGLE,
+                                   .num_samples = b->options->batch,
+                                   .num_classes = b->options->classes,
+                                   .alpha = 0.5,
+                                   .temperature = 2.0,
+                                   .student = lbk__runner_forward(b->runner, &s->batch, step),
+                                   .teacher = s->teacher,
+                                   .labels = s->labels,
+                                   .labelled = b->labelled,
+                                   .weights = b->weights,
+                                   .scale = 1.0};
+    lbk__loss(&input, b->gradient, &terms);
+    lbk__runner_backward(b->runner, b->gradient);
+    const float *gradients = lbk__runner_gradients(b->runner);
+    const double norm = lbk__gradient_norm(b->model, gradients);
+    lbk__optimizer_step(&b->optimizer, gradients, lbk__clip_scale(norm, 1.0), &adamw);
+    lbk__runner_zero_gradients(b->runner);
+}
+
+static int by_value(const void *a, const void *b) {
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static lbk_status measure(bench *b, double *median) {
+    const int32_t total = b->options->warmup + b->options->steps;
+    double *times;
+    LBK_TRY(LBK_ALLOC(b->context, times, b->options->steps));
+    lbk_status status = LBK_OK;
+    for (int32_t i = 0; i < total && status == LBK_OK; i++) {
+        const synthetic *s = &b->data[i % NUM_BATCHES];
+        const double begin = lbk__seconds();
+        if (trains(b))
+            train_step(b, s, i);
+        else
+            lbk__runner_forward(b->runner, &s->batch, -1);
+        if (i >= b->options->warmup) times[i - b->options->warmup] = lbk__seconds() - begin;
+        lbk__report(b->context, "bench", "steps", (uint64_t)i + 1, (uint64_t)total, "");
+        if (lbk__interrupted(b->context))
+            status = lbk__fail(b->context, LBK_INTERRUPTED, "bench: stopped on request");
+    }
+    qsort(times, (size_t)b->options->steps, sizeof *times, by_value);
+    *median = times[b->options->steps / 2];
+    lbk_free(b->context, times);
+    return status;
+}
+
+/* ---- set-up ---- */
+
+static lbk_status check(lbk_context *context, const lbk_bench_options *o, const struct size_row **size) {
+    static const char *const works[] = {"kd", "msd", "probe", "infer", NULL};
+    bool known = false;
+    for (size_t i = 0; works[i]; i++) known |= o->work && strcmp(works[i], o->work) == 0;
+    if (!known)
+        return lbk__fail(context, LBK_INVALID_ARGUMENT, "bench: the work must be kd, msd, probe or infer");
+    *size = NULL;
+    for (size_t i = 0; i < LBK_COUNT(sizes); i++)
+        if (o->size && strcmp(sizes[i].name, o->size) == 0) *size = &sizes[i];
+    if (!*size)
+        return lbk__fail(context, LBK_INVALID_ARGUMENT,
+                         "bench: the size must be mini, small, tiny312, minilm6, minilm12 or base");
+    if (o->precision && strcmp(o->precision, "fp32") != 0)
+        return lbk__fail(context, LBK_INVALID_ARGUMENT, "bench: precision %s is not known; it must be fp32",
+                         o->precision);
+    if (o->batch < 1 || o->shortest < 2 || o->longest < o->shortest || o->longest > 512 || o->regions < 0 ||
+        o->visual_dim < 1 || o->classes < 1 || o->steps < 1 || o->warmup < 0 ||
+        !(o->dropout >= 0 && o->dropout < 1))
+        return lbk__fail(
+            context, LBK_INVALID_ARGUMENT,
+            "bench: batch, visual-dim, classes and steps must be ≥ 1, regions and warmup ≥ 0, dropout in "
+            "[0, 1), lengths from 2 to 512");
+    return LBK_OK;
+}
+
+static lbk_status set_up(bench *b, const struct size_row *size) {
+    const lbk_bench_options *o = b->options;
+    const lbk__model_config config = {.vocab_size = VOCAB,
+                                      .hidden_size = size->hidden,
+                                      .num_hidden_layers = size->layers,
+                                      .num_attention_heads = size->heads,
+                                      .intermediate_size = size->intermediate,
+                                      .max_position_embeddings = 512,
+                                      .type_vocab_size = 2,
+                                      .visual_embedding_dim = o->visual_dim,
+                                      .num_labels = o->classes,
+                                      .hidden_dropout_prob = o->dropout,
+                                      .attention_probs_dropout_prob = o->dropout,
+                                      .layer_norm_eps = 1e-12f,
+                                      .initializer_range = 0.02f};
+    b->views = strcmp(o->work, "msd") == 0 || strcmp(o->work, "probe") == 0 ? LBK_NUM_VIEWS : 1;
+    const int32_t joint = o->longest + o->regions, all = joint + o->longest + 2 + o->regions;
+    b->limits = (lbk__batch_limits){.num_samples = o->batch,
+                                    .num_views = b->views,
+                                    .num_sequences = o->batch * b->views,
+                                    .num_tokens = o->batch * (b->views == 1 ? joint : all),
+                                    .num_rows = o->batch * o->regions,
+                                    .visual_dim = o->visual_dim,
+                                    .longest = joint};
+    LBK_TRY(lbk__model_create(b->context, &config, &b->model));
+    lbk__model_init_random(b->model, 0);
+    for (int i = 0; i < NUM_BATCHES; i++) {
+        synthetic *s = &b->data[i];
+        LBK_TRY(lbk__batch_create(b->context, &b->limits, &s->batch));
+        LBK_TRY(LBK_ALLOC(b->context, s->teacher, 3 * (size_t)o->batch * (size_t)o->classes));
+        LBK_TRY(LBK_ALLOC(b->context, s->labels, o->batch));
+        fill(b, s, (uint64_t)i);
+    }
+    LBK_TRY(lbk__runner_create(b->model, NULL, &b->limits, trains(b) ? LBK__RUN_TRAIN : LBK__RUN_INFER, 1,
+                               &b->runner));
+    if (!trains(b)) return LBK_OK;
+    LBK_TRY(lbk__optimizer_create(b->model, &b->optimizer));
+    LBK_TRY(LBK_ALLOC(b->context, b->gradient, (size_t)b->views * (size_t)o->batch * (size_t)o->classes));
+    LBK_TRY(LBK_ALLOC(b->context, b->weights, (size_t)o->batch * LBK_NUM_VIEWS));
+    LBK_TRY(LBK_ALLOC(b->context, b->labelled, o->batch));
+    memset(b->labelled, 1, (size_t)o->batch);
+    for (int32_t i = 0; i < o->batch * LBK_NUM_VIEWS; i++) b->weights[i] = 1.0f / LBK_NUM_VIEWS;
+    return LBK_OK;
+}
+
+static void tear_down(bench *b) {
+    lbk__runner_free(b->runner);
+    lbk__optimizer_free(&b->optimizer);
+    lbk__model_free(b->model);
+    for (int i = 0; i < NUM_BATCHES; i++) {
+        lbk__batch_free(b->context, &b->data[i].batch);
+        lbk_free(b->context, b->data[i].teacher);
+        lbk_free(b->context, b->data[i].labels);
+    }
+    lbk_free(b->context, b->gradient);
+    lbk_free(b->context, b->weights);
+    lbk_free(b->context, b->labelled);
+}
+
+lbk_status lbk_bench(lbk_context *context, const lbk_bench_options *options, char **out) {
+    bench b = {.context = context, .options = options};
+    const struct size_row *size;
+    double median = 0.0;
+    lbk_status status = LBK_OK;
+    *out = NULL;
+    LBK_TRY(check(context, options, &size));
+    LBK_GO(set_up(&b, size));
+    LBK_GO(measure(&b, &median));
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    LBK_GO(lbk__format(context, out,
+                       "{\"work\": \"%s\", \"variant\": \"limbeck-fp32\", \"size\": \"%s\", \"batch\": %d, "
+                       "\"samples_per_s\": %.2f, \"ms_per_step\": %.2f, \"peak_mib\": %ld}",
+                       options->work, options->size, options->batch, options->batch / median, 1e3 * median,
+                       usage.ru_maxrss / 1024));
+done:
+    tear_down(&b);
+    return status;
+}
