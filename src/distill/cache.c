@@ -15,7 +15,7 @@ struct lbk__cache {
     const float *logits, *saliency;
 };
 
-static const char *const label_kinds[] = {"single", "multi", "soft", NULL};
+const char *const lbk__label_kind_names[] = {"single", "multi", "soft", NULL};
 
 static lbk_status bad(const lbk__cache *cache, const char *what) {
     return lbk__fail(cache->context, LBK_BAD_DATA,
@@ -57,8 +57,10 @@ static lbk_status read_description(lbk__cache *cache) {
         return bad(cache, "its views or saliencies are others");
     const char *label_kind = json_string_value(json_object_get(cache->description, "label_kind"));
     int found = 0;
-    while (label_kind && label_kinds[found] && strcmp(label_kind, label_kinds[found]) != 0) found++;
-    if (!label_kind || !label_kinds[found]) return bad(cache, "its label kind is unknown");
+    while (label_kind && lbk__label_kind_names[found] &&
+           strcmp(label_kind, lbk__label_kind_names[found]) != 0)
+        found++;
+    if (!label_kind || !lbk__label_kind_names[found]) return bad(cache, "its label kind is unknown");
     cache->key.label_kind = (lbk_label_kind)found;
     LBK_TRY(read_hash(cache, "teacher_sha256", &cache->key.teacher_sha256));
     return read_hash(cache, "pack_sha256", &cache->key.pack_sha256);
@@ -129,8 +131,8 @@ lbk_status lbk__cache_match(const lbk__cache *cache, const lbk__cache_key *wante
             "%s: was made with another configuration: %lld samples, %d classes, labels of kind %s; "
             "wanted are %lld, %d and %s: make it again with `limbeck probe --force`",
             lbk__safetensors_path(cache->file), (long long)key->num_samples, key->num_classes,
-            label_kinds[key->label_kind], (long long)wanted->num_samples, wanted->num_classes,
-            label_kinds[wanted->label_kind]);
+            lbk__label_kind_names[key->label_kind], (long long)wanted->num_samples, wanted->num_classes,
+            lbk__label_kind_names[wanted->label_kind]);
     return LBK_OK;
 }
 

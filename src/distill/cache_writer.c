@@ -16,15 +16,13 @@ struct lbk__cache_writer {
     int64_t num_put;
 };
 
-static const char *const label_kinds[] = {"single", "multi", "soft"};
-
 static lbk_status describe(lbk_context *context, const lbk__cache_key *key, char **out) {
     return lbk__format(context, out,
                        "{\"kind\":\"cache\",\"version\":%d,\"teacher_sha256\":\"%s\",\"pack_sha256\":\"%s\","
                        "\"label_kind\":\"%s\",\"views\":[\"joint\",\"text\",\"image\"],"
                        "\"saliencies\":[\"kl\",\"js\",\"tv\",\"label\"]}",
                        LBK__CACHE_VERSION, key->teacher_sha256, key->pack_sha256,
-                       label_kinds[key->label_kind]);
+                       lbk__label_kind_names[key->label_kind]);
 }
 
 lbk_status lbk__cache_writer_open(lbk_context *context, const char *path, const lbk__cache_key *key,

@@ -1,5 +1,6 @@
 /* evaluate.c: lbk_evaluate: a model, and a teacher beside it, on one split of a pack. */
 #include "base/file.h"
+#include "model/folder.h"
 #include "train/measure.h"
 #include "train/report.h"
 
@@ -57,23 +58,18 @@ static int64_t count_parameters(const lbk__model *model) {
 }
 
 /* Of the weights' file in a model or run folder. */
-static lbk_status file_size(lbk_context *context, const char *folder, size_t *out) {
-    static const char *const places[] = {"best/model.safetensors", "model.safetensors"};
+static lbk_status file_size(lbk_context *context, const char *given, size_t *out) {
+    char *folder = NULL, *path = NULL;
+    lbk__map map;
     lbk_status status = LBK_OK;
-    for (size_t i = 0; i < LBK_COUNT(places); i++) {
-        char *path;
-        lbk__map map;
-        LBK_TRY(lbk__join(context, folder, places[i], &path));
-        bool found = lbk__exists(path) || i + 1 == LBK_COUNT(places);
-        if (found) status = lbk__map_open(context, path, &map);
-        lbk_free(context, path);
-        if (!found) continue;
-        if (status == LBK_OK) {
-            *out = map.size;
-            lbk__map_close(&map);
-        }
-        break;
-    }
+    LBK_GO(lbk__model_folder(context, given, &folder));
+    LBK_GO(lbk__join(context, folder, "model.safetensors", &path));
+    LBK_GO(lbk__map_open(context, path, &map));
+    *out = map.size;
+    lbk__map_close(&map);
+done:
+    lbk_free(context, folder);
+    lbk_free(context, path);
     return status;
 }
 

@@ -1,19 +1,19 @@
 /* fit.c: whether a model can read a pack. */
+#include "distill/cache.h"
 #include "train/infer.h"
 
 #include <string.h>
 
 static lbk_status check_classes(const lbk__model *model, const lbk_pack *pack) {
-    static const char *const kinds[] = {"single", "multi", "soft"};
     int32_t count = lbk_pack_num_classes(pack);
     if (model->config.num_labels != count)
         return lbk__fail(model->context, LBK_MISMATCH,
                          "the model tells %d classes apart, the pack has %d: give the pack it was trained on",
                          model->config.num_labels, count);
     if (model->label_kind != lbk_pack_label_kind(pack))
-        return lbk__fail(model->context, LBK_MISMATCH,
-                         "the model was trained for labels of kind %s, the pack's are %s",
-                         kinds[model->label_kind], kinds[lbk_pack_label_kind(pack)]);
+        return lbk__fail(
+            model->context, LBK_MISMATCH, "the model was trained for labels of kind %s, the pack's are %s",
+            lbk__label_kind_names[model->label_kind], lbk__label_kind_names[lbk_pack_label_kind(pack)]);
     for (int32_t c = 0; model->class_names && c < count; c++)
         if (strcmp(model->class_names[c], lbk_pack_class_name(pack, c)) != 0) {
             char ours[64], theirs[64];

@@ -1,8 +1,9 @@
 /* report.c: results as JSON. */
 #include "train/report.h"
 
+#include "format/json.h"
+
 #include <math.h>
-#include <stdlib.h>
 
 const char *const lbk__view_names[] = {"joint", "text", "image", NULL};
 
@@ -29,11 +30,7 @@ json_t *lbk__json_views(const lbk__metrics *metrics, int32_t num_views) {
 }
 
 lbk_status lbk__json_text(lbk_context *context, json_t *root, char **out) {
-    *out = NULL;
-    char *text = root ? json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) : NULL;
+    lbk_status status = lbk__json_dump(context, root, JSON_INDENT(2) | JSON_REAL_PRECISION(9), out);
     json_decref(root);
-    if (!text) return lbk__fail(context, LBK_NO_MEMORY, "out of memory for the report");
-    lbk_status status = lbk__copy_string(context, text, out);
-    free(text);
     return status;
 }

@@ -10,7 +10,7 @@
 json_t *lbk__json_metrics(const lbk__metrics *metrics);
 /* {"joint": …, "text": …, "image": …} of the metrics [num_views]. */
 json_t *lbk__json_views(const lbk__metrics *metrics, int32_t num_views);
-/* The text of `root`, which is released; freed with lbk_free. LBK_NO_MEMORY also when `root` is NULL. */
+/* The text of `root`, which is released; freed with lbk_free. */
 lbk_status lbk__json_text(lbk_context *context, json_t *root, char **out);
 
 /* "accuracy" (single), "f1_micro" (multi), "vqa_accuracy" (soft). */

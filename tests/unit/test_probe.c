@@ -103,6 +103,10 @@ static lbk__model *make_model(fixture *f, int32_t num_classes, int32_t visual_di
     lbk__model *model;
     check_ok(f->context, lbk__model_create(f->context, &config, &model));
     lbk__model_init_random(model, seed);
+    static const char *const names[] = {"cat", "dog", "fox", "owl"};
+    check_ok(f->context, LBK_ALLOC(f->context, model->class_names, num_classes));
+    for (int32_t c = 0; c < num_classes; c++)
+        check_ok(f->context, lbk__copy_string(f->context, names[c], &model->class_names[c]));
     return model;
 }
 
@@ -204,6 +208,10 @@ static void a_model_of_another_shape_is_refused(void **state) {
     check_fails(f->context, LBK_MISMATCH, "labels of kind multi, the pack's are single",
                 lbk__check_fit(model, f->pack, all, 7));
     model->label_kind = LBK_LABEL_SINGLE;
+    model->class_names[1][0] = 'f';
+    check_fails(f->context, LBK_MISMATCH, "class 1 is \"fog\" for the model and \"dog\" in the pack",
+                lbk__check_fit(model, f->pack, all, 7));
+    model->class_names[1][0] = 'd';
     model->config.vocab_size = 5;
     check_fails(f->context, LBK_MISMATCH, "the model knows 0 … 4", lbk__check_fit(model, f->pack, all, 7));
     model->config.vocab_size = 10, model->config.max_position_embeddings = 5;
