@@ -1,0 +1,110 @@
+/* config.h: what a run does. docs/configuration.md explains every key to users; config_keys.c lists them
+ * once, with types, ranges and defaults, and everything else (reading, checking, writing) follows that list.
+ */
+#ifndef LBK_TRAIN_CONFIG_H
+#define LBK_TRAIN_CONFIG_H
+
+#include "distill/distill.h"
+#include "model/model.h"
+
+typedef enum lbk__precision { LBK__PRECISION_AUTO, LBK__PRECISION_FP32 } lbk__precision;
+
+/* Lists of a configuration. */
+typedef struct lbk__integers {
+    int64_t *items;
+    size_t count;
+} lbk__integers;
+typedef struct lbk__reals {
+    double *items;
+    size_t count;
+} lbk__reals;
+typedef struct lbk__texts {
+    char **items;
+    size_t count;
+} lbk__texts;
+
+enum { LBK__MAX_CONFIG_KEYS = 64 };
+
+/* Whole numbers and words (enumerations) are int64_t, so that one table reaches them all. Texts are never
+ * NULL: "" where nothing is set. */
+struct lbk_config {
+    lbk_context *context;
+    char *pack;
+    int64_t seed;
+    int64_t precision; /* lbk__precision */
+    struct {
+        int64_t hidden_size, num_hidden_layers, num_attention_heads, intermediate_size,
+            max_position_embeddings;
+        double hidden_dropout_prob, attention_probs_dropout_prob, layer_norm_eps, initializer_range;
+        char *init_from;
+        lbk__integers init_layers;
+    } model;
+    struct {
+        int64_t epochs, max_steps, batch_size, gradient_accumulation_steps;
+        double learning_rate, weight_decay, adam_beta1, adam_beta2, adam_epsilon, warmup_ratio, max_grad_norm;
+        char *metric; /* of lbk__metric_names, or "auto" */
+        int64_t early_stopping_patience, eval_steps, logging_steps, memory_limit;
+        char *train_split, *dev_split;
+    } train;
+    struct {
+        int64_t method;  /* lbk__method */
+        int64_t weights; /* lbk__weighting */
+        lbk__reals fixed_weights;
+        double alpha, temperature, rho;
+        int64_t saliency; /* lbk__saliency */
+        lbk__texts unlabelled_splits;
+    } distill;
+    bool given[LBK__MAX_CONFIG_KEYS]; /* by index in lbk__config_keys: read from a file or an override */
+};
+
+typedef enum lbk__key_kind {
+    LBK__KEY_INTEGER,
+    LBK__KEY_REAL,
+    LBK__KEY_WORD,
+    LBK__KEY_TEXT,
+    LBK__KEY_INTEGERS,
+    LBK__KEY_REALS,
+    LBK__KEY_TEXTS
+} lbk__key_kind;
+
+/* The interval of a number; the name's brackets say which ends belong to it. */
+typedef enum lbk__ends { LBK__CLOSED, LBK__OPEN_LEFT, LBK__OPEN_RIGHT, LBK__OPEN } lbk__ends;
+
+typedef struct lbk__config_key {
+    const char *section; /* "" at the top */
+    const char *name;
+    lbk__key_kind kind;
+    size_t offset; /* in lbk_config */
+    double preset, least, most;
+    lbk__ends ends;
+    const char *const *words; /* legal words, ended by NULL; for texts: NULL, anything goes */
+    const char *preset_text;
+} lbk__config_key;
+
+extern const lbk__config_key lbk__config_keys[];
+extern const size_t lbk__num_config_keys;
+/* In the order of the list: "", "model", "train", "distill", NULL. */
+extern const char *const lbk__config_sections[];
+
+/* All defaults. */
+lbk_status lbk__config_create(lbk_context *context, lbk_config **out);
+/* Index of section.name; lbk__num_config_keys when there is none. */
+size_t lbk__config_find(const char *section, const char *name);
+/* LBK_INVALID_ARGUMENT: no key `name` in `section`; the sentence names the nearest one. `where` is a file or
+ * an override. */
+lbk_status lbk__config_unknown(lbk_context *context, const char *where, const char *section,
+                               const char *name);
+/* Reads the value of a key from its text, or from the texts of a list; checks type and range. */
+lbk_status lbk__config_set(lbk_config *config, const char *where, size_t key, const char *text);
+lbk_status lbk__config_set_list(lbk_config *config, const char *where, size_t key, char *const *texts,
+                                size_t count);
+/* Reads YAML and sets what it names. */
+lbk_status lbk__config_parse(lbk_config *config, const char *where, const char *yaml, size_t length);
+
+/* SHA-256 of the resolved configuration without `pack` and `train.memory_limit`: what decides the numbers of
+ * a run, wherever its files lie. */
+lbk_status lbk__config_hash(const lbk_config *config, char out[65]);
+/* The sizes of the configuration; vocabulary, visual rows and labels stay 0. */
+lbk__model_config lbk__config_model(const lbk_config *config);
+
+#endif

@@ -1,0 +1,108 @@
+/* config_text.c: a configuration as YAML, and its hash. */
+#include "base/file.h"
+#include "train/config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The shortest decimal that reads back as the same number. */
+static lbk_status put_real(lbk_context *context, lbk__text *text, double value) {
+    char digits[32];
+    for (int precision = 1; precision <= 17; precision++) {
+        snprintf(digits, sizeof digits, "%.*g", precision, value);
+        if (strtod(digits, NULL) == value) break;
+    }
+    return lbk__text_printf(context, text, "%s", digits);
+}
+
+/* In double quotes: any text is safe there. */
+static lbk_status put_text(lbk_context *context, lbk__text *text, const char *value) {
+    LBK_TRY(lbk__text_append(context, text, "\"", 1));
+    for (; *value; value++) {
+        unsigned char byte = (unsigned char)*value;
+        if (byte == '"' || byte == '\\')
+            LBK_TRY(lbk__text_printf(context, text, "\\%c", byte));
+        else if (byte < 0x20 || byte == 0x7F)
+            LBK_TRY(lbk__text_printf(context, text, "\\x%02X", byte));
+        else
+            LBK_TRY(lbk__text_append(context, text, value, 1));
+    }
+    return lbk__text_append(context, text, "\"", 1);
+}
+
+static size_t list_count(const lbk__config_key *key, const void *value) {
+    if (key->kind == LBK__KEY_INTEGERS) return ((const lbk__integers *)value)->count;
+    return key->kind == LBK__KEY_REALS ? ((const lbk__reals *)value)->count
+                                       : ((const lbk__texts *)value)->count;
+}
+
+static lbk_status put_list(lbk_context *context, lbk__text *text, const lbk__config_key *key,
+                           const void *value) {
+    size_t count = list_count(key, value);
+    LBK_TRY(lbk__text_append(context, text, "[", 1));
+    for (size_t i = 0; i < count; i++) {
+        if (i) LBK_TRY(lbk__text_append(context, text, ", ", 2));
+        if (key->kind == LBK__KEY_INTEGERS)
+            LBK_TRY(
+                lbk__text_printf(context, text, "%lld", (long long)((const lbk__integers *)value)->items[i]));
+        else if (key->kind == LBK__KEY_REALS)
+            LBK_TRY(put_real(context, text, ((const lbk__reals *)value)->items[i]));
+        else
+            LBK_TRY(put_text(context, text, ((const lbk__texts *)value)->items[i]));
+    }
+    return lbk__text_append(context, text, "]", 1);
+}
+
+static lbk_status put_value(lbk_context *context, lbk__text *text, const lbk__config_key *key,
+                            const void *value) {
+    switch (key->kind) {
+    case LBK__KEY_INTEGER:
+        return lbk__text_printf(context, text, "%lld", (long long)*(const int64_t *)value);
+    case LBK__KEY_WORD:
+        return lbk__text_printf(context, text, "%s", key->words[*(const int64_t *)value]);
+    case LBK__KEY_REAL:
+        return put_real(context, text, *(const double *)value);
+    case LBK__KEY_TEXT:
+        return put_text(context, text, *(char *const *)value);
+    default:
+        return put_list(context, text, key, value);
+    }
+}
+
+/* All keys but those at `without` (ended by lbk__num_config_keys). */
+static lbk_status put_config(const lbk_config *config, const size_t *without, lbk__text *text) {
+    const char *section = "";
+    for (size_t i = 0; i < lbk__num_config_keys; i++) {
+        const lbk__config_key *key = &lbk__config_keys[i];
+        if (i == *without) {
+            without++;
+            continue;
+        }
+        if (strcmp(section, key->section) != 0)
+            LBK_TRY(lbk__text_printf(config->context, text, "%s:\n", key->section));
+        section = key->section;
+        LBK_TRY(lbk__text_printf(config->context, text, "%s%s: ", *section ? "  " : "", key->name));
+        LBK_TRY(put_value(config->context, text, key, (const char *)config + key->offset));
+        LBK_TRY(lbk__text_append(config->context, text, "\n", 1));
+    }
+    return LBK_OK;
+}
+
+lbk_status lbk_config_text(const lbk_config *config, char **out) {
+    lbk__text text = {0};
+    lbk_status status = put_config(config, &lbk__num_config_keys, &text);
+    if (status != LBK_OK) lbk__text_free(config->context, &text);
+    *out = text.data;
+    return status;
+}
+
+lbk_status lbk__config_hash(const lbk_config *config, char out[65]) {
+    const size_t without[] = {lbk__config_find("", "pack"), lbk__config_find("train", "memory_limit"),
+                              lbk__num_config_keys};
+    lbk__text text = {0};
+    lbk_status status = put_config(config, without, &text);
+    if (status == LBK_OK) lbk__hash_bytes(text.data, text.length, out);
+    lbk__text_free(config->context, &text);
+    return status;
+}
