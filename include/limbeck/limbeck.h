@@ -239,8 +239,9 @@ typedef struct lbk_evaluate_options {
     int timing;          /* also measure latency at batch 1 and throughput */
 } lbk_evaluate_options;
 
-/* `report`: JSON; per view (joint, text, image) accuracy, AUROC, F1 micro / macro / weighted / samples, VQA
- * accuracy, ECE, KL to the teacher where they apply; parameters, file size, latency, throughput. */
+/* `report`: JSON {"models": {"model": {"path", "parameters", "file_bytes", "latency_ms", "samples_per_s"},
+ * "teacher": …}, "views": {"joint": {"model": {"accuracy", "auroc", "f1_micro", …, "ece", "kl"}, "teacher":
+ * …}, "text": …, "image": …}}; metrics that do not apply or are not defined are left out. */
 LBK_PUBLIC lbk_status lbk_evaluate(lbk_context *context, const lbk_evaluate_options *options, char **report);
 
 /* ------------------------------------------------------------------------------------ model, predict --- */

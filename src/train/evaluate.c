@@ -1,6 +1,7 @@
 /* evaluate.c: lbk_evaluate: a model, and a teacher beside it, on one split of a pack. */
 #include "base/file.h"
 #include "model/folder.h"
+#include "model/parameters.h"
 #include "train/measure.h"
 #include "train/report.h"
 
@@ -50,13 +51,6 @@ static lbk_status open_cache(evaluation *e) {
     return lbk__cache_verify(e->cache);
 }
 
-static int64_t count_parameters(const lbk__model *model) {
-    int64_t count = 0;
-    for (size_t p = 0; p < model->num_parameters; p++)
-        count += (int64_t)model->parameters[p].rows * model->parameters[p].cols;
-    return count;
-}
-
 /* Of the weights' file in a model or run folder. */
 static lbk_status file_size(lbk_context *context, const char *given, size_t *out) {
     char *folder = NULL, *path = NULL;
@@ -73,72 +67,83 @@ done:
     return status;
 }
 
-/* {"path", "sha256", "parameters", "file_bytes", "views": {…}, "latency_ms", "samples_per_s", "batch_size"}
- */
+/* Where the results of one of the models go, as rows under its name: {"models": {NAME: {"path", "parameters",
+ * "file_bytes", …}}, "views": {"joint": {NAME: {metrics}}, …}}. */
+typedef struct row {
+    json_t *root;
+    const char *name;
+} row;
+
+static void add_views(row to, const lbk__metrics *metrics) {
+    json_t *views = json_object_get(to.root, "views");
+    for (int v = 0; v < LBK_NUM_VIEWS; v++)
+        json_object_set_new(json_object_get(views, lbk__view_names[v]), to.name,
+                            lbk__json_metrics(&metrics[v]));
+}
+
+static lbk_status add_size(const evaluation *e, const lbk__model *model, const char *folder, json_t *out) {
+    size_t bytes;
+    LBK_TRY(file_size(e->context, folder, &bytes));
+    json_object_set_new(out, "path", json_string(folder));
+    json_object_set_new(out, "parameters", json_integer(lbk__model_count(model)));
+    json_object_set_new(out, "file_bytes", json_integer((json_int_t)bytes));
+    return LBK_OK;
+}
+
+static lbk_status add_timing(const evaluation *e, lbk__model *model, json_t *out) {
+    lbk__timing timing;
+    LBK_TRY(lbk__time_model(model, e->pack, e->indices, e->count, &timing));
+    json_object_set_new(out, "latency_ms", json_real(timing.latency_ms));
+    json_object_set_new(out, "samples_per_s", json_real(timing.samples_per_s));
+    json_object_set_new(out, "batch_size", json_integer(timing.batch_size));
+    return LBK_OK;
+}
+
 static lbk_status measure_model(const evaluation *e, lbk__model *model, const char *folder,
-                                const lbk__cache *cache, const char *stage, json_t *out) {
+                                const lbk__cache *cache, row to) {
     lbk__metrics metrics[LBK_NUM_VIEWS];
     lbk__inference *inference = NULL;
-    char hash[LBK__HASH_SIZE];
-    size_t bytes;
+    json_t *about = json_object();
     lbk_status status = LBK_OK;
-    LBK_GO(file_size(e->context, folder, &bytes));
     LBK_GO(lbk__inference_create(model, NULL, e->pack, e->indices, e->count, LBK_NUM_VIEWS,
                                  e->options->batch_size ? e->options->batch_size : 32, &inference));
-    LBK_GO(lbk__measure(inference, model, e->pack, cache, stage, metrics));
-    lbk__model_hash(model, hash);
-    json_object_set_new(out, "path", json_string(folder));
-    json_object_set_new(out, "sha256", json_string(hash));
-    json_object_set_new(out, "parameters", json_integer(count_parameters(model)));
-    json_object_set_new(out, "file_bytes", json_integer((json_int_t)bytes));
-    json_object_set_new(out, "views", lbk__json_views(metrics, LBK_NUM_VIEWS));
-    if (e->options->timing) {
-        lbk__timing timing;
-        LBK_GO(lbk__time_model(model, e->pack, e->indices, e->count, &timing));
-        json_object_set_new(out, "latency_ms", json_real(timing.latency_ms));
-        json_object_set_new(out, "samples_per_s", json_real(timing.samples_per_s));
-        json_object_set_new(out, "batch_size", json_integer(timing.batch_size));
-    }
+    LBK_GO(lbk__measure(inference, model, e->pack, cache, "evaluate", metrics));
+    add_views(to, metrics);
+    LBK_GO(add_size(e, model, folder, about));
+    if (e->options->timing) LBK_GO(add_timing(e, model, about));
 done:
+    json_object_set_new(json_object_get(to.root, "models"), to.name, about);
     lbk__inference_free(inference);
     return status;
 }
 
-static lbk_status evaluate_student(const evaluation *e, json_t *out) {
+static lbk_status evaluate_student(const evaluation *e, json_t *root) {
     lbk__model *model;
     LBK_TRY(lbk__model_load(e->context, e->options->model, &model));
-    lbk_status status = measure_model(e, model, e->options->model, e->cache, "evaluate", out);
+    lbk_status status = measure_model(e, model, e->options->model, e->cache, (row){root, "model"});
     lbk__model_free(model);
     return status;
 }
 
 /* The cache, if there is one, is of this teacher; how far the teacher is from itself is not measured. */
-static lbk_status evaluate_teacher(const evaluation *e, json_t *out) {
+static lbk_status evaluate_teacher(const evaluation *e, json_t *root) {
     lbk__model *teacher;
     char hash[LBK__HASH_SIZE];
+    if (!e->options->teacher) return LBK_OK;
     LBK_TRY(lbk__model_load(e->context, e->options->teacher, &teacher));
     lbk_status status = LBK_OK;
     lbk__model_hash(teacher, hash);
     if (e->cache) LBK_GO(lbk__cache_match(e->cache, &(lbk__cache_key){.teacher_sha256 = hash}));
-    LBK_GO(measure_model(e, teacher, e->options->teacher, NULL, "evaluate teacher", out));
+    LBK_GO(measure_model(e, teacher, e->options->teacher, NULL, (row){root, "teacher"}));
 done:
     lbk__model_free(teacher);
     return status;
 }
 
-static lbk_status write_report(const evaluation *e, json_t *root) {
-    json_object_set_new(root, "split", json_string(e->split));
-    json_object_set_new(root, "num_samples", json_integer(e->count));
-    json_object_set_new(root, "metric", json_string(lbk__main_metric(lbk_pack_label_kind(e->pack))));
-    json_object_set_new(root, "pack_sha256", json_string(lbk_pack_hash(e->pack)));
-    json_t *model = json_object();
-    lbk_status status = evaluate_student(e, model);
-    json_object_set_new(root, "model", model);
-    if (status != LBK_OK || !e->options->teacher) return status;
-    json_t *teacher = json_object();
-    status = evaluate_teacher(e, teacher);
-    json_object_set_new(root, "teacher", teacher);
-    return status;
+static json_t *begin_report(const evaluation *e) {
+    return json_pack("{s:s,s:I,s:s,s:s,s:{},s:{s:{},s:{},s:{}}}", "split", e->split, "num_samples",
+                     (json_int_t)e->count, "metric", lbk__main_metric(lbk_pack_label_kind(e->pack)),
+                     "pack_sha256", lbk_pack_hash(e->pack), "models", "views", "joint", "text", "image");
 }
 
 lbk_status lbk_evaluate(lbk_context *context, const lbk_evaluate_options *options, char **report) {
@@ -148,12 +153,14 @@ lbk_status lbk_evaluate(lbk_context *context, const lbk_evaluate_options *option
                          "batch_size is %d; it must be at least 1, or 0 for 32", options->batch_size);
     evaluation e = {
         .context = context, .options = options, .split = options->split ? options->split : "test"};
-    json_t *root = json_object();
+    json_t *root = NULL;
     lbk_status status = LBK_OK;
     LBK_GO(lbk_pack_open(context, options->pack, &e.pack));
     LBK_GO(list_split(&e));
     LBK_GO(open_cache(&e));
-    LBK_GO(write_report(&e, root));
+    root = begin_report(&e);
+    LBK_GO(evaluate_student(&e, root));
+    LBK_GO(evaluate_teacher(&e, root));
     status = lbk__json_text(context, root, report);
     root = NULL;
 done:
