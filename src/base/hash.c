@@ -40,10 +40,17 @@ void lbk__hash_bytes(const void *data, size_t size, char out[LBK__HASH_SIZE]) {
     finish(&state, out);
 }
 
+/* Read in pieces: a mapped file of any size would count as resident memory. */
 lbk_status lbk__hash_file(lbk_context *context, const char *path, char out[LBK__HASH_SIZE]) {
-    lbk__map map;
-    LBK_TRY(lbk__map_open(context, path, &map));
-    lbk__hash_bytes(map.data, map.size, out);
-    lbk__map_close(&map);
-    return LBK_OK;
+    FILE *file = fopen(path, "rbe");
+    if (!file) return lbk__fail_errno(context, "%s: cannot open", path);
+    struct sha256_ctx state;
+    sha256_init(&state);
+    uint8_t buffer[1 << 16];
+    size_t got;
+    while ((got = fread(buffer, 1, sizeof buffer, file)) > 0) sha256_update(&state, got, buffer);
+    lbk_status status = ferror(file) ? lbk__fail_errno(context, "%s: cannot read", path) : LBK_OK;
+    fclose(file);
+    finish(&state, out);
+    return status;
 }
