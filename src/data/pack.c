@@ -26,8 +26,8 @@ static lbk_status read_names(const lbk_pack *pack, lbk__json_in in, const char *
 static lbk_status read_label_kind(lbk_pack *pack, lbk__json_in in) {
     const char *name;
     LBK_TRY(lbk__json_get_string(in, "label_kind", &name));
-    for (int kind = 0; lbk__label_kind_names[kind]; kind++)
-        if (strcmp(lbk__label_kind_names[kind], name) == 0) {
+    for (int kind = 0; lbk__pack_label_kinds[kind]; kind++)
+        if (strcmp(lbk__pack_label_kinds[kind], name) == 0) {
             pack->label_kind = (lbk_label_kind)kind;
             return LBK_OK;
         }

@@ -26,7 +26,7 @@ static const struct {
     [LBK__PART_VOCAB] = {"vocab.utf8", LBK__U8},
 };
 
-const char *const lbk__label_kind_names[] = {"single", "multi", "soft", NULL};
+const char *const lbk__pack_label_kinds[] = {"single", "multi", "soft", NULL};
 
 const char *lbk__pack_part_name(lbk__pack_part part) {
     return parts[part].name;

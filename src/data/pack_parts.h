@@ -42,6 +42,6 @@ lbk__dtype lbk__pack_part_dtype(lbk__pack_part part);
 void lbk__pack_identity(const char *description_hash, const char *content_hash, char out[LBK__HASH_SIZE]);
 
 /* "single", "multi", "soft", in the order of lbk_label_kind; NULL at the end. */
-extern const char *const lbk__label_kind_names[];
+extern const char *const lbk__pack_label_kinds[];
 
 #endif
