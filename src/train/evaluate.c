@@ -1,11 +1,10 @@
 /* evaluate.c: lbk_evaluate: a model, and a teacher beside it, on one split of a pack. */
 #include "base/file.h"
+#include "data/pack.h"
 #include "model/folder.h"
 #include "model/parameters.h"
 #include "train/measure.h"
 #include "train/report.h"
-
-#include <string.h>
 
 typedef struct evaluation {
     lbk_context *context;
@@ -16,29 +15,6 @@ typedef struct evaluation {
     int32_t *indices; /* samples of the split */
     int64_t count;
 } evaluation;
-
-/* The samples of the split; a split without any is an error that names those there are. */
-static lbk_status list_split(evaluation *e) {
-    lbk__text names = {0};
-    const char *last = "";
-    lbk_status status = LBK_OK;
-    int64_t num_samples = lbk_pack_num_samples(e->pack);
-    LBK_GO(LBK_ALLOC(e->context, e->indices, num_samples));
-    for (int64_t i = 0; i < num_samples; i++) {
-        lbk_sample sample;
-        LBK_GO(lbk_pack_sample(e->pack, i, &sample));
-        if (strcmp(sample.split, e->split) == 0) e->indices[e->count++] = (int32_t)i;
-        if (e->count == 0 && strcmp(sample.split, last) != 0 && names.length < 200)
-            LBK_GO(lbk__text_printf(e->context, &names, "%s%s", names.length ? ", " : "", sample.split));
-        last = sample.split;
-    }
-    if (e->count == 0)
-        status = lbk__fail(e->context, LBK_INVALID_ARGUMENT, "%s: has no samples in split \"%s\"; it has: %s",
-                           e->options->pack, e->split, names.length ? names.data : "none at all");
-done:
-    lbk__text_free(e->context, &names);
-    return status;
-}
 
 static lbk_status open_cache(evaluation *e) {
     if (!e->options->cache) return LBK_OK;
@@ -156,7 +132,7 @@ lbk_status lbk_evaluate(lbk_context *context, const lbk_evaluate_options *option
     json_t *root = NULL;
     lbk_status status = LBK_OK;
     LBK_GO(lbk_pack_open(context, options->pack, &e.pack));
-    LBK_GO(list_split(&e));
+    LBK_GO(lbk__pack_split(e.pack, e.split, &e.indices, &e.count));
     LBK_GO(open_cache(&e));
     root = begin_report(&e);
     LBK_GO(evaluate_student(&e, root));

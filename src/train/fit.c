@@ -1,7 +1,9 @@
 /* fit.c: whether a model can read a pack. */
+#include "data/pack.h"
 #include "distill/cache.h"
 #include "train/infer.h"
 
+#include <jansson.h>
 #include <string.h>
 
 static lbk_status check_classes(const lbk__model *model, const lbk_pack *pack) {
@@ -28,6 +30,39 @@ static lbk_status check_classes(const lbk__model *model, const lbk_pack *pack) {
     return LBK_OK;
 }
 
+/* Whether rows of the same width were made the same way: by patches of the same sizes, or by features. */
+static bool same_visual_source(const char *ours, const char *theirs) {
+    json_t *a = json_loads(ours, 0, NULL), *b = json_loads(theirs, 0, NULL);
+    bool same = true;
+    static const char *const keys[] = {"kind", "image_size", "patch_size"};
+    for (size_t k = 0; k < LBK_COUNT(keys); k++) {
+        json_t *x = json_object_get(a, keys[k]), *y = json_object_get(b, keys[k]);
+        same = same && (x == y || json_equal(x, y));
+    }
+    json_decref(a);
+    json_decref(b);
+    return same;
+}
+
+static lbk_status check_visual(const lbk__model *model, const lbk_pack *pack) {
+    int32_t dim = lbk_pack_visual_dim(pack);
+    if (dim == 0) return LBK_OK;
+    if (dim != model->config.visual_embedding_dim)
+        return lbk__fail(
+            model->context, LBK_MISMATCH,
+            "the model reads visual rows of %d numbers, the pack's have %d: pack the images as for "
+            "the model's training",
+            model->config.visual_embedding_dim, dim);
+    const char *theirs = lbk__pack_visual_description(pack);
+    if (model->visual_source && !same_visual_source(model->visual_source, theirs))
+        return lbk__fail(
+            model->context, LBK_MISMATCH,
+            "the model was trained on visual rows made by %s, the pack's are made by %s: pack the "
+            "images as for the model's training",
+            model->visual_source, theirs);
+    return LBK_OK;
+}
+
 static lbk_status check_sample(const lbk__model *model, const lbk_pack *pack, int32_t index) {
     const lbk__model_config *config = &model->config;
     lbk_sample sample;
@@ -49,13 +84,7 @@ static lbk_status check_sample(const lbk__model *model, const lbk_pack *pack, in
 lbk_status lbk__check_fit(const lbk__model *model, const lbk_pack *pack, const int32_t *indices,
                           int64_t count) {
     LBK_TRY(check_classes(model, pack));
-    int32_t visual_dim = lbk_pack_visual_dim(pack);
-    if (visual_dim && visual_dim != model->config.visual_embedding_dim)
-        return lbk__fail(
-            model->context, LBK_MISMATCH,
-            "the model reads visual rows of %d numbers, the pack's have %d: pack the images as for "
-            "the model's training",
-            model->config.visual_embedding_dim, visual_dim);
+    LBK_TRY(check_visual(model, pack));
     for (int64_t i = 0; i < count; i++) LBK_TRY(check_sample(model, pack, indices[i]));
     return LBK_OK;
 }

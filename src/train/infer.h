@@ -26,8 +26,9 @@ int32_t lbk__inference_num_views(const lbk__inference *inference);
  * reports; NULL: none. Allocates nothing. */
 lbk_status lbk__inference_run(lbk__inference *inference, const char *stage, lbk__infer_sink sink, void *user);
 
-/* LBK_MISMATCH unless the model's classes, label kind and visual rows are those of the pack, and every token
- * and length of the samples listed is within the model's tables; the sentence says which is not. */
+/* LBK_MISMATCH unless the model's classes, label kind and visual rows (width, how they are made) are those of
+ * the pack, and every token and length of the samples listed is within the model's tables; the sentence says
+ * which is not. */
 lbk_status lbk__check_fit(const lbk__model *model, const lbk_pack *pack, const int32_t *indices,
                           int64_t count);
 

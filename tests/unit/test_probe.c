@@ -208,6 +208,12 @@ static void a_model_of_another_shape_is_refused(void **state) {
     check_fails(f->context, LBK_MISMATCH, "labels of kind multi, the pack's are single",
                 lbk__check_fit(model, f->pack, all, 7));
     model->label_kind = LBK_LABEL_SINGLE;
+    check_ok(f->context,
+             lbk__copy_string(f->context, "{\"kind\":\"patches\",\"image_size\":16,\"patch_size\":4}",
+                              &model->visual_source));
+    check_fails(f->context, LBK_MISMATCH, "visual rows made by", lbk__check_fit(model, f->pack, all, 7));
+    lbk_free(f->context, model->visual_source);
+    model->visual_source = NULL;
     model->class_names[1][0] = 'f';
     check_fails(f->context, LBK_MISMATCH, "class 1 is \"fog\" for the model and \"dog\" in the pack",
                 lbk__check_fit(model, f->pack, all, 7));
@@ -420,8 +426,8 @@ static void bad_evaluations_are_refused(void **state) {
     fixture *f = *state;
     char *text;
     lbk_evaluate_options options = {.model = f->student_path, .pack = f->pack_path, .split = "val"};
-    check_fails(f->context, LBK_INVALID_ARGUMENT, "no samples in split \"val\"; it has: train, dev, test",
-                lbk_evaluate(f->context, &options, &text));
+    check_fails(f->context, LBK_INVALID_ARGUMENT,
+                "no sample in a split \"val\"; its splits:", lbk_evaluate(f->context, &options, &text));
     assert_null(text);
     options.split = "test", options.model = "/nowhere";
     check_fails(f->context, LBK_IO, "/nowhere", lbk_evaluate(f->context, &options, &text));
