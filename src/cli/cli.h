@@ -103,9 +103,16 @@ size_t cli_fit(const char *text, size_t columns);
 
 /* ---- report.c: what the library returns as JSON, as tables ---- */
 
-/* "12,345", "0.1234", "yes", "-" for null. Free it. */
+/* "12,345", "0.1234", "yes", "-" for null, "a, b" for an array. Free it. */
 char *cli_value_text(const json_t *value);
-/* Prints `text` (JSON) to standard output as it is, or as tables. The exit code. */
-int cli_report(const char *text, bool as_json);
+/* Cells: a key with its underscores as spaces; a value (NULL: empty). */
+void cli_table_key(cli_table *table, const char *key);
+void cli_table_value(cli_table *table, const json_t *value);
+/* An object or array of objects: a row for each, a column for each key. `name` heads the first column. */
+void cli_print_rows(json_t *items, const char *name);
+/* Any object, as lists and tables. */
+void cli_print_json(json_t *object);
+/* Writes `text` (JSON) to standard output as it is, or through `print`. The exit code. */
+int cli_report(const char *text, bool as_json, void (*print)(json_t *root));
 
 #endif

@@ -12,7 +12,8 @@ typedef struct command {
     const char *summary;
 } command;
 
-static const command commands[] = {{"tokenize", cli_tokenize, "token ids of the lines of standard input"},
+static const command commands[] = {{"compare", cli_compare, "reports of several models in one table"},
+                                   {"tokenize", cli_tokenize, "token ids of the lines of standard input"},
                                    {0}};
 
 static void print_version(FILE *file, struct argp_state *state) {
