@@ -143,6 +143,12 @@ static void damaged_files_are_refused(void **state) {
     lbk_context_destroy(context);
 }
 
+static int tear_down(void **state) {
+    (void)state;
+    free(folder);
+    return 0;
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_written_comes_back),
@@ -150,5 +156,5 @@ int main(void) {
         cmocka_unit_test(unaligned_tensors_are_aligned),
         cmocka_unit_test(damaged_files_are_refused),
     };
-    return cmocka_run_group_tests_name("safetensors", tests, set_up, NULL);
+    return cmocka_run_group_tests_name("safetensors", tests, set_up, tear_down);
 }
