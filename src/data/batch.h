@@ -33,20 +33,25 @@ typedef struct lbk__batch_limits {
 lbk_status lbk__batch_create(lbk_context *context, const lbk__batch_limits *limits, lbk__batch *out);
 void lbk__batch_free(lbk_context *context, lbk__batch *batch);
 
-/* Limits for `num_samples` samples of those listed (the `num_samples` longest of them), under `num_views`
- * views starting from joint: 1 is (joint), 3 is (joint, text, image). */
+/* Limits for any `num_samples` of the samples listed, each at most once (in rounds, if fewer are listed: each
+ * once, then again), under `num_views` views starting from joint: 1 is (joint), 3 is (joint, text, image).
+ * Exact: some choice needs that many tokens, and some that many rows. LBK_INVALID_ARGUMENT when they exceed
+ * 2^31 − 1. */
 lbk_status lbk__batch_limits_of(lbk_context *context, const lbk_pack *pack, const int32_t *indices,
                                 int64_t count, int32_t num_samples, int32_t num_views,
                                 lbk__batch_limits *out);
-/* Lays the samples `indices` of the pack into the batch, under views 0 … num_views − 1. */
+/* Lays the samples `indices` of the pack into the batch, under views 0 … num_views − 1. Allocates nothing.
+ * LBK_INVALID_ARGUMENT when they need more than the limits, LBK_MISMATCH for a pack of another visual_dim. */
 lbk_status lbk__batch_fill(lbk_context *context, const lbk_pack *pack, const int32_t *indices, int32_t count,
                            int32_t num_views, const lbk__batch_limits *limits, lbk__batch *batch);
-/* One sample given by hand, under the three views; rows are converted to float16. */
+/* One sample given by hand ([CLS] … [SEP], rows [num_rows, visual_dim]), under the three views; rows are
+ * converted to float16, LBK_NUMERIC where one is not finite or beyond ±65504. */
 lbk_status lbk__batch_fill_one(lbk_context *context, const int32_t *tokens, int32_t num_tokens,
                                const float *visual, int32_t num_rows, const lbk__batch_limits *limits,
                                lbk__batch *batch);
-/* Dense targets [count, C] of samples of the pack, and class [count] (−1: unlabelled) for single-label packs.
- */
+/* Dense targets [count, C] of samples of the pack: 1 for each class that is true, or its score; zeros where
+ * nothing is labelled. class [count] (−1: unlabelled) for single-label packs, else it is left as it is and
+ * may be NULL. */
 lbk_status lbk__batch_targets(const lbk_pack *pack, const int32_t *indices, int32_t count, float *targets,
                               int32_t *classes, uint8_t *labelled);
 

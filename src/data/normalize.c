@@ -4,8 +4,8 @@
 #include <string.h>
 #include <utf8proc.h>
 
-/* The most that one character becomes: four characters of four bytes, or itself between two spaces. */
-enum { MOST_PARTS = 8, MOST_BYTES = 4 * MOST_PARTS };
+/* Room for what one character becomes: at most four characters, and a space on each side. */
+enum { MOST_PARTS = 8, MOST_BYTES = 4 * MOST_PARTS + 2 };
 
 void lbk__normalizer_init(lbk__normalizer *normalizer, bool cased) {
     normalizer->cased = cased;
@@ -17,8 +17,11 @@ void lbk__normalizer_init(lbk__normalizer *normalizer, bool cased) {
     }
 }
 
-static void put_byte(lbk__text *out, char byte) {
-    out->data[out->length++] = byte;
+/* A space parts what NFD would sort: `run` is where the characters begin that it would sort among themselves.
+ */
+static void put_space(lbk__text *out, size_t *run) {
+    out->data[out->length++] = ' ';
+    *run = out->length;
 }
 
 /* Where a character of this combining class goes: before those of a higher class at the end of the text, but
@@ -61,6 +64,25 @@ static void put_uncased(lbk__text *out, size_t *run, int32_t character) {
     }
 }
 
+/* One character that is not ASCII; `bytes` are its `size` bytes. There is room for MOST_BYTES. */
+static void put_character(const lbk__normalizer *normalizer, lbk__text *out, size_t *run, int32_t character,
+                          const char *bytes, size_t size) {
+    if (character == 0xFFFD || lbk__is_control(character)) return;
+    if (lbk__is_space(character)) {
+        put_space(out, run);
+        return;
+    }
+    bool ideograph = lbk__is_ideograph(character);
+    if (ideograph) put_space(out, run);
+    if (normalizer->cased) {
+        memcpy(out->data + out->length, bytes, size);
+        out->length += size;
+    } else {
+        put_uncased(out, run, character);
+    }
+    if (ideograph) put_space(out, run);
+}
+
 lbk_status lbk__normalize(lbk_context *context, const lbk__normalizer *normalizer, const char *text,
                           size_t length, lbk__text *out) {
     size_t run = 0;
@@ -71,8 +93,7 @@ lbk_status lbk__normalize(lbk_context *context, const lbk__normalizer *normalize
         if (byte < 0x80) {
             char becomes = (char)normalizer->ascii[byte];
             out->data[out->length] = becomes;
-            out->length += becomes != 0;
-            if (becomes) run = out->length;
+            if (becomes) run = ++out->length;
             at++;
             continue;
         }
@@ -81,21 +102,7 @@ lbk_status lbk__normalize(lbk_context *context, const lbk__normalizer *normalize
         utf8proc_ssize_t size = utf8proc_iterate((const utf8proc_uint8_t *)text + at,
                                                  (utf8proc_ssize_t)(length - at), &character);
         if (size <= 0) return lbk__fail(context, LBK_BAD_DATA, "byte %zu is not valid UTF-8", at);
-        bool ideograph = lbk__is_ideograph(character);
-        if (character == 0xFFFD || lbk__is_control(character)) {
-            /* dropped */
-        } else if (lbk__is_space(character)) {
-            put_byte(out, ' '), run = out->length;
-        } else {
-            if (ideograph) put_byte(out, ' '), run = out->length;
-            if (normalizer->cased) {
-                memcpy(out->data + out->length, text + at, (size_t)size);
-                out->length += (size_t)size;
-            } else {
-                put_uncased(out, &run, character);
-            }
-            if (ideograph) put_byte(out, ' '), run = out->length;
-        }
+        put_character(normalizer, out, &run, character, text + at, (size_t)size);
         at += (size_t)size;
     }
     return LBK_OK;

@@ -154,7 +154,6 @@ static lbk_status check(lbk_context *context, const lbk_bench_options *o, const 
     for (size_t i = 0; works[i]; i++) known |= o->work && strcmp(works[i], o->work) == 0;
     if (!known)
         return lbk__fail(context, LBK_INVALID_ARGUMENT, "bench: the work must be kd, msd, probe or infer");
-    *size = NULL;
     for (size_t i = 0; i < LBK_COUNT(sizes); i++)
         if (o->size && strcmp(sizes[i].name, o->size) == 0) *size = &sizes[i];
     if (!*size)
@@ -234,7 +233,7 @@ static void tear_down(bench *b) {
 
 lbk_status lbk_bench(lbk_context *context, const lbk_bench_options *options, char **out) {
     bench b = {.context = context, .options = options};
-    const struct size_row *size;
+    const struct size_row *size = NULL;
     double median = 0.0;
     lbk_status status = LBK_OK;
     *out = NULL;
