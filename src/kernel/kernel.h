@@ -33,6 +33,7 @@ enum { LBK__LANES = 16 };
 typedef struct lbk__adamw_step {
     float scale; /* of the gradients */
     float beta1, beta2, epsilon;
+    float rest1, rest2; /* 1 − β₁, 1 − β₂, rounded once: 1.0f − 0.999f would be off by 5e-5 */
     float rate;         /* learning rate / (1 − β₁ᵗ) */
     float inverse_root; /* 1 / √(1 − β₂ᵗ) */
 } lbk__adamw_step;

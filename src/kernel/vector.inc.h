@@ -266,8 +266,8 @@ static void adamw(float *restrict w, const float *restrict g, float *restrict m,
     const lbk__adamw_step c = *step;
     for (int64_t i = 0; i < n; i++) {
         const float gradient = g[i] * c.scale;
-        m[i] = c.beta1 * m[i] + (1.0f - c.beta1) * gradient;
-        v[i] = c.beta2 * v[i] + (1.0f - c.beta2) * gradient * gradient;
+        m[i] = c.beta1 * m[i] + c.rest1 * gradient;
+        v[i] = c.beta2 * v[i] + c.rest2 * gradient * gradient;
         w[i] = keep * w[i] - c.rate * m[i] / (sqrtf(v[i]) * c.inverse_root + c.epsilon);
     }
 }

@@ -94,7 +94,8 @@ lbk_status lbk__runner_estimate(lbk__model *model, const lbk__batch_limits *limi
 const float *lbk__runner_forward(lbk__runner *runner, const lbk__batch *batch, int64_t step);
 /* Adds to the gradients, from d_logits [S, C] of the last forward. */
 void lbk__runner_backward(lbk__runner *runner, const float *d_logits);
-/* Tangent logits [S, C] of the last forward in the direction `direction` [num_values]. META only. */
+/* Tangent logits [S, C] of the last forward in the direction `direction` [num_values], valid until the next
+ * call. META only. */
 const float *lbk__runner_tangent(lbk__runner *runner, const float *direction);
 float *lbk__runner_gradients(lbk__runner *runner);
 /* Rows of the lookup tables that the backwards since the last zeroing touched need zeroing only: */

@@ -61,6 +61,8 @@ void lbk__optimizer_step(lbk__optimizer *optimizer, const float *gradients, doub
     const lbk__adamw_step constants = {.scale = (float)scale,
                                        .beta1 = (float)options->beta1,
                                        .beta2 = (float)options->beta2,
+                                       .rest1 = (float)(1.0 - options->beta1),
+                                       .rest2 = (float)(1.0 - options->beta2),
                                        .rate = (float)(options->learning_rate / correction1),
                                        .inverse_root = (float)(1.0 / sqrt(correction2)),
                                        .epsilon = (float)options->epsilon};

@@ -1,0 +1,169 @@
+/* One MSD step against PyTorch in float64 (oracle/gradients.py), with the dropout masks of the rule and
+ * without: loss, logits, the gradient of every parameter, the tangent of the logits. */
+#include "golden_model.h"
+
+#include "distill/distill.h"
+
+/* A golden step: model and runner, its batch run forward. */
+typedef struct step {
+    lbk_context *context;
+    lbk__safetensors *file;
+    lbk__model *model;
+    golden_samples samples;
+    lbk__batch batch;
+    lbk__runner *runner;
+    const float *logits; /* [3, B, C] */
+    size_t count;        /* of logits */
+} step;
+
+static void open_step(step *s, const char *name) {
+    *s = (step){.context = check_context()};
+    s->file = golden_open(s->context, name);
+    s->model = golden_model(s->context, s->file);
+    s->samples = golden_samples_of(s->file);
+    int32_t order[16];
+    for (int32_t i = 0; i < s->samples.num_samples; i++) order[i] = i;
+    s->batch = golden_batch(&s->samples, order, s->samples.num_samples);
+    const lbk__batch_limits limits = golden_limits(&s->batch);
+    const int64_t *seeds = golden_data(s->file, "seeds", LBK__I64, NULL); /* weights, dropout, its step */
+    check_ok(s->context,
+             lbk__runner_create(s->model, NULL, &limits, LBK__RUN_META, (uint64_t)seeds[1], &s->runner));
+    s->logits = lbk__runner_forward(s->runner, &s->batch, seeds[2]);
+    s->count = (size_t)(s->batch.num_sequences * s->model->config.num_labels);
+}
+
+static void close_step(step *s) {
+    lbk__runner_free(s->runner);
+    golden_batch_free(&s->batch);
+    free(s->samples.visual);
+    lbk__model_free(s->model);
+    lbk__safetensors_close(s->file);
+    lbk_context_destroy(s->context);
+}
+
+/* ‖a − b‖ / ‖b‖. */
+static double relative(const float *a, const float *b, size_t count, double *norm) {
+    double difference = 0, size = 0;
+    for (size_t i = 0; i < count; i++) {
+        difference += pow((double)a[i] - (double)b[i], 2);
+        size += pow((double)b[i], 2);
+    }
+    *norm = sqrt(size);
+    return sqrt(difference / (size + 1e-300));
+}
+
+static double loss_and_gradient(const step *s, lbk_label_kind kind, float *gradient) {
+    const lbk__loss_input input = {
+        .method = LBK__METHOD_MSD,
+        .label_kind = kind,
+        .num_samples = s->batch.num_samples,
+        .num_classes = s->model->config.num_labels,
+        .alpha = golden_number(s->file, "setting", 0),
+        .temperature = golden_number(s->file, "setting", 1),
+        .student = s->logits,
+        .teacher = golden_data(s->file, "teacher", LBK__F32, NULL),
+        .targets = golden_data(s->file, "targets", LBK__F32, NULL),
+        .labels = golden_data(s->file, "labels", LBK__I32, NULL),
+        .labelled = golden_data(s->file, "labelled", LBK__U8, NULL),
+        .weights = golden_data(s->file, "weights", LBK__F32, NULL),
+        .scale = 1,
+    };
+    lbk__loss_terms terms;
+    lbk__loss(&input, gradient, &terms);
+    return terms.loss;
+}
+
+static void check_gradients(const step *s) {
+    double worst = 0, norm;
+    for (size_t i = 0; i < s->model->num_parameters; i++) {
+        const lbk__parameter *p = &s->model->parameters[i];
+        char name[128];
+        snprintf(name, sizeof name, "grad/%s", p->name);
+        size_t count;
+        const float *expected = golden_data(s->file, name, LBK__F32, &count);
+        const float *own = lbk__runner_gradients(s->runner) + p->offset;
+        assert_int_equal(count, p->rows * p->cols);
+        double error = relative(own, expected, count, &norm);
+        if (strstr(p->name, "attention.self.key.bias")) { /* 0 in exact numbers: softmax does not see it */
+            for (size_t k = 0; k < count; k++) check_near(own[k], 0, 1e-6);
+            continue;
+        }
+        if (!(error <= 1e-4)) fail_msg("gradient of %s: relative error %g, norm %g", p->name, error, norm);
+        if (error > worst) worst = error;
+    }
+    print_message("gradients: largest relative error of a parameter %.1e\n", worst);
+}
+
+static void compare_step(const char *name, lbk_label_kind kind) {
+    step s;
+    open_step(&s, name);
+    check_near(golden_largest(s.logits, golden_data(s.file, "logits", LBK__F64, NULL), s.count), 0, 1e-5);
+    float *d_logits = malloc(s.count * sizeof *d_logits);
+    const double loss = golden_number(s.file, "loss", 0);
+    check_near(loss_and_gradient(&s, kind, d_logits), loss, 1e-5 * fabs(loss));
+    lbk__runner_backward(s.runner, d_logits);
+    check_gradients(&s);
+    free(d_logits);
+    close_step(&s);
+}
+
+static void gradients_of_a_single_label_step(void **state) {
+    (void)state;
+    compare_step("gradients_single", LBK_LABEL_SINGLE);
+    compare_step("gradients_single_dropout", LBK_LABEL_SINGLE);
+}
+
+static void gradients_of_a_multi_label_step(void **state) {
+    (void)state;
+    compare_step("gradients_multi", LBK_LABEL_MULTI);
+    compare_step("gradients_multi_dropout", LBK_LABEL_SOFT);
+}
+
+static double dot(const float *a, const float *b, size_t count) {
+    double sum = 0;
+    for (size_t i = 0; i < count; i++) sum += (double)a[i] * (double)b[i];
+    return sum;
+}
+
+/* J·u against PyTorch's forward mode, and ⟨v, J·u⟩ = ⟨Jᵀ·v, u⟩ within the engine. */
+static void compare_tangent(const char *name) {
+    step s;
+    open_step(&s, name);
+    float *u = calloc(s.model->num_values, sizeof *u), *v = malloc(s.count * sizeof *v);
+    golden_fill(s.model, golden_seed(s.file) + 1, u);
+    const double *expected = golden_data(s.file, "tangent", LBK__F64, NULL);
+    float *tangent = malloc(s.count * sizeof *tangent); /* backward may take the runner's */
+    memcpy(tangent, lbk__runner_tangent(s.runner, u), s.count * sizeof *tangent);
+    double difference = 0, size = 0;
+    for (size_t i = 0; i < s.count; i++) {
+        difference += pow((double)tangent[i] - expected[i], 2);
+        size += pow(expected[i], 2);
+        v[i] = (float)lbk__normal(6, LBK__STREAM_SYNTHETIC, 0, i);
+    }
+    print_message("%s: tangent off by %.1e of its norm\n", name, sqrt(difference / size));
+    check_near(sqrt(difference / size), 0, 1e-4);
+    lbk__runner_backward(s.runner, v);
+    const double left = dot(v, tangent, s.count),
+                 right = dot(lbk__runner_gradients(s.runner), u, s.model->num_values);
+    check_near(left, right, 1e-5 * sqrt(dot(v, v, s.count) * size));
+    free(u);
+    free(v);
+    free(tangent);
+    close_step(&s);
+}
+
+static void tangents_are_those_of_forward_mode(void **state) {
+    (void)state;
+    compare_tangent("gradients_single");
+    compare_tangent("gradients_single_dropout");
+    compare_tangent("gradients_multi_dropout");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(gradients_of_a_single_label_step),
+        cmocka_unit_test(gradients_of_a_multi_label_step),
+        cmocka_unit_test(tangents_are_those_of_forward_mode),
+    };
+    return cmocka_run_group_tests_name("golden gradients", tests, NULL, NULL);
+}
