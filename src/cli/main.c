@@ -12,9 +12,15 @@ typedef struct command {
     const char *summary;
 } command;
 
-static const command commands[] = {{"compare", cli_compare, "reports of several models in one table"},
-                                   {"tokenize", cli_tokenize, "token ids of the lines of standard input"},
-                                   {0}};
+static const command commands[] = {
+    {"probe", cli_probe, "a teacher's logits and saliencies under each view"},
+    {"eval", cli_eval, "a model's scores under each view, its size and its speed"},
+    {"compare", cli_compare, "reports of several models in one table"},
+    {"predict", cli_predict, "labels of one text and picture"},
+    {"info", cli_info, "what a file or folder of limbeck's is"},
+    {"tokenize", cli_tokenize, "token ids of the lines of standard input"},
+    {"bench", cli_bench, "times synthetic training and serving steps"},
+    {0}};
 
 static void print_version(FILE *file, struct argp_state *state) {
     (void)state;

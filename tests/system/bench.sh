@@ -1,0 +1,21 @@
+#!/bin/sh
+# bench.sh: every kind of work prints one JSON line with the fields that its peers print.
+set -u
+. "$(dirname "$0")/lib.sh"
+small='--size mini --batch 4 --lengths 4,8 --regions 3 --visual-dim 16 --classes 5 --steps 2 --warmup 1 --threads 1'
+for kind in kd msd probe infer; do
+    # shellcheck disable=SC2086 # a list of options
+    run "$LIMBECK" bench $kind $small
+    expect_code 0
+    expect_out "^\{\"work\": \"$kind\", \"variant\": \".*\", \"size\": \"mini\", \"batch\": 4, \"samples_per_s\": [0-9.]+, \"ms_per_step\": [0-9.]+, \"peak_mib\": [0-9]+\}$"
+    [ "$(wc -l <"$out")" -eq 1 ] || wrong 'one line is wanted'
+done
+run "$LIMBECK" bench
+expect_code 2; expect_err 'WORK .* is missing'
+run "$LIMBECK" bench sleep
+expect_code 2; expect_err 'one of kd, msd, probe, infer is wanted'
+run "$LIMBECK" bench kd --size huge
+expect_code 2; expect_err 'one of mini, small'
+run "$LIMBECK" bench kd --lengths 9,5
+expect_code 2; expect_err 'a whole number from 9 to 512'
+finish
