@@ -22,7 +22,7 @@ typedef enum lbk__drawing_split {
 
 typedef struct lbk__drawing {
     char *path, *text; /* path below the library's folder; text without words that give the label away */
-    const char *label; /* NULL: none */
+    const char *label; /* one string per class, so that addresses can be compared; NULL: none */
     uint64_t title,
         series;     /* hashes: the title's and the file name's letters without digits, with the folder */
     uint64_t order; /* hash of the path: an arbitrary but fixed order */

@@ -1,0 +1,58 @@
+/* loader.h: raw data sets as one stream of records. A loader is one file; it knows its layout and nothing of
+ * packs. */
+#ifndef LBK_DATA_LOADER_H
+#define LBK_DATA_LOADER_H
+
+#include "base/base.h"
+#include "base/file.h"
+#include "data/image.h"
+
+/* Buffers are reused from record to record. */
+typedef struct lbk__record {
+    lbk__text where; /* for messages: "data.jsonl, line 7" */
+    lbk__text id, text, split;
+    lbk__text image;  /* path below the loader's image root, and key of a features file; empty: none */
+    lbk__text labels; /* the names of classes, each with a 0 after it */
+    float *scores;    /* [num_labels] 1, or the score of a soft label */
+    size_t scores_capacity;
+    int32_t num_labels;
+    bool labelled;
+} lbk__record;
+
+void lbk__record_clear(lbk__record *record); /* keeps the buffers */
+void lbk__record_free(lbk_context *context, lbk__record *record);
+/* Sets one of the record's texts. */
+lbk_status lbk__record_set(lbk_context *context, lbk__text *field, const char *text, size_t length);
+/* A label that the record has already is not added twice. */
+lbk_status lbk__record_add_label(lbk_context *context, lbk__record *record, const char *name, float score);
+
+enum { LBK__MAX_INPUTS = 2 };
+
+typedef struct lbk__loader lbk__loader;
+struct lbk__loader {
+    lbk_context *context;
+    /* The next record; *more false at the end. LBK_BAD_DATA is about this record only: asked again, the
+     * loader goes on with the one after it. Any other failure ends the stream. */
+    lbk_status (*next)(lbk__loader *loader, lbk__record *record, bool *more);
+    void (*close)(lbk__loader *loader); /* frees the loader itself, too */
+    lbk__image_kind image_kind;
+    uint64_t total; /* records to come; 0: not known */
+    /* What the records come from: file names without folders, and SHA-256 of their content. */
+    struct lbk__input {
+        char *name;
+        char hash[LBK__HASH_SIZE];
+    } inputs[LBK__MAX_INPUTS];
+    int num_inputs;
+};
+
+lbk_status lbk__load_jsonl(lbk_context *context, const lbk_pack_options *options, lbk__loader **out);
+lbk_status lbk__load_mmimdb(lbk_context *context, const lbk_pack_options *options, lbk__loader **out);
+lbk_status lbk__load_openclipart(lbk_context *context, const lbk_pack_options *options, lbk__loader **out);
+
+/* By options->source. */
+lbk_status lbk__loader_open(lbk_context *context, const lbk_pack_options *options, lbk__loader **out);
+void lbk__loader_close(lbk__loader *loader); /* NULL is allowed */
+/* For loaders: adds an input that is a file, with the hash of its content. */
+lbk_status lbk__loader_add_input(lbk__loader *loader, const char *path);
+
+#endif

@@ -1,0 +1,151 @@
+/* pack_build.c: lbk_pack_build: options to builder, builder to file, file to summary. */
+#include "data/pack_builder.h"
+#include "data/pack_summary.h"
+
+#include <string.h>
+
+enum { RECORDS_IN_BATCH = 256, LONGEST_VOCAB = 64 << 20 };
+static const size_t batch_bytes = 64 << 20; /* of visual rows */
+
+static lbk_status check_options(lbk_context *context, lbk_pack_options *options) {
+    if (!options->path || !options->vocab)
+        return lbk__fail(context, LBK_INVALID_ARGUMENT,
+                         "a pack needs a source (path) and a vocab.txt (vocab)");
+    if (options->label_kind > LBK_LABEL_SOFT || options->visual > LBK_VISUAL_HDF5)
+        return lbk__fail(context, LBK_INVALID_ARGUMENT,
+                         "label_kind %d or visual %d is none that limbeck knows", (int)options->label_kind,
+                         (int)options->visual);
+    if (options->max_text_tokens == 0) options->max_text_tokens = 128;
+    if (options->max_text_tokens < 3)
+        return lbk__fail(context, LBK_INVALID_ARGUMENT,
+                         "max_text_tokens is %d; it must be at least 3: [CLS], a token, [SEP]",
+                         options->max_text_tokens);
+    if (options->num_classes > LBK__MAX_CLASSES)
+        return lbk__fail(context, LBK_INVALID_ARGUMENT, "%zu classes; at most %d are possible",
+                         options->num_classes, LBK__MAX_CLASSES);
+    return LBK_OK;
+}
+
+static lbk_status add_given_classes(lbk__pack_builder *builder) {
+    for (size_t c = 0; c < builder->options.num_classes; c++) {
+        const char *name = builder->options.classes[c];
+        int32_t number;
+        if (!*name || lbk__utf8_valid(name, strlen(name)) != strlen(name))
+            return lbk__fail(builder->context, LBK_INVALID_ARGUMENT, "class %zu is empty or not valid UTF-8",
+                             c);
+        LBK_TRY(lbk__name_list_add(&builder->classes, name, &number));
+        if ((size_t)number != c)
+            return lbk__fail(builder->context, LBK_INVALID_ARGUMENT, "class \"%s\" is given twice", name);
+    }
+    return LBK_OK;
+}
+
+/* What image paths start from: the folder that is the source, or the folder of the file. */
+static lbk_status image_root(lbk_context *context, const lbk_pack_options *options, char **out) {
+    if (options->image_root) return lbk__copy_string(context, options->image_root, out);
+    if (lbk__is_folder(options->path)) return lbk__copy_string(context, options->path, out);
+    const size_t folder = (size_t)(lbk__base_name(options->path) - options->path);
+    return lbk__copy_bytes(context, options->path, folder, out);
+}
+
+static lbk_status make_batch(lbk__pack_builder *builder) {
+    const size_t image = (size_t)lbk__visual_source_num_rows(builder->visual) *
+                         (size_t)lbk__visual_source_dim(builder->visual) * sizeof *builder->rows;
+    builder->slot_capacity = RECORDS_IN_BATCH;
+    LBK_TRY(LBK_ALLOC(builder->context, builder->slots, builder->slot_capacity));
+    if (image == 0) return LBK_OK;
+    builder->picture_capacity =
+        LBK_MIN(LBK_MAX(batch_bytes / image, (size_t)builder->context->num_threads), builder->slot_capacity);
+    LBK_TRY(LBK_ALLOC(builder->context, builder->pictures, builder->picture_capacity));
+    LBK_TRY(LBK_ALLOC(builder->context, builder->failed, builder->picture_capacity));
+    return LBK_ALLOC(builder->context, builder->rows,
+                     builder->picture_capacity * image / sizeof *builder->rows);
+}
+
+static lbk_status open_parts(lbk__pack_builder *builder) {
+    static const lbk__pack_part offsets[] = {LBK__PART_ID_OFFSET,    LBK__PART_TEXT_OFFSET,
+                                             LBK__PART_TOKEN_OFFSET, LBK__PART_LABEL_OFFSET,
+                                             LBK__PART_ROW_OFFSET,   LBK__PART_PATH_OFFSET};
+    const int64_t zero = 0;
+    for (lbk__pack_part part = 0; part < LBK__NUM_PARTS; part++)
+        LBK_TRY(lbk__spool_open(builder->context, builder->out, builder->parts + part));
+    for (size_t i = 0; i < LBK_COUNT(offsets); i++)
+        LBK_TRY(lbk__spool_put(builder->parts + offsets[i], &zero, sizeof zero));
+    return LBK_OK;
+}
+
+static lbk_status open_builder(lbk_context *context, const lbk_pack_options *options, const char *out,
+                               lbk__pack_builder *builder) {
+    *builder = (lbk__pack_builder){.context = context, .options = *options, .out = out};
+    lbk__name_map_start(context, &builder->ids);
+    lbk__name_map_start(context, &builder->images);
+    lbk__name_list_start(context, &builder->classes);
+    lbk__name_list_start(context, &builder->splits);
+    LBK_TRY(check_options(context, &builder->options));
+    LBK_TRY(add_given_classes(builder));
+    LBK_TRY(lbk__read_file(context, options->vocab, LONGEST_VOCAB, &builder->vocab, &builder->vocab_size));
+    LBK_TRY(lbk_tokenizer_open(context, options->vocab, options->cased, &builder->tokenizer));
+    LBK_TRY(open_parts(builder)); /* a place that cannot be written is found before long work */
+    LBK_TRY(lbk__loader_open(context, &builder->options, &builder->loader));
+    char *root;
+    LBK_TRY(image_root(context, options, &root));
+    lbk_status status = lbk__visual_source_open(context, &builder->options, root, builder->loader->image_kind,
+                                                &builder->visual);
+    lbk_free(context, root);
+    return status == LBK_OK ? make_batch(builder) : status;
+}
+
+static void close_builder(lbk__pack_builder *builder) {
+    lbk_context *context = builder->context;
+    for (size_t i = 0; builder->slots && i < builder->slot_capacity; i++) {
+        lbk__record_free(context, &builder->slots[i].record);
+        lbk_free(context, builder->slots[i].tokens);
+    }
+    lbk_free(context, builder->slots);
+    lbk_free(context, builder->pictures);
+    lbk_free(context, builder->failed);
+    lbk_free(context, builder->rows);
+    for (lbk__pack_part part = 0; part < LBK__NUM_PARTS; part++) lbk__spool_close(builder->parts + part);
+    lbk__visual_source_close(builder->visual);
+    lbk__loader_close(builder->loader);
+    lbk_tokenizer_close(builder->tokenizer);
+    lbk_free(context, builder->vocab);
+    lbk__name_map_free(&builder->ids);
+    lbk__name_map_free(&builder->images);
+    lbk__name_list_free(&builder->classes);
+    lbk__name_list_free(&builder->splits);
+}
+
+static lbk_status read_all(lbk__pack_builder *builder) {
+    lbk_context *context = builder->context;
+    while (!builder->ended) {
+        if (lbk__interrupted(context))
+            return lbk__fail(context, LBK_INTERRUPTED,
+                             "stopped after %lld records; nothing was written to %s",
+                             (long long)builder->num_records, builder->out);
+        LBK_TRY(lbk__pack_read_batch(builder));
+        LBK_TRY(lbk__pack_append_batch(builder));
+        lbk__report(context, "pack", "records", (uint64_t)builder->num_records, builder->loader->total, NULL);
+    }
+    if (builder->num_skipped)
+        lbk__log(context, LBK_LOG_WARNING, "skipped %lld bad records of %lld",
+                 (long long)builder->num_skipped, (long long)builder->num_records);
+    if (builder->num_samples) return LBK_OK;
+    return lbk__fail(context, LBK_BAD_DATA, "%s: no usable record in it", builder->options.path);
+}
+
+lbk_status lbk_pack_build(lbk_context *context, const lbk_pack_options *options, const char *out,
+                          char **summary) {
+    if (summary) *summary = NULL;
+    lbk__pack_builder *builder;
+    LBK_TRY(LBK_ALLOC(context, builder, 1));
+    lbk_status status = LBK_OK;
+    LBK_GO(open_builder(context, options, out, builder));
+    LBK_GO(read_all(builder));
+    LBK_GO(lbk__pack_write(builder));
+    if (summary) LBK_GO(lbk__pack_summary(context, out, summary));
+done:
+    if (builder->context) close_builder(builder);
+    lbk_free(context, builder);
+    return status;
+}

@@ -1,0 +1,13 @@
+/* pack_summary.h: what is in a pack, as JSON. */
+#ifndef LBK_DATA_PACK_SUMMARY_H
+#define LBK_DATA_PACK_SUMMARY_H
+
+#include "base/base.h"
+
+/* Opens the pack `path` (and so checks what was just written):
+ *   {"pack", "sha256", "bytes", "counts": {…as in the description…}, "label_kind", "visual": {…},
+ *    "splits": {name: {"samples", "labelled", "labels": {class: count}}},
+ *    "text_tokens": {"shortest", "mean", "longest"}} */
+lbk_status lbk__pack_summary(lbk_context *context, const char *path, char **out);
+
+#endif

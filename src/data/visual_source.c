@@ -1,0 +1,170 @@
+/* visual_source.c: visual rows of images, by name. */
+#include "data/visual_source.h"
+
+#include "base/file.h"
+#include "format/hdf5_features.h"
+
+#include <omp.h>
+#include <string.h>
+
+struct lbk__visual_source {
+    lbk_context *context;
+    lbk_visual visual;
+    lbk__image_kind kind;
+    char *root;
+    int32_t image_size, patch_size, num_rows, dim;
+    uint8_t *pixels; /* patches: [threads, image_size, image_size, 3] */
+    lbk__features *features;
+    char *features_path, features_hash[LBK__HASH_SIZE];
+};
+
+static lbk_status open_patches(lbk__visual_source *source, const lbk_pack_options *options) {
+    source->image_size = options->image_size ? options->image_size : 128;
+    source->patch_size = options->patch_size ? options->patch_size : 32;
+    LBK_TRY(lbk__image_check_sizes(source->context, source->image_size, source->patch_size));
+    source->num_rows = lbk__image_num_patches(source->image_size, source->patch_size);
+    source->dim = lbk__image_patch_dim(source->patch_size);
+    const size_t pixels = (size_t)source->image_size * (size_t)source->image_size * 3;
+    return LBK_ALLOC(source->context, source->pixels, pixels * (size_t)source->context->num_threads);
+}
+
+static lbk_status open_features(lbk__visual_source *source, const lbk_pack_options *options) {
+    if (!options->features)
+        return lbk__fail(source->context, LBK_INVALID_ARGUMENT,
+                         "visual rows from HDF5 need the file (features)");
+    LBK_TRY(lbk__copy_string(source->context, options->features, &source->features_path));
+    LBK_TRY(lbk__features_open(source->context, options->features, &source->features));
+    LBK_TRY(lbk__hash_file(source->context, options->features, source->features_hash));
+    source->num_rows = lbk__features_describe(source->features)->rows;
+    source->dim = lbk__features_describe(source->features)->width;
+    return LBK_OK;
+}
+
+lbk_status lbk__visual_source_open(lbk_context *context, const lbk_pack_options *options, const char *root,
+                                   lbk__image_kind kind, lbk__visual_source **out) {
+    *out = NULL;
+    lbk__visual_source *source;
+    LBK_TRY(LBK_ALLOC(context, source, 1));
+    lbk_status status = LBK_OK;
+    source->context = context;
+    source->visual = options->visual;
+    source->kind = kind;
+    LBK_GO(lbk__copy_string(context, root, &source->root));
+    if (options->visual == LBK_VISUAL_PATCHES) LBK_GO(open_patches(source, options));
+    if (options->visual == LBK_VISUAL_HDF5) LBK_GO(open_features(source, options));
+    *out = source;
+done:
+    if (status != LBK_OK) lbk__visual_source_close(source);
+    return status;
+}
+
+void lbk__visual_source_close(lbk__visual_source *source) {
+    if (!source) return;
+    lbk__features_close(source->features);
+    lbk_free(source->context, source->features_path);
+    lbk_free(source->context, source->pixels);
+    lbk_free(source->context, source->root);
+    lbk_free(source->context, source);
+}
+
+int32_t lbk__visual_source_num_rows(const lbk__visual_source *source) {
+    return source->num_rows;
+}
+int32_t lbk__visual_source_dim(const lbk__visual_source *source) {
+    return source->dim;
+}
+
+lbk_status lbk__visual_source_describe(const lbk__visual_source *source, json_t **out) {
+    switch (source->visual) {
+    case LBK_VISUAL_NONE:
+        *out = json_pack("{s:s, s:i}", "kind", "none", "dim", 0);
+        break;
+    case LBK_VISUAL_PATCHES:
+        *out = json_pack("{s:s, s:i, s:i, s:i}", "kind", "patches", "dim", source->dim, "image_size",
+                         source->image_size, "patch_size", source->patch_size);
+        break;
+    case LBK_VISUAL_HDF5:
+        *out = json_pack("{s:s, s:i, s:i, s:{s:s, s:s}, s:O}", "kind", "hdf5", "dim", source->dim, "rows",
+                         source->num_rows, "features", "name", lbk__base_name(source->features_path),
+                         "sha256", source->features_hash, "attributes",
+                         lbk__features_describe(source->features)->attributes);
+        break;
+    }
+    return *out ? LBK_OK : lbk__fail(source->context, LBK_NO_MEMORY, "out of memory");
+}
+
+/* ---- patches: on all threads; nothing in the loop touches the context ---- */
+
+static size_t values_of(const lbk__visual_source *source) {
+    return (size_t)source->num_rows * (size_t)source->dim;
+}
+
+static lbk_status decode(const lbk__visual_source *source, const char *path, uint8_t *pixels, uint16_t *rows,
+                         lbk__image_error *error) {
+    LBK_TRY(lbk__image_decode(path, source->kind, source->image_size, pixels, error));
+    lbk__image_patches(pixels, source->image_size, source->patch_size, rows);
+    return LBK_OK;
+}
+
+static lbk_status read_patches(lbk__visual_source *source, const char *const *images, size_t count,
+                               uint16_t *rows, bool *failed) {
+    lbk_context *context = source->context;
+    const size_t values = values_of(source),
+                 pixels = (size_t)source->image_size * (size_t)source->image_size * 3;
+    char **paths;
+    LBK_TRY(LBK_ALLOC(context, paths, count));
+    lbk_status status = LBK_OK;
+    for (size_t i = 0; i < count; i++) LBK_GO(lbk__join(context, source->root, images[i], paths + i));
+#pragma omp parallel num_threads(context->num_threads)
+    {
+        uint8_t *mine = source->pixels + pixels * (size_t)omp_get_thread_num();
+#pragma omp for schedule(dynamic)
+        for (size_t i = 0; i < count; i++)
+            failed[i] = decode(source, paths[i], mine, rows + values * i, NULL) != LBK_OK;
+        lbk__image_end_thread();
+    }
+done:
+    for (size_t i = 0; i < count; i++) lbk_free(context, paths[i]);
+    lbk_free(context, paths);
+    return status;
+}
+
+static lbk_status read_one_picture(lbk__visual_source *source, const char *image, uint16_t *rows) {
+    char *path;
+    LBK_TRY(lbk__join(source->context, source->root, image, &path));
+    lbk__image_error error = {.text = ""};
+    lbk_status status = decode(source, path, source->pixels, rows, &error);
+    lbk_free(source->context, path);
+    return status == LBK_OK ? LBK_OK : lbk__fail(source->context, status, "%s", error.text);
+}
+
+/* ---- features: by name ---- */
+
+static lbk_status read_one_feature(lbk__visual_source *source, const char *image, uint16_t *rows) {
+    const int64_t index = lbk__features_find(source->features, image);
+    if (index >= 0) return lbk__features_read(source->features, index, 1, rows);
+    return lbk__fail(source->context, LBK_BAD_DATA, "%s: has no features of the image \"%s\"",
+                     source->features_path, image);
+}
+
+static lbk_status read_features(lbk__visual_source *source, const char *const *images, size_t count,
+                                uint16_t *rows, bool *failed) {
+    for (size_t i = 0; i < count; i++) {
+        lbk_status status = read_one_feature(source, images[i], rows + values_of(source) * i);
+        failed[i] = status == LBK_BAD_DATA;
+        if (status != LBK_OK && !failed[i]) return status;
+    }
+    return LBK_OK;
+}
+
+lbk_status lbk__visual_source_read(lbk__visual_source *source, const char *const *images, size_t count,
+                                   uint16_t *rows, bool *failed) {
+    if (count == 0) return LBK_OK;
+    if (source->visual == LBK_VISUAL_HDF5) return read_features(source, images, count, rows, failed);
+    return read_patches(source, images, count, rows, failed);
+}
+
+lbk_status lbk__visual_source_read_one(lbk__visual_source *source, const char *image, uint16_t *rows) {
+    return source->visual == LBK_VISUAL_HDF5 ? read_one_feature(source, image, rows)
+                                             : read_one_picture(source, image, rows);
+}

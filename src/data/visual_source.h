@@ -1,0 +1,29 @@
+/* visual_source.h: where a pack's visual rows come from: pictures cut into patches, or a file of features. */
+#ifndef LBK_DATA_VISUAL_SOURCE_H
+#define LBK_DATA_VISUAL_SOURCE_H
+
+#include "base/base.h"
+#include "data/image.h"
+
+#include <jansson.h>
+
+typedef struct lbk__visual_source lbk__visual_source;
+
+/* By options->visual; `kind` says how image files are to be read, `root` is the folder their paths start
+ * from. */
+lbk_status lbk__visual_source_open(lbk_context *context, const lbk_pack_options *options, const char *root,
+                                   lbk__image_kind kind, lbk__visual_source **out);
+void lbk__visual_source_close(lbk__visual_source *source); /* NULL is allowed */
+/* Each image has `num_rows` rows of `dim` values; 0 and 0: no visual rows at all. */
+int32_t lbk__visual_source_num_rows(const lbk__visual_source *source);
+int32_t lbk__visual_source_dim(const lbk__visual_source *source);
+/* What the pack says about its rows (see pack.h); decoded by the caller's json_decref. */
+lbk_status lbk__visual_source_describe(const lbk__visual_source *source, json_t **out);
+
+/* Rows of `count` images, decoded by all threads of the context: rows [count, num_rows, dim] float16. An
+ * image that cannot be read sets its flag; lbk__visual_source_read_one then says why. */
+lbk_status lbk__visual_source_read(lbk__visual_source *source, const char *const *images, size_t count,
+                                   uint16_t *rows, bool *failed);
+lbk_status lbk__visual_source_read_one(lbk__visual_source *source, const char *image, uint16_t *rows);
+
+#endif
