@@ -70,15 +70,16 @@ static lbk_status put_value(lbk_context *context, lbk__text *text, const lbk__co
     }
 }
 
-/* All keys but those at `without` (ended by lbk__num_config_keys). */
-static lbk_status put_config(const lbk_config *config, const size_t *without, lbk__text *text) {
+/* Keys that say where files lie or how much memory there is do not. */
+static bool decides_numbers(size_t index) {
+    return index != lbk__config_find("", "pack") && index != lbk__config_find("train", "memory_limit");
+}
+
+static lbk_status put_config(const lbk_config *config, bool all, lbk__text *text) {
     const char *section = "";
     for (size_t i = 0; i < lbk__num_config_keys; i++) {
         const lbk__config_key *key = &lbk__config_keys[i];
-        if (i == *without) {
-            without++;
-            continue;
-        }
+        if (!all && !decides_numbers(i)) continue;
         if (strcmp(section, key->section) != 0)
             LBK_TRY(lbk__text_printf(config->context, text, "%s:\n", key->section));
         section = key->section;
@@ -91,18 +92,37 @@ static lbk_status put_config(const lbk_config *config, const size_t *without, lb
 
 lbk_status lbk_config_text(const lbk_config *config, char **out) {
     lbk__text text = {0};
-    lbk_status status = put_config(config, &lbk__num_config_keys, &text);
+    lbk_status status = put_config(config, true, &text);
     if (status != LBK_OK) lbk__text_free(config->context, &text);
     *out = text.data;
     return status;
 }
 
 lbk_status lbk__config_hash(const lbk_config *config, char out[65]) {
-    const size_t without[] = {lbk__config_find("", "pack"), lbk__config_find("train", "memory_limit"),
-                              lbk__num_config_keys};
     lbk__text text = {0};
-    lbk_status status = put_config(config, without, &text);
+    lbk_status status = put_config(config, false, &text);
     if (status == LBK_OK) lbk__hash_bytes(text.data, text.length, out);
     lbk__text_free(config->context, &text);
+    return status;
+}
+
+lbk_status lbk__config_match(const lbk_config *config, const lbk_config *other, const char *where) {
+    lbk_context *context = config->context;
+    lbk__text ours = {0}, theirs = {0};
+    lbk_status status = LBK_OK;
+    for (size_t i = 0; i < lbk__num_config_keys; i++) {
+        const lbk__config_key *key = &lbk__config_keys[i];
+        if (!decides_numbers(i)) continue;
+        ours.length = theirs.length = 0;
+        LBK_GO(put_value(context, &ours, key, (const char *)config + key->offset));
+        LBK_GO(put_value(context, &theirs, key, (const char *)other + key->offset));
+        if (strcmp(ours.data, theirs.data) == 0) continue;
+        status = lbk__fail(context, LBK_MISMATCH, "%s%s%s is %.80s, in %s it is %.80s", key->section,
+                           *key->section ? "." : "", key->name, ours.data, where, theirs.data);
+        goto done;
+    }
+done:
+    lbk__text_free(context, &ours);
+    lbk__text_free(context, &theirs);
     return status;
 }

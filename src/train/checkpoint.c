@@ -1,0 +1,201 @@
+/* checkpoint.c: the state of a run as one safetensors file. */
+#include "train/checkpoint.h"
+
+#include "format/json.h"
+#include "format/safetensors.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { VERSION = 1, NUM_TENSORS = 3, NUM_WINDOW = sizeof(lbk__window) / sizeof(double) };
+
+static const char *const tensor_names[NUM_TENSORS] = {"values", "first_moment", "second_moment"};
+
+/* ---- the fields of the JSON, once for both ways ---- */
+
+typedef struct whole_field {
+    const char *name;
+    size_t offset;
+} whole_field;
+
+static const whole_field wholes[] = {
+    {"step", offsetof(lbk__train_state, step)},
+    {"epoch", offsetof(lbk__train_state, epoch)},
+    {"position", offsetof(lbk__train_state, position)},
+    {"evaluated_step", offsetof(lbk__train_state, evaluated_step)},
+    {"best_step", offsetof(lbk__train_state, best_step)},
+    {"evaluations_since_best", offsetof(lbk__train_state, evaluations_since_best)},
+    {"skipped", offsetof(lbk__train_state, skipped)},
+    {"skipped_in_a_row", offsetof(lbk__train_state, skipped_in_a_row)},
+};
+
+static json_t *describe(const lbk__optimizer *optimizer, const lbk__train_state *state,
+                        const lbk__train_key *key, const lbk__run_mark *mark) {
+    json_t *json = json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:I, s:f, s:b, s:b, s:I, s:s, s:I}", "kind",
+                             "checkpoint", "version", VERSION, "config_sha256", key->configuration,
+                             "pack_sha256", key->pack, "teacher_sha256", key->teacher, "method", key->method,
+                             "updates", (json_int_t)optimizer->step, "best", state->best, "finished",
+                             (int)state->finished, "stopped_early", (int)state->stopped_early,
+                             "metrics_length", (json_int_t)mark->metrics_length, "events_name",
+                             mark->events_name, "events_length", (json_int_t)mark->events_length);
+    for (size_t i = 0; json && i < LBK_COUNT(wholes); i++) {
+        int64_t value;
+        memcpy(&value, (const char *)state + wholes[i].offset, sizeof value);
+        json_object_set_new(json, wholes[i].name, json_integer(value));
+    }
+    double window[NUM_WINDOW];
+    memcpy(window, &state->window, sizeof window);
+    json_t *sums = json_array();
+    for (size_t i = 0; i < NUM_WINDOW; i++) json_array_append_new(sums, json_real(window[i]));
+    if (json) json_object_set_new(json, "window", sums);
+    return json;
+}
+
+/* ---- writing ---- */
+
+static lbk_status write_tensors(const char *path, const lbk__optimizer *optimizer, const char *description) {
+    const lbk__model *model = optimizer->model;
+    const float *data[NUM_TENSORS] = {model->values, optimizer->first, optimizer->second};
+    lbk__tensor_spec specs[NUM_TENSORS];
+    for (size_t i = 0; i < NUM_TENSORS; i++)
+        specs[i] = (lbk__tensor_spec){
+            .name = tensor_names[i], .dtype = LBK__F32, .rank = 1, .shape = {(int64_t)model->num_values}};
+    const lbk__metadata metadata = {"limbeck", description};
+    lbk__safetensors_writer *writer = NULL;
+    lbk_status status = LBK_OK;
+    LBK_GO(lbk__safetensors_writer_open(model->context, path, specs, NUM_TENSORS, &metadata, 1, "sha256",
+                                        &writer));
+    for (size_t i = 0; i < NUM_TENSORS; i++)
+        LBK_GO(lbk__safetensors_writer_put(writer, data[i], model->num_values * sizeof(float)));
+    LBK_GO(lbk__safetensors_writer_commit(writer, NULL));
+done:
+    lbk__safetensors_writer_close(writer);
+    return status;
+}
+
+lbk_status lbk__checkpoint_save(const char *path, const lbk__optimizer *optimizer,
+                                const lbk__train_state *state, const lbk__train_key *key,
+                                const lbk__run_mark *mark) {
+    lbk_context *context = optimizer->model->context;
+    json_t *json = describe(optimizer, state, key, mark);
+    char *description = NULL;
+    lbk_status status = lbk__json_dump(context, json, JSON_COMPACT, &description);
+    json_decref(json);
+    if (status == LBK_OK) status = write_tensors(path, optimizer, description);
+    lbk_free(context, description);
+    return status;
+}
+
+/* ---- reading ---- */
+
+static lbk_status check_key(lbk__json_in in, const lbk__train_key *key) {
+    const struct {
+        const char *name, *wanted, *what;
+    } rows[] = {
+        {"method", key->method, "the method is another"},
+        {"config_sha256", key->configuration, "the configuration is another (config.yaml has the run's)"},
+        {"pack_sha256", key->pack, "the pack is another"},
+        {"teacher_sha256", key->teacher, "the cache is another teacher's"},
+    };
+    for (size_t i = 0; i < LBK_COUNT(rows); i++) {
+        const char *kept;
+        LBK_TRY(lbk__json_get_string(in, rows[i].name, &kept));
+        if (strcmp(kept, rows[i].wanted) != 0)
+            return lbk__fail(in.context, LBK_MISMATCH,
+                             "%s: cannot go on: %s than when the run began; resume with what it began with, "
+                             "or start a new run folder",
+                             in.where, rows[i].what);
+    }
+    return LBK_OK;
+}
+
+static lbk_status read_window(lbk__json_in in, lbk__window *out) {
+    const json_t *sums;
+    double window[NUM_WINDOW];
+    LBK_TRY(lbk__json_get_array(in, "window", &sums));
+    for (size_t i = 0; i < NUM_WINDOW; i++) {
+        const json_t *item = json_array_get(sums, i);
+        if (!json_is_real(item))
+            return lbk__fail(in.context, LBK_BAD_DATA, "%s: \"window\" has no number at %zu", in.where, i);
+        window[i] = json_real_value(item);
+    }
+    memcpy(out, window, sizeof window);
+    return LBK_OK;
+}
+
+static lbk_status read_mark(lbk__json_in in, lbk__run_mark *mark) {
+    const char *name;
+    int64_t metrics, events;
+    LBK_TRY(lbk__json_get_integer(in, "metrics_length", 0, INT64_MAX, &metrics));
+    LBK_TRY(lbk__json_get_integer(in, "events_length", 0, INT64_MAX, &events));
+    LBK_TRY(lbk__json_get_string(in, "events_name", &name));
+    if (strchr(name, '/') || strlen(name) >= sizeof mark->events_name)
+        return lbk__fail(in.context, LBK_BAD_DATA, "%s: \"events_name\" is no file name", in.where);
+    snprintf(mark->events_name, sizeof mark->events_name, "%s", name);
+    mark->metrics_length = (uint64_t)metrics;
+    mark->events_length = (uint64_t)events;
+    return LBK_OK;
+}
+
+static lbk_status read_state(lbk__json_in in, lbk__optimizer *optimizer, lbk__train_state *state,
+                             const lbk__train_key *key, lbk__run_mark *mark) {
+    const char *kind;
+    int64_t version;
+    LBK_TRY(lbk__json_get_string(in, "kind", &kind));
+    LBK_TRY(lbk__json_get_integer(in, "version", 0, INT32_MAX, &version));
+    if (strcmp(kind, "checkpoint") != 0 || version != VERSION)
+        return lbk__fail(in.context, LBK_BAD_DATA, "%s: is a %.32s of version %d, not a checkpoint of %d",
+                         in.where, kind, (int)version, (int)VERSION);
+    LBK_TRY(check_key(in, key));
+    for (size_t i = 0; i < LBK_COUNT(wholes); i++) {
+        int64_t value;
+        LBK_TRY(lbk__json_get_integer(in, wholes[i].name, -1, INT64_MAX, &value));
+        memcpy((char *)state + wholes[i].offset, &value, sizeof value);
+    }
+    LBK_TRY(lbk__json_get_integer(in, "updates", 0, INT64_MAX, &optimizer->step));
+    LBK_TRY(lbk__json_get_real(in, "best", -HUGE_VAL, HUGE_VAL, &state->best));
+    LBK_TRY(lbk__json_get_bool(in, "finished", &state->finished));
+    LBK_TRY(lbk__json_get_bool(in, "stopped_early", &state->stopped_early));
+    LBK_TRY(read_window(in, &state->window));
+    return read_mark(in, mark);
+}
+
+static lbk_status read_tensors(const lbk__safetensors *file, lbk__optimizer *optimizer) {
+    lbk__model *model = optimizer->model;
+    float *const data[NUM_TENSORS] = {model->values, optimizer->first, optimizer->second};
+    const int64_t shape[] = {(int64_t)model->num_values};
+    for (size_t i = 0; i < NUM_TENSORS; i++) {
+        const lbk__tensor_entry *entry;
+        LBK_TRY(lbk__safetensors_expect(file, tensor_names[i], LBK__F32, 1, shape, &entry));
+        memcpy(data[i], entry->data, entry->bytes);
+    }
+    char hash[LBK__HASH_SIZE];
+    lbk__safetensors_hash(file, hash);
+    const char *kept = lbk__safetensors_metadata(file, "sha256");
+    if (!kept || strcmp(kept, hash) != 0)
+        return lbk__fail(model->context, LBK_BAD_DATA,
+                         "%s: is damaged: its numbers do not have the hash they were written with",
+                         lbk__safetensors_path(file));
+    return LBK_OK;
+}
+
+lbk_status lbk__checkpoint_load(const char *path, lbk__optimizer *optimizer, lbk__train_state *state,
+                                const lbk__train_key *key, lbk__run_mark *mark) {
+    lbk_context *context = optimizer->model->context;
+    lbk__safetensors *file = NULL;
+    json_t *json = NULL;
+    lbk_status status = LBK_OK;
+    LBK_GO(lbk__safetensors_open(context, path, &file));
+    const char *description = lbk__safetensors_metadata(file, "limbeck");
+    if (!description) {
+        status = lbk__fail(context, LBK_BAD_DATA, "%s: is no checkpoint of limbeck", path);
+        goto done;
+    }
+    LBK_GO(lbk__json_load_bytes(context, path, description, strlen(description), &json));
+    LBK_GO(read_state((lbk__json_in){context, path, json}, optimizer, state, key, mark));
+    LBK_GO(read_tensors(file, optimizer));
+done:
+    json_decref(json);
+    lbk__safetensors_close(file);
+    return status;
+}

@@ -1,0 +1,84 @@
+/* dev.c: how good the model is on dev, and whether it is the best so far. */
+#include "train/measure.h"
+#include "train/training.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Multi-label: all logits are kept, thresholds chosen on them, then the metrics computed with those. */
+static lbk_status keep(void *user, int64_t position, const float *logits) {
+    lbk__training *t = user;
+    const size_t classes = (size_t)t->num_classes, at = (size_t)position * classes;
+    const int32_t index = t->samples.dev[position];
+    int32_t label;
+    uint8_t labelled;
+    memcpy(t->dev_logits + at, logits, classes * sizeof *logits);
+    if (t->cache)
+        memcpy(t->dev_teacher + at, lbk__cache_logits(t->cache, LBK_VIEW_JOINT, index),
+               classes * sizeof *logits);
+    return lbk__batch_targets(t->pack, &index, 1, t->dev_targets + at, &label, &labelled);
+}
+
+static lbk_status measure(lbk__training *t, lbk__metrics *out) {
+    if (!t->model->thresholds) return lbk__measure(t->inference, t->model, t->pack, t->cache, NULL, out);
+    LBK_TRY(lbk__inference_run(t->inference, NULL, keep, t));
+    lbk__metrics_input input = {.label_kind = t->model->label_kind,
+                                .num_samples = t->samples.num_dev,
+                                .num_classes = t->num_classes,
+                                .logits = t->dev_logits,
+                                .targets = t->dev_targets,
+                                .teacher = t->dev_teacher};
+    LBK_TRY(lbk__choose_thresholds(t->context, &input, t->model->thresholds));
+    input.thresholds = t->model->thresholds;
+    return lbk__metrics_compute(t->context, &input, out);
+}
+
+/* ---- the best model ---- */
+
+static bool better(const lbk__training *t, double value) {
+    if (isnan(value)) return false;
+    if (t->state.best_step == 0) return true;
+    return lbk__metric_rises(t->metric) ? value > t->state.best : value < t->state.best;
+}
+
+static lbk_status judge(lbk__training *t, double value) {
+    lbk__train_state *state = &t->state;
+    if (isnan(value) && state->best_step == 0)
+        return lbk__fail(
+            t->context, LBK_INVALID_ARGUMENT,
+            "train.metric %s is not defined on the dev split \"%s\": it does not fit the labels, "
+            "or needs a teacher",
+            t->metric, t->config->train.dev_split);
+    if (better(t, value)) {
+        LBK_TRY(lbk__model_save(t->model, NULL, t->run.best));
+        state->best = value;
+        state->best_step = state->step;
+        state->evaluations_since_best = 0;
+    } else {
+        state->evaluations_since_best++;
+    }
+    return LBK_OK;
+}
+
+static lbk_status write_metrics(lbk__training *t, const lbk__metrics *metrics) {
+    lbk__scalar scalars[32];
+    size_t count = 0;
+    for (int i = 0; lbk__metric_names[i] && count < LBK_COUNT(scalars); i++) {
+        const double value = lbk__metric_value(metrics, lbk__metric_names[i]);
+        if (!isnan(value)) scalars[count++] = (lbk__scalar){lbk__metric_names[i], value};
+    }
+    return lbk__run_scalars(&t->run, "dev", t->state.step, lbk__training_epoch(t), scalars, count);
+}
+
+lbk_status lbk__training_evaluate(lbk__training *t) {
+    lbk__metrics metrics;
+    LBK_TRY(measure(t, &metrics));
+    t->last_dev = lbk__metric_value(&metrics, t->metric);
+    LBK_TRY(write_metrics(t, &metrics));
+    LBK_TRY(judge(t, t->last_dev));
+    t->state.evaluated_step = t->state.step;
+    lbk__run_log(&t->run, LBK_LOG_INFO, "step %lld, epoch %.2f: dev %s %.4f%s", (long long)t->state.step,
+                 lbk__training_epoch(t), t->metric, t->last_dev,
+                 t->state.best_step == t->state.step ? " (best)" : "");
+    return LBK_OK;
+}

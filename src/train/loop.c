@@ -1,0 +1,245 @@
+/* loop.c: a run from its first step to its summary. The state moves by whole steps, measurements and ends of
+ * epochs; between any two of them it can be saved, and from what was saved the rest follows exactly. */
+#include "train/training.h"
+
+#include "base/file.h"
+#include "base/random.h"
+#include "train/report.h"
+
+#include <math.h>
+#include <string.h>
+
+/* ---- where the run stands ---- */
+
+static int64_t steps_per_epoch(const lbk__training *t) {
+    const int64_t size = t->config->train.batch_size * t->config->train.gradient_accumulation_steps;
+    return (t->samples.count + size - 1) / size;
+}
+
+static int64_t total_steps(const lbk__training *t) {
+    return t->config->train.max_steps ? t->config->train.max_steps
+                                      : t->config->train.epochs * steps_per_epoch(t);
+}
+
+double lbk__training_epoch(const lbk__training *t) {
+    return (double)t->state.epoch + (double)t->state.position / (double)t->samples.count;
+}
+
+static bool over(const lbk__training *t) {
+    return t->state.step >= total_steps(t) || t->state.stopped_early;
+}
+
+static bool evaluation_due(const lbk__training *t) {
+    const lbk__train_state *state = &t->state;
+    const int64_t every = t->config->train.eval_steps;
+    if (state->step == 0 || state->evaluated_step == state->step) return false;
+    return over(t) || (every ? state->step % every == 0 : state->position == 0);
+}
+
+/* This epoch's order is a function of the seed and the epoch alone. */
+static void shuffle(lbk__training *t) {
+    lbk__train_samples *s = &t->samples;
+    memcpy(s->order, s->train, (size_t)s->count * sizeof *s->order);
+    lbk__shuffle((uint64_t)t->config->seed, LBK__STREAM_SHUFFLE, (uint32_t)t->state.epoch, s->order,
+                 (uint64_t)s->count);
+}
+
+static lbk_status save(lbk__training *t) {
+    lbk__run_mark mark;
+    LBK_TRY(lbk__run_sync(&t->run, &mark));
+    return lbk__checkpoint_save(t->run.checkpoint, &t->optimizer, &t->state, &t->key, &mark);
+}
+
+/* ---- lines of metrics.jsonl ---- */
+
+static lbk_status log_window(lbk__training *t) {
+    const lbk__window *w = &t->state.window;
+    if (t->state.step % t->config->train.logging_steps != 0 && !over(t)) return LBK_OK;
+    const double n = w->steps, labelled = w->labelled_steps;
+    lbk__scalar scalars[] = {
+        {"learning_rate", lbk__schedule_rate(&t->schedule, t->state.step - 1)},
+        {"skipped", (double)t->state.skipped},
+        {"gradient_norm", w->gradient_norm / n},
+        {"loss", w->loss / n},
+        {"cross_entropy", w->cross_entropy / labelled},
+        {"divergence_joint", w->divergence[LBK_VIEW_JOINT] / n},
+        {"divergence_text", w->divergence[LBK_VIEW_TEXT] / n},
+        {"divergence_image", w->divergence[LBK_VIEW_IMAGE] / n},
+        {"weight_joint", w->weight[LBK_VIEW_JOINT] / n},
+        {"weight_text", w->weight[LBK_VIEW_TEXT] / n},
+        {"weight_image", w->weight[LBK_VIEW_IMAGE] / n},
+    };
+    static const size_t used[] = {[LBK__METHOD_ALONE] = 5, [LBK__METHOD_KD] = 6, [LBK__METHOD_MSD] = 11};
+    LBK_TRY(
+        lbk__run_scalars(&t->run, "train", t->state.step, lbk__training_epoch(t), scalars, used[t->method]));
+    t->state.window = (lbk__window){0};
+    return LBK_OK;
+}
+
+/* Summary of the weights (5) of the epoch's samples so far. */
+static lbk_status log_weights(lbk__training *t) {
+    if (t->method != LBK__METHOD_MSD) return LBK_OK;
+    const int64_t count = t->state.position;
+    for (int64_t i = 0; i < count; i++)
+        lbk__training_weights(t, t->samples.order[i], t->epoch_weights + i * LBK_NUM_VIEWS);
+    lbk__weight_summary summary[LBK_NUM_VIEWS];
+    LBK_TRY(lbk__summarise_weights(t->context, t->epoch_weights, count, summary));
+    lbk__scalar scalars[5 * LBK_NUM_VIEWS];
+    char names[5 * LBK_NUM_VIEWS][32];
+    static const char *const parts[] = {"mean", "deviation", "p5", "p50", "p95"};
+    for (int v = 0; v < LBK_NUM_VIEWS; v++) {
+        const double values[] = {summary[v].mean, summary[v].deviation, summary[v].percentile_5,
+                                 summary[v].percentile_50, summary[v].percentile_95};
+        for (int p = 0; p < 5; p++) {
+            char *name = names[5 * v + p];
+            snprintf(name, sizeof names[0], "%s_%s", lbk__view_names[v], parts[p]);
+            scalars[5 * v + p] = (lbk__scalar){name, values[p]};
+        }
+    }
+    return lbk__run_scalars(&t->run, "weights", t->state.step, lbk__training_epoch(t), scalars,
+                            LBK_COUNT(scalars));
+}
+
+static void report(lbk__training *t) {
+    char note[96];
+    const lbk__window *w = &t->state.window;
+    int length = 0;
+    note[0] = 0;
+    if (w->steps > 0) length = snprintf(note, sizeof note, "loss %.4f", w->loss / w->steps);
+    if (!isnan(t->last_dev))
+        snprintf(note + length, sizeof note - (size_t)length, "  dev %s %.4f", t->metric, t->last_dev);
+    lbk__report(t->context, t->stage, "steps", (uint64_t)t->state.step, (uint64_t)total_steps(t), note);
+}
+
+/* ---- the loop ---- */
+
+/* A step, and the end of the epoch when it was its last: nothing comes between the two. */
+static lbk_status advance(lbk__training *t) {
+    const double begin = lbk__seconds();
+    LBK_TRY(lbk__training_step(t));
+    t->seconds += lbk__seconds() - begin;
+    report(t);
+    LBK_TRY(log_window(t));
+    const bool epoch_ends = t->state.position == t->samples.count;
+    if (epoch_ends || over(t)) LBK_TRY(log_weights(t));
+    if (!epoch_ends) return LBK_OK;
+    t->state.epoch++;
+    t->state.position = 0;
+    shuffle(t);
+    return LBK_OK;
+}
+
+static lbk_status evaluate(lbk__training *t) {
+    const int64_t patience = t->config->train.early_stopping_patience;
+    LBK_TRY(lbk__training_evaluate(t));
+    if (patience && t->state.evaluations_since_best >= patience && !over(t)) {
+        t->state.stopped_early = true;
+        lbk__run_log(&t->run, LBK_LOG_INFO, "no better model in %lld measurements: stopped early",
+                     (long long)patience);
+    }
+    t->state.finished = over(t);
+    return save(t);
+}
+
+static lbk_status stop(lbk__training *t) {
+    LBK_TRY(save(t));
+    lbk__run_log(&t->run, LBK_LOG_INFO, "stopped on request at step %lld of %lld", (long long)t->state.step,
+                 (long long)total_steps(t));
+    return lbk__fail(
+        t->context, LBK_INTERRUPTED,
+        "stopped on request at step %lld of %lld; the state is saved in %s: run the same command "
+        "with --resume to go on",
+        (long long)t->state.step, (long long)total_steps(t), t->run.folder);
+}
+
+static lbk_status loop(lbk__training *t) {
+    while (!t->state.finished) {
+        if (evaluation_due(t)) {
+            lbk_status status = evaluate(t);
+            if (status == LBK_INTERRUPTED) return stop(t);
+            LBK_TRY(status);
+            continue;
+        }
+        if (lbk__interrupted(t->context)) return stop(t);
+        LBK_TRY(advance(t));
+    }
+    return LBK_OK;
+}
+
+/* ---- begin and end ---- */
+
+static lbk_status write_config(lbk__training *t) {
+    char *text;
+    LBK_TRY(lbk_config_text(t->config, &text));
+    lbk_status status = lbk__run_config(&t->run, text);
+    lbk_free(t->context, text);
+    return status;
+}
+
+/* Names the key that was changed since the run began; config.yaml itself may be gone, the checkpoint has its
+ * hash. */
+static lbk_status compare_config(lbk__training *t) {
+    lbk_config *began = NULL;
+    char *path = NULL, *yaml = NULL;
+    size_t size;
+    lbk_status status = LBK_OK;
+    LBK_GO(lbk__join(t->context, t->run.folder, "config.yaml", &path));
+    if (!lbk__exists(path)) goto done;
+    LBK_GO(lbk__read_file(t->context, path, 1 << 20, &yaml, &size));
+    LBK_GO(lbk__config_create(t->context, &began));
+    LBK_GO(lbk__config_parse(began, path, yaml, size));
+    LBK_GO(lbk__config_match(t->config, began, path));
+done:
+    if (status == LBK_MISMATCH) lbk__fail_at(t->context, status, "cannot resume with another configuration");
+    lbk_free(t->context, path);
+    lbk_free(t->context, yaml);
+    lbk_config_close(began);
+    return status;
+}
+
+static lbk_status begin(lbk__training *t, bool resume) {
+    lbk__run_mark mark;
+    if (resume) LBK_TRY(compare_config(t));
+    LBK_TRY(lbk__training_open(t));
+    t->schedule =
+        lbk__schedule_make(t->config->train.learning_rate, t->config->train.warmup_ratio, total_steps(t));
+    t->state.evaluated_step = -1;
+    LBK_TRY(lbk__training_allocate(t));
+    LBK_TRY(lbk__training_start(t, resume, &mark));
+    LBK_TRY(lbk__run_begin(&t->run, resume ? &mark : NULL));
+    if (!resume) LBK_TRY(write_config(t));
+    lbk__run_log(&t->run, LBK_LOG_INFO, "%s: %s, %lld samples, %lld on dev, %lld steps%s", t->stage,
+                 lbk__method_names[t->method], (long long)t->samples.count, (long long)t->samples.num_dev,
+                 (long long)total_steps(t), resume ? ", resumed" : "");
+    shuffle(t);
+    return LBK_OK;
+}
+
+static lbk_status summarise(const lbk__training *t, char **out) {
+    if (!out) return LBK_OK;
+    const lbk__train_state *state = &t->state;
+    json_t *root =
+        json_pack("{s:s, s:s, s:s, s:f, s:I, s:I, s:f, s:b, s:I, s:I}", "model", t->run.best, "method",
+                  lbk__method_names[t->method], "metric", t->metric, "best", state->best, "best_step",
+                  (json_int_t)state->best_step, "steps", (json_int_t)state->step, "epochs",
+                  lbk__training_epoch(t), "stopped_early", (int)state->stopped_early, "skipped_steps",
+                  (json_int_t)state->skipped, "num_samples", (json_int_t)t->samples.count);
+    if (root && t->seconds > 0)
+        json_object_set_new(root, "samples_per_s", json_real((double)t->samples_done / t->seconds));
+    return lbk__json_text(t->context, root, out);
+}
+
+lbk_status lbk__training_run(lbk__training *t, const char *out, bool resume, char **summary) {
+    lbk_status status = LBK_OK;
+    t->last_dev = NAN;
+    LBK_GO(lbk__run_open(t->context, out, resume, &t->run));
+    LBK_GO(begin(t, resume));
+    LBK_GO(loop(t));
+    lbk__run_log(&t->run, LBK_LOG_INFO, "done: %s %.4f at step %lld; %.1f samples/s; the model is in %s",
+                 t->metric, t->state.best, (long long)t->state.best_step,
+                 t->seconds > 0 ? (double)t->samples_done / t->seconds : 0.0, t->run.best);
+    LBK_GO(summarise(t, summary));
+done:
+    lbk__training_close(t);
+    return status;
+}

@@ -1,0 +1,186 @@
+/* prepare.c: everything that a run needs: pack, teacher's cache, model, samples, buffers. */
+#include "base/file.h"
+#include "data/pack.h"
+#include "train/report.h"
+#include "train/training.h"
+
+#include <string.h>
+
+/* ---- pack and cache ---- */
+
+static lbk_status open_cache(lbk__training *t) {
+    if (!t->cache_path) return LBK_OK;
+    const lbk__cache_key wanted = {.pack_sha256 = lbk_pack_hash(t->pack),
+                                   .label_kind = lbk_pack_label_kind(t->pack),
+                                   .num_samples = lbk_pack_num_samples(t->pack),
+                                   .num_classes = t->num_classes};
+    LBK_TRY(lbk__cache_open(t->context, t->cache_path, &t->cache));
+    LBK_TRY(lbk__cache_match(t->cache, &wanted));
+    return lbk__cache_verify(t->cache);
+}
+
+static void choose_metric(lbk__training *t) {
+    t->metric = t->config->train.metric;
+    if (strcmp(t->metric, "auto") == 0) t->metric = lbk__main_metric(lbk_pack_label_kind(t->pack));
+}
+
+static void make_rule(lbk__training *t) {
+    const lbk_config *config = t->config;
+    t->rule =
+        (lbk__weight_rule){.weighting = (lbk__weighting)config->distill.weights, .rho = config->distill.rho};
+    for (size_t v = 0; v < config->distill.fixed_weights.count; v++)
+        t->rule.fixed[v] = config->distill.fixed_weights.items[v];
+    if (t->cache)
+        lbk__cache_mean_saliency(t->cache, (lbk__saliency)config->distill.saliency, t->samples.train,
+                                 t->samples.count, t->rule.mean_saliency);
+}
+
+static lbk_status make_key(lbk__training *t) {
+    LBK_TRY(lbk__config_hash(t->config, t->key.configuration));
+    snprintf(t->key.pack, sizeof t->key.pack, "%s", lbk_pack_hash(t->pack));
+    snprintf(t->key.method, sizeof t->key.method, "%s", lbk__method_names[t->method]);
+    if (t->cache)
+        snprintf(t->key.teacher, sizeof t->key.teacher, "%s", lbk__cache_made_from(t->cache)->teacher_sha256);
+    return LBK_OK;
+}
+
+/* ---- the model ---- */
+
+static int32_t count_lines(const char *text, size_t length) {
+    int32_t lines = length && text[length - 1] != '\n';
+    for (size_t i = 0; i < length; i++) lines += text[i] == '\n';
+    return lines;
+}
+
+/* What a model carries of its data: classes, vocabulary, how visual rows are made. */
+static lbk_status describe_data(lbk__training *t) {
+    lbk__model *model = t->model;
+    size_t length;
+    const char *vocab = lbk__pack_vocab(t->pack, &length);
+    LBK_TRY(LBK_ALLOC(t->context, model->class_names, t->num_classes));
+    for (int32_t c = 0; c < t->num_classes; c++)
+        LBK_TRY(lbk__copy_string(t->context, lbk_pack_class_name(t->pack, c), &model->class_names[c]));
+    model->label_kind = lbk_pack_label_kind(t->pack);
+    if (model->label_kind == LBK_LABEL_MULTI)
+        LBK_TRY(LBK_ALLOC(t->context, model->thresholds, t->num_classes));
+    LBK_TRY(lbk__copy_bytes(t->context, vocab, length, &model->vocab));
+    model->vocab_length = length;
+    model->cased = lbk__pack_cased(t->pack);
+    model->max_text_tokens = lbk__pack_max_text_tokens(t->pack);
+    LBK_TRY(lbk__copy_string(t->context, lbk__pack_visual_description(t->pack), &model->visual_source));
+    return lbk__format(t->context, &model->made_from,
+                       "{\"stage\": \"%s\", \"method\": \"%s\", \"seed\": %lld, \"pack_sha256\": \"%s\", "
+                       "\"teacher_sha256\": \"%s\", \"config_sha256\": \"%s\"}",
+                       t->stage, t->key.method, (long long)t->config->seed, t->key.pack, t->key.teacher,
+                       t->key.configuration);
+}
+
+static lbk_status start_from(lbk__training *t) {
+    const lbk__integers *chosen = &t->config->model.init_layers;
+    int32_t *layers = NULL;
+    char *report = NULL;
+    lbk_status status = LBK_OK;
+    LBK_GO(LBK_ALLOC(t->context, layers, chosen->count));
+    for (size_t i = 0; i < chosen->count; i++) layers[i] = (int32_t)chosen->items[i];
+    LBK_GO(lbk__model_init_from(t->model, t->config->model.init_from, layers, chosen->count, &report));
+    lbk__run_log(&t->run, LBK_LOG_INFO, "%s", report);
+done:
+    if (status != LBK_OK) lbk__fail_at(t->context, status, "model.init_from");
+    lbk_free(t->context, report);
+    lbk_free(t->context, layers);
+    return status;
+}
+
+static lbk_status make_model(lbk__training *t) {
+    lbk__model_config sizes = lbk__config_model(t->config);
+    size_t length;
+    const char *vocab = lbk__pack_vocab(t->pack, &length);
+    sizes.vocab_size = count_lines(vocab, length);
+    sizes.num_labels = t->num_classes;
+    sizes.visual_embedding_dim = LBK_MAX(1, lbk_pack_visual_dim(t->pack));
+    LBK_TRY(lbk__model_create(t->context, &sizes, &t->model));
+    LBK_TRY(describe_data(t));
+    return lbk__check_fit(t->model, t->pack, t->samples.train, t->samples.count);
+}
+
+lbk_status lbk__training_open(lbk__training *t) {
+    const lbk_config *config = t->config;
+    if (!*config->pack)
+        return lbk__fail(t->context, LBK_INVALID_ARGUMENT,
+                         "the configuration names no pack: set the key pack, as in pack=demo/pack");
+    LBK_TRY(lbk_pack_open(t->context, config->pack, &t->pack));
+    t->num_classes = lbk_pack_num_classes(t->pack);
+    t->num_views = t->method == LBK__METHOD_MSD ? LBK_NUM_VIEWS : 1;
+    LBK_TRY(open_cache(t));
+    LBK_TRY(lbk__train_samples_choose(t));
+    choose_metric(t);
+    make_rule(t);
+    LBK_TRY(make_key(t));
+    return make_model(t);
+}
+
+/* ---- buffers ---- */
+
+static lbk_status allocate_buffers(lbk__training *t) {
+    lbk__step_buffers *b = &t->buffers;
+    const size_t size = (size_t)t->limits.num_samples, classes = (size_t)t->num_classes;
+    LBK_TRY(lbk__batch_create(t->context, &t->limits, &b->batch));
+    LBK_TRY(LBK_ALLOC(t->context, b->targets, size * classes));
+    LBK_TRY(LBK_ALLOC(t->context, b->labels, size));
+    LBK_TRY(LBK_ALLOC(t->context, b->labelled, size));
+    LBK_TRY(LBK_ALLOC(t->context, b->weights, size * LBK_NUM_VIEWS));
+    LBK_TRY(LBK_ALLOC(t->context, b->gradient, (size_t)t->num_views * size * classes));
+    if (t->cache) LBK_TRY(LBK_ALLOC(t->context, b->teacher, LBK_NUM_VIEWS * size * classes));
+    return LBK_OK;
+}
+
+lbk_status lbk__training_allocate(lbk__training *t) {
+    const lbk_config *config = t->config;
+    const lbk__train_samples *s = &t->samples;
+    const size_t classes = (size_t)t->num_classes;
+    LBK_TRY(lbk__training_plan(t));
+    LBK_TRY(allocate_buffers(t));
+    LBK_TRY(
+        lbk__runner_create(t->model, NULL, &t->limits, LBK__RUN_TRAIN, (uint64_t)config->seed, &t->runner));
+    LBK_TRY(lbk__optimizer_create(t->model, &t->optimizer));
+    LBK_TRY(lbk__inference_create(t->model, NULL, t->pack, s->dev, s->num_dev, 1,
+                                  (int32_t)config->train.batch_size, &t->inference));
+    if (t->model->thresholds) {
+        LBK_TRY(LBK_ALLOC(t->context, t->dev_logits, (size_t)s->num_dev * classes));
+        LBK_TRY(LBK_ALLOC(t->context, t->dev_targets, (size_t)s->num_dev * classes));
+        if (t->cache) LBK_TRY(LBK_ALLOC(t->context, t->dev_teacher, (size_t)s->num_dev * classes));
+    }
+    if (t->method == LBK__METHOD_MSD)
+        LBK_TRY(LBK_ALLOC(t->context, t->epoch_weights, (size_t)s->count * LBK_NUM_VIEWS));
+    return LBK_OK;
+}
+
+static lbk_status start_weights(lbk__training *t) {
+    lbk__model_init_random(t->model, (uint64_t)t->config->seed);
+    return *t->config->model.init_from ? start_from(t) : LBK_OK;
+}
+
+lbk_status lbk__training_start(lbk__training *t, bool resume, lbk__run_mark *mark) {
+    if (!resume) return start_weights(t);
+    LBK_TRY(lbk__checkpoint_load(t->run.checkpoint, &t->optimizer, &t->state, &t->key, mark));
+    if (t->state.position > t->samples.count)
+        return lbk__fail(t->context, LBK_BAD_DATA, "%s: stands at sample %lld of %lld", t->run.checkpoint,
+                         (long long)t->state.position, (long long)t->samples.count);
+    return LBK_OK;
+}
+
+void lbk__training_close(lbk__training *t) {
+    lbk__inference_free(t->inference);
+    lbk__runner_free(t->runner);
+    lbk__optimizer_free(&t->optimizer);
+    lbk__batch_free(t->context, &t->buffers.batch);
+    void *const blocks[] = {t->buffers.targets,  t->buffers.labels,   t->buffers.labelled, t->buffers.teacher,
+                            t->buffers.weights,  t->buffers.gradient, t->dev_logits,       t->dev_targets,
+                            t->dev_teacher,      t->epoch_weights,    t->samples.train,    t->samples.order,
+                            t->samples.labelled, t->samples.dev};
+    for (size_t i = 0; i < LBK_COUNT(blocks); i++) lbk_free(t->context, blocks[i]);
+    lbk__model_free(t->model);
+    lbk__cache_close(t->cache);
+    lbk_pack_close(t->pack);
+    lbk__run_close(&t->run);
+}

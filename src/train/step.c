@@ -1,0 +1,169 @@
+/* step.c: one optimizer step: gradients of a group of batches, clipping, AdamW. */
+#include "train/training.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { MOST_SKIPPED = 10, NAMED_SAMPLES = 8 };
+
+/* The samples of one optimizer step, in batches of `batch_size`. */
+typedef struct group {
+    const int32_t *samples;
+    int32_t count, num_labelled;
+} group;
+
+static group next_group(const lbk__training *t) {
+    const lbk__train_samples *s = &t->samples;
+    const int64_t most = t->config->train.batch_size * t->config->train.gradient_accumulation_steps;
+    group g = {.samples = s->order + t->state.position,
+               .count = (int32_t)LBK_MIN(most, s->count - t->state.position)};
+    for (int32_t i = 0; i < g.count; i++) g.num_labelled += s->labelled[g.samples[i]];
+    return g;
+}
+
+void lbk__training_weights(const lbk__training *t, int32_t index, float out[LBK_NUM_VIEWS]) {
+    float saliency[LBK__NUM_MODALITIES];
+    lbk__cache_saliency(t->cache, (lbk__saliency)t->config->distill.saliency, index, saliency);
+    lbk__sample_weights(&t->rule, saliency, out);
+}
+
+/* Lays out the samples and gathers what the loss needs of them. */
+static lbk_status gather(lbk__training *t, const int32_t *samples, int32_t count) {
+    lbk__step_buffers *b = &t->buffers;
+    const size_t classes = (size_t)t->num_classes;
+    LBK_TRY(lbk__batch_fill(t->context, t->pack, samples, count, t->num_views, &t->limits, &b->batch));
+    LBK_TRY(lbk__batch_targets(t->pack, samples, count, b->targets, b->labels, b->labelled));
+    for (int32_t i = 0; i < count; i++) b->labelled[i] = t->samples.labelled[samples[i]];
+    for (int v = 0; t->cache && v < t->num_views; v++)
+        for (int32_t i = 0; i < count; i++)
+            memcpy(b->teacher + ((size_t)v * (size_t)count + (size_t)i) * classes,
+                   lbk__cache_logits(t->cache, (lbk_view)v, samples[i]), classes * sizeof *b->teacher);
+    for (int32_t i = 0; t->method == LBK__METHOD_MSD && i < count; i++)
+        lbk__training_weights(t, samples[i], b->weights + i * LBK_NUM_VIEWS);
+    return LBK_OK;
+}
+
+/* Shares of a batch in its group's loss, (1 − α)·Σ CE / labelled of the group + α·Σ D / samples of the group,
+ * written as scale · ((1 − alpha)·mean CE + alpha·mean D) of the batch. */
+static void share(const lbk__training *t, const group *g, int32_t count, lbk__loss_input *input) {
+    int32_t labelled = 0;
+    for (int32_t i = 0; i < count; i++) labelled += input->labelled[i];
+    const double alpha = t->method == LBK__METHOD_ALONE ? 0 : t->config->distill.alpha;
+    const double labels = (1 - alpha) * labelled / LBK_MAX(1, g->num_labelled);
+    const double teacher = alpha * count / g->count;
+    input->scale = labels + teacher;
+    input->alpha = input->scale > 0 ? teacher / input->scale : 0;
+}
+
+/* Adds a batch to the step's means over its group. */
+static void add_terms(const lbk__loss_terms *terms, const group *g, int32_t count, double scale,
+                      lbk__window *step) {
+    const double part = (double)count / g->count;
+    step->loss += scale * terms->loss;
+    if (g->num_labelled) step->cross_entropy += terms->cross_entropy * terms->num_labelled / g->num_labelled;
+    for (int v = 0; v < LBK_NUM_VIEWS; v++) {
+        step->divergence[v] += part * terms->divergence[v];
+        step->weight[v] += part * terms->weight[v];
+    }
+}
+
+/* Forward and backward of one batch; `pass` counts the passes of the run, for the dropout masks. */
+static lbk_status add_gradients(lbk__training *t, const group *g, const int32_t *samples, int32_t count,
+                                int64_t pass, lbk__window *step) {
+    lbk__step_buffers *b = &t->buffers;
+    lbk__loss_terms terms;
+    LBK_TRY(gather(t, samples, count));
+    lbk__loss_input input = {.method = t->method,
+                             .label_kind = t->model->label_kind,
+                             .num_samples = count,
+                             .num_classes = t->num_classes,
+                             .temperature = t->config->distill.temperature,
+                             .student = lbk__runner_forward(t->runner, &b->batch, pass),
+                             .teacher = b->teacher,
+                             .targets = b->targets,
+                             .labels = b->labels,
+                             .labelled = b->labelled,
+                             .weights = b->weights};
+    share(t, g, count, &input);
+    lbk__loss(&input, b->gradient, &terms);
+    lbk__runner_backward(t->runner, b->gradient);
+    add_terms(&terms, g, count, input.scale, step);
+    return LBK_OK;
+}
+
+/* ---- steps whose gradient is not finite ---- */
+
+static lbk_status give_up(const lbk__training *t, const group *g) {
+    char ids[256] = "", id[64];
+    size_t length = 0;
+    for (int32_t i = 0; i < LBK_MIN(g->count, NAMED_SAMPLES) && length < sizeof ids - 80; i++) {
+        lbk_sample sample;
+        LBK_TRY(lbk_pack_sample(t->pack, g->samples[i], &sample));
+        lbk__printable(id, 40, sample.id, sample.id_length);
+        length += (size_t)snprintf(ids + length, sizeof ids - length, "%s%s", i ? ", " : "", id);
+    }
+    return lbk__fail(t->context, LBK_NUMERIC,
+                     "step %lld: the gradient was not finite in %d steps in a row, last on the samples %s%s; "
+                     "try a smaller train.learning_rate, a longer train.warmup_ratio or a "
+                     "train.max_grad_norm above 0, and look at those samples' visual rows",
+                     (long long)t->state.step, MOST_SKIPPED, ids, g->count > NAMED_SAMPLES ? ", …" : "");
+}
+
+static lbk_status skip(lbk__training *t, const group *g) {
+    t->state.skipped++;
+    t->state.skipped_in_a_row++;
+    lbk__run_log(&t->run, LBK_LOG_WARNING, "step %lld: the gradient is not finite; the step is skipped",
+                 (long long)t->state.step);
+    return t->state.skipped_in_a_row >= MOST_SKIPPED ? give_up(t, g) : LBK_OK;
+}
+
+/* ---- the step ---- */
+
+static void update(lbk__training *t, const float *gradients, double norm) {
+    const lbk_config *config = t->config;
+    const lbk__adamw_options options = {.learning_rate = lbk__schedule_rate(&t->schedule, t->state.step),
+                                        .weight_decay = config->train.weight_decay,
+                                        .beta1 = config->train.adam_beta1,
+                                        .beta2 = config->train.adam_beta2,
+                                        .epsilon = config->train.adam_epsilon};
+    lbk__optimizer_step(&t->optimizer, gradients, lbk__clip_scale(norm, config->train.max_grad_norm),
+                        &options);
+    t->state.skipped_in_a_row = 0;
+}
+
+/* Only steps with a finite gradient count in the window's means. */
+static void add_step(lbk__window *window, const lbk__window *step, const group *g) {
+    window->loss += step->loss;
+    window->cross_entropy += step->cross_entropy;
+    window->gradient_norm += step->gradient_norm;
+    for (int v = 0; v < LBK_NUM_VIEWS; v++) {
+        window->divergence[v] += step->divergence[v];
+        window->weight[v] += step->weight[v];
+    }
+    window->steps++;
+    window->labelled_steps += g->num_labelled > 0;
+}
+
+lbk_status lbk__training_step(lbk__training *t) {
+    const int64_t per_step = t->config->train.gradient_accumulation_steps;
+    const int32_t batch_size = (int32_t)t->config->train.batch_size;
+    const group g = next_group(t);
+    lbk__window step = {0};
+    int64_t pass = t->state.step * per_step;
+    for (int32_t first = 0; first < g.count; first += batch_size)
+        LBK_TRY(add_gradients(t, &g, g.samples + first, LBK_MIN(batch_size, g.count - first), pass++, &step));
+    const float *gradients = lbk__runner_gradients(t->runner);
+    step.gradient_norm = lbk__gradient_norm(t->model, gradients);
+    lbk_status status = LBK_OK;
+    if (isfinite(step.gradient_norm)) {
+        update(t, gradients, step.gradient_norm);
+        add_step(&t->state.window, &step, &g);
+    } else {
+        status = skip(t, &g);
+    }
+    lbk__runner_zero_gradients(t->runner);
+    t->state.step++;
+    t->state.position += g.count;
+    t->samples_done += g.count;
+    return status;
+}

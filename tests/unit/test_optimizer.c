@@ -1,0 +1,122 @@
+/* AdamW, clipping and the learning rate against PyTorch's float64 (oracle/optimizer.py has the rules). */
+#include "check.h"
+
+#include "format/safetensors.h"
+#include "train/optimizer.h"
+#include "train/schedule.h"
+
+enum { COUNT = 320, STEPS = 8 };
+
+static const double *results(const lbk__safetensors *file, const char *name, int64_t cols) {
+    const lbk__tensor_entry *entry;
+    const int64_t shape[] = {STEPS, cols};
+    assert_int_equal(lbk__safetensors_expect(file, name, LBK__F64, 2, shape, &entry), LBK_OK);
+    return entry->data;
+}
+
+static lbk__model *small_model(lbk_context *context) {
+    const lbk__model_config config = {.vocab_size = 7,
+                                      .hidden_size = 6,
+                                      .num_hidden_layers = 1,
+                                      .num_attention_heads = 2,
+                                      .intermediate_size = 5,
+                                      .max_position_embeddings = 3,
+                                      .type_vocab_size = 2,
+                                      .visual_embedding_dim = 3,
+                                      .num_labels = 2,
+                                      .layer_norm_eps = 1e-12f};
+    lbk__model *model;
+    check_ok(context, lbk__model_create(context, &config, &model));
+    assert_true(model->num_values >= COUNT);
+    return model;
+}
+
+/* The weights that belong to parameters, each against the run with or without decay that is its own. */
+static void compare(const lbk__model *model, const double *decayed, const double *plain) {
+    size_t with = 0, without = 0;
+    for (size_t p = 0; p < model->num_parameters; p++) {
+        const lbk__parameter *parameter = &model->parameters[p];
+        const size_t end = parameter->offset + (size_t)parameter->rows * (size_t)parameter->cols;
+        for (size_t i = parameter->offset; i < end && i < COUNT; i++)
+            check_near((double)model->values[i], parameter->decay ? decayed[i] : plain[i], 2e-6);
+        if (parameter->offset < COUNT) parameter->decay ? with++ : without++;
+    }
+    assert_true(with > 3 && without > 3);
+}
+
+static void steps_follow_pytorch(void **state) {
+    (void)state;
+    lbk_context *context = check_context();
+    lbk__model *model = small_model(context);
+    lbk__safetensors *file;
+    check_ok(context, lbk__safetensors_open(context, "tests/golden/optimizer.safetensors", &file));
+    const double *decayed = results(file, "decayed", COUNT), *plain = results(file, "plain", COUNT);
+    const double *norm = results(file, "norm", 1), *rate = results(file, "rate", 1);
+    lbk__optimizer optimizer;
+    check_ok(context, lbk__optimizer_create(model, &optimizer));
+    const lbk__schedule schedule = lbk__schedule_make(0.02, 0.375, STEPS);
+    assert_int_equal(schedule.warmup, 3);
+    float *gradients;
+    check_ok(context, lbk__alloc_aligned(context, &gradients, model->num_values * sizeof *gradients));
+    for (int i = 0; i < COUNT; i++) model->values[i] = (float)sin(0.37 * i);
+    for (int step = 0; step < STEPS; step++) {
+        for (int i = 0; i < COUNT; i++)
+            gradients[i] = (float)(cos(1.3 * i + 0.9 * step) * (i % 7 == 0 ? 5.0 : 0.01));
+        const lbk__adamw_options options = {.learning_rate = lbk__schedule_rate(&schedule, step),
+                                            .weight_decay = 0.1,
+                                            .beta1 = 0.8,
+                                            .beta2 = 0.95,
+                                            .epsilon = 1e-6};
+        check_near(options.learning_rate, rate[step], 1e-15);
+        const double ours = lbk__gradient_norm(model, gradients);
+        check_near(ours, norm[step], 1e-6 * norm[step]);
+        lbk__optimizer_step(&optimizer, gradients, lbk__clip_scale(ours, 1.5), &options);
+        compare(model, decayed + (ptrdiff_t)step * COUNT, plain + (ptrdiff_t)step * COUNT);
+    }
+    lbk__free_aligned(context, gradients);
+    lbk__optimizer_free(&optimizer);
+    lbk__safetensors_close(file);
+    lbk__model_free(model);
+    lbk_context_destroy(context);
+}
+
+static void norms_know_what_is_not_finite(void **state) {
+    (void)state;
+    lbk_context *context = check_context();
+    lbk__model *model = small_model(context);
+    float *gradients;
+    check_ok(context, lbk__alloc_aligned(context, &gradients, model->num_values * sizeof *gradients));
+    gradients[3] = 1e30f, gradients[model->num_values - 1] = -1e30f;
+    check_near(lbk__gradient_norm(model, gradients) / (sqrt(2.0) * 1e30), 1, 1e-6);
+    gradients[7] = INFINITY;
+    assert_false(isfinite(lbk__gradient_norm(model, gradients)));
+    gradients[7] = NAN;
+    assert_false(isfinite(lbk__gradient_norm(model, gradients)));
+    check_near(lbk__clip_scale(5, 0), 1, 0);
+    check_near(lbk__clip_scale(0.5, 1), 1, 0);
+    lbk__free_aligned(context, gradients);
+    lbk__model_free(model);
+    lbk_context_destroy(context);
+}
+
+static void schedules_have_edges(void **state) {
+    (void)state;
+    lbk__schedule none = lbk__schedule_make(2, 0, 4), all = lbk__schedule_make(2, 1, 4),
+                  one = lbk__schedule_make(2, 0, 1);
+    check_near(lbk__schedule_rate(&none, 0), 2, 0);
+    check_near(lbk__schedule_rate(&none, 3), 0.5, 0);
+    check_near(lbk__schedule_rate(&none, 4), 0, 0);
+    check_near(lbk__schedule_rate(&all, 0), 0, 0);
+    check_near(lbk__schedule_rate(&all, 3), 1.5, 0);
+    check_near(lbk__schedule_rate(&one, 0), 2, 0);
+    assert_int_equal(lbk__schedule_make(1, 0.1, 11).warmup, 2);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(steps_follow_pytorch),
+        cmocka_unit_test(norms_know_what_is_not_finite),
+        cmocka_unit_test(schedules_have_edges),
+    };
+    return cmocka_run_group_tests_name("optimizer", tests, NULL, NULL);
+}
