@@ -108,17 +108,36 @@ static lbk_status open_at(lbk__run *run, const char *name, uint64_t length, FILE
     return status;
 }
 
+/* Seconds since 1970. */
+static double wall_time(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static lbk_status resume_events(lbk__run *run, const lbk__run_mark *mark) {
+    char *path;
+    LBK_TRY(lbk__join(run->context, run->folder, mark->events_name, &path));
+    lbk_status status = lbk__events_resume(run->context, path, mark->events_length, &run->events);
+    lbk_free(run->context, path);
+    return status;
+}
+
 lbk_status lbk__run_begin(lbk__run *run, const lbk__run_mark *mark) {
     LBK_TRY(open_at(run, "metrics.jsonl", mark ? mark->metrics_length : 0, &run->metrics));
-    return lbk__events_open(run->context, run->folder, mark ? mark->events_name : NULL,
-                            mark ? mark->events_length : 0, &run->events);
+    if (mark) return resume_events(run, mark);
+    return lbk__events_create(run->context, run->folder, wall_time(), &run->events);
 }
 
 lbk_status lbk__run_sync(lbk__run *run, lbk__run_mark *mark) {
     if (fflush(run->metrics) != 0 || fsync(fileno(run->metrics)) != 0)
         return lbk__fail_errno(run->context, "%s/metrics.jsonl: cannot write", run->folder);
+    LBK_TRY(lbk__events_flush(run->events));
     mark->metrics_length = (uint64_t)ftello(run->metrics);
-    return lbk__events_sync(run->events, mark->events_name, sizeof mark->events_name, &mark->events_length);
+    mark->events_length = lbk__events_tell(run->events);
+    snprintf(mark->events_name, sizeof mark->events_name, "%s",
+             lbk__base_name(lbk__events_path(run->events)));
+    return LBK_OK;
 }
 
 lbk_status lbk__run_config(lbk__run *run, const char *text) {
@@ -132,6 +151,7 @@ lbk_status lbk__run_config(lbk__run *run, const char *text) {
 lbk_status lbk__run_scalars(lbk__run *run, const char *kind, int64_t step, double epoch,
                             const lbk__scalar *scalars, size_t count) {
     char tag[96];
+    const double now = wall_time();
     fprintf(run->metrics, "{\"kind\": \"%s\", \"step\": %lld, \"epoch\": %.9g", kind, (long long)step, epoch);
     for (size_t i = 0; i < count; i++) {
         const lbk__scalar *scalar = &scalars[i];
@@ -141,7 +161,7 @@ lbk_status lbk__run_scalars(lbk__run *run, const char *kind, int64_t step, doubl
             fprintf(run->metrics, ", \"%s\": null", scalar->name);
         snprintf(tag, sizeof tag, "%s/%s", kind, scalar->name);
         if (isfinite(scalar->value))
-            LBK_TRY(lbk__events_scalar(run->events, tag, step, (float)scalar->value));
+            LBK_TRY(lbk__events_scalar(run->events, tag, step, now, (float)scalar->value));
     }
     fputs("}\n", run->metrics);
     if (fflush(run->metrics) != 0)

@@ -28,7 +28,7 @@ typedef struct lbk__run {
 /* Where the growing files stood when a checkpoint was written. */
 typedef struct lbk__run_mark {
     uint64_t metrics_length, events_length;
-    char events_name[128];
+    char events_name[512];
 } lbk__run_mark;
 
 /* Makes the folder and takes its lock: LBK_BUSY while another process holds it. A new run (`resume` false)
