@@ -93,10 +93,11 @@ void cli_run_free(cli_run *run);
 typedef struct cli_table cli_table;
 cli_table *cli_table_create(void);
 void cli_table_free(cli_table *table);
-/* Appends a cell to the last row. The first row is the head. Numbers align to the right. */
+/* Appends a cell to the last row. */
 void cli_table_cell(cli_table *table, const char *text);
 void cli_table_row(cli_table *table);
-void cli_table_print(const cli_table *table, FILE *file);
+/* `head`: the first row names the columns, and columns of numbers align to the right. */
+void cli_table_print(const cli_table *table, bool head);
 /* Columns that a text takes on a terminal, and the bytes of it that fit into `columns`. */
 size_t cli_width(const char *text);
 size_t cli_fit(const char *text, size_t columns);
@@ -112,6 +113,9 @@ void cli_table_value(cli_table *table, const json_t *value);
 void cli_print_rows(json_t *items, const char *name);
 /* Any object, as lists and tables. */
 void cli_print_json(json_t *object);
+/* splits.c: the same, and "splits" {NAME: {"samples", "labelled", "labels": {class: samples}}} as one table.
+ */
+void cli_print_contents(json_t *root);
 /* Writes `text` (JSON) to standard output as it is, or through `print`. The exit code. */
 int cli_report(const char *text, bool as_json, void (*print)(json_t *root));
 

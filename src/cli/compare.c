@@ -186,7 +186,7 @@ static void print_table(json_t *summary) {
             if (some_row_has(rows, quantities[q].title))
                 add_statistics(table, json_object_get(row, quantities[q].title), &quantities[q]);
     }
-    cli_table_print(table, stdout);
+    cli_table_print(table, true);
     cli_table_free(table);
     printf("\nScores on split %s. %s\n", json_string_value(json_object_get(summary, "split")), note);
 }

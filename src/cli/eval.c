@@ -90,7 +90,7 @@ static void print_report(json_t *root) {
             cli_table_value(table, json_object_get(row, metric));
         }
     }
-    cli_table_print(table, stdout);
+    cli_table_print(table, true);
     cli_table_free(table);
     putchar('\n');
     cli_print_rows(models, "");

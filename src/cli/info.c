@@ -41,7 +41,7 @@ int cli_info(int argc, char **argv) {
     lbk_context *context = cli_open(0);
     char *text = NULL;
     int code = cli_finish(context, lbk_info(context, given.path, &text));
-    if (code == CLI_OK) code = cli_report(text, given.json, cli_print_json);
+    if (code == CLI_OK) code = cli_report(text, given.json, cli_print_contents);
     lbk_free(context, text);
     cli_close(context);
     return code;

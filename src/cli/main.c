@@ -13,6 +13,7 @@ typedef struct command {
 } command;
 
 static const command commands[] = {
+    {"pack", cli_pack, "raw data into one memory-mapped pack"},
     {"probe", cli_probe, "a teacher's logits and saliencies under each view"},
     {"eval", cli_eval, "a model's scores under each view, its size and its speed"},
     {"compare", cli_compare, "reports of several models in one table"},

@@ -105,7 +105,7 @@ static void print_table(const lbk_model *model, const float *probabilities, int3
             cli_table_cell(table, text);
         }
     }
-    cli_table_print(table, stdout);
+    cli_table_print(table, true);
     cli_table_free(table);
     free(order);
 }

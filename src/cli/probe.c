@@ -79,7 +79,7 @@ static void print_scores(json_t *root) {
             cli_table_value(table, json_object_get(json_object_get(views, view_names[v]), metric));
         cli_table_value(table, json_object_get(json_object_get(views, view_names[0]), "num_samples"));
     }
-    cli_table_print(table, stdout);
+    cli_table_print(table, true);
     cli_table_free(table);
 }
 
@@ -117,7 +117,7 @@ static void print_saliency(json_t *root) {
     add_saliency(table, "all", all);
     json_object_foreach(json_object_get(root, "saliency_by_class"), key, value)
         add_saliency(table, key, value);
-    cli_table_print(table, stdout);
+    cli_table_print(table, true);
     cli_table_free(table);
 }
 

@@ -9,13 +9,20 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LINE = 512, BAR = 24 };
+enum { LINE = 512, WIDEST_BAR = 24, NUM_STAGES = 4 };
+
+/* Stages may be nested: an evaluation within a training does not end the training's clock. */
+typedef struct stage {
+    char name[32];
+    double begun;
+    uint64_t first, last; /* `done` of the first and the last report: a resumed run does not start at 0 */
+} stage;
 
 static struct {
-    char stage[32];
-    double begun, shown; /* seconds: the stage's first report, the last line */
-    uint64_t first;      /* `done` of the first report: a resumed run does not start at 0 */
-    bool drawn;          /* the terminal's cursor stands behind a bar */
+    stage stages[NUM_STAGES];
+    int next;     /* the place that the next new stage takes */
+    double shown; /* when the last line was printed, seconds */
+    bool drawn;   /* the terminal's cursor stands behind a bar */
 } bar;
 
 static double seconds(void) {
@@ -39,75 +46,91 @@ static void write_time(char *to, size_t size, double duration) {
         snprintf(to, size, "%lu:%02lu", s / 60, s % 60);
 }
 
-/* "450/1000 steps  12.3 steps/s  0:42 left  note". */
-static void write_numbers(char *to, size_t size, const lbk_progress *progress, double now) {
-    double elapsed = now - bar.begun;
-    uint64_t done = progress->done, steps = done > bar.first ? done - bar.first : 0;
+/* "450/1000 steps  12.3/s  0:42 left  note". */
+static void write_numbers(char *to, size_t size, const lbk_progress *progress, const stage *at_stage,
+                          double now) {
+    double elapsed = now - at_stage->begun;
+    uint64_t done = progress->done, steps = done - at_stage->first;
     double rate = elapsed > 0 ? (double)steps / elapsed : 0;
-    size_t at = 0;
-    at += (size_t)snprintf(to, size, progress->total ? "%llu/%llu %s" : "%llu%.0llu %s",
-                           (unsigned long long)done, (unsigned long long)progress->total, progress->unit);
-    if (rate > 0 && at < size)
-        at += (size_t)snprintf(to + at, size - at, rate < 10 ? "  %.2f/s" : "  %.0f/s", rate);
-    if (rate > 0 && progress->total > done && at < size) {
+    size_t at = (size_t)snprintf(to, size, "%llu", (unsigned long long)done);
+    if (progress->total)
+        at += (size_t)snprintf(to + at, size - at, "/%llu", (unsigned long long)progress->total);
+    at += (size_t)snprintf(to + at, size - at, " %.32s", progress->unit);
+    if (rate > 0) at += (size_t)snprintf(to + at, size - at, rate < 10 ? "  %.2f/s" : "  %.0f/s", rate);
+    if (rate > 0 && progress->total > done) {
         char left[32];
         write_time(left, sizeof left, (double)(progress->total - done) / rate);
         at += (size_t)snprintf(to + at, size - at, "  %s left", left);
     }
-    if (progress->note && *progress->note && at < size) snprintf(to + at, size - at, "  %s", progress->note);
+    if (progress->note && *progress->note) snprintf(to + at, size - at, "  %s", progress->note);
 }
 
-static void write_bar(char *to, const lbk_progress *progress) {
+static void write_bar(char *to, const lbk_progress *progress, size_t cells) {
     static const char *const symbols[2][2] = {{"-", "#"}, {"─", "━"}};
     const char *const *pair = symbols[!strcmp(nl_langinfo(CODESET), "UTF-8")];
-    uint64_t filled = progress->done >= progress->total ? BAR : progress->done * BAR / progress->total;
-    *to = 0;
-    for (uint64_t i = 0; i < BAR; i++) to = stpcpy(to, pair[i < filled]);
+    double share = progress->done < progress->total ? (double)progress->done / (double)progress->total : 1;
+    size_t filled = (size_t)(share * (double)cells);
+    for (size_t i = 0; i < cells; i++) to = stpcpy(to, pair[i < filled]);
+    strcpy(to, "  ");
 }
 
-static void draw(const lbk_progress *progress, double now) {
-    char line[LINE], numbers[LINE / 2], meter[BAR * 4 + 1] = "";
-    if (progress->total) write_bar(meter, progress);
-    write_numbers(numbers, sizeof numbers, progress, now);
-    snprintf(line, sizeof line, "%s  %s%s%s", progress->stage, meter, progress->total ? "  " : "", numbers);
+static void draw(const lbk_progress *progress, const stage *at_stage, double now) {
+    char line[LINE], numbers[LINE / 2], meter[WIDEST_BAR * 4 + 3] = "";
+    size_t width = columns(), cells = width / 6 < WIDEST_BAR ? width / 6 : WIDEST_BAR;
+    if (progress->total) write_bar(meter, progress, cells);
+    write_numbers(numbers, sizeof numbers, progress, at_stage, now);
+    snprintf(line, sizeof line, "%s  %s%s", at_stage->name, meter, numbers);
     /* The last column stays free: some terminals wrap when it is written. */
-    fprintf(stderr, "\r%.*s\033[K", (int)cli_fit(line, columns() - 1), line);
+    fprintf(stderr, "\r%.*s\033[K", (int)cli_fit(line, width - 1), line);
     fflush(stderr);
     bar.drawn = true;
 }
 
+/* The stage's record, begun anew where it is new or counts from the start again. */
+static stage *find_stage(const lbk_progress *progress, double now) {
+    stage *found = NULL;
+    for (int i = 0; i < NUM_STAGES && !found; i++)
+        if (!strcmp(bar.stages[i].name, progress->stage)) found = &bar.stages[i];
+    if (!found) {
+        found = &bar.stages[bar.next++ % NUM_STAGES];
+        snprintf(found->name, sizeof found->name, "%s", progress->stage);
+        found->last = UINT64_MAX;
+    }
+    if (progress->done < found->last) {
+        found->begun = now;
+        found->first = progress->done;
+    }
+    found->last = progress->done;
+    return found;
+}
+
 void cli_progress_show(const lbk_progress *progress) {
     double now = seconds();
-    if (strncmp(bar.stage, progress->stage, sizeof bar.stage - 1) != 0 || progress->done < bar.first) {
-        cli_progress_end();
-        snprintf(bar.stage, sizeof bar.stage, "%s", progress->stage);
-        bar.begun = bar.shown = now;
-        bar.first = progress->done;
-        if (!isatty(STDERR_FILENO)) return;
-        bar.shown = 0;
-    }
-    bool finished = progress->total && progress->done >= progress->total;
+    const stage *at_stage = find_stage(progress, now);
     if (isatty(STDERR_FILENO)) {
-        if (now - bar.shown < 0.1 && !finished) return;
-        draw(progress, now);
+        bool full = progress->total && progress->done >= progress->total;
+        if (now - bar.shown < 0.1 && !full) return;
+        draw(progress, at_stage, now);
     } else {
+        if (bar.shown == 0) bar.shown = now;
         if (now - bar.shown < 10) return;
         char numbers[LINE / 2];
-        write_numbers(numbers, sizeof numbers, progress, now);
-        fprintf(stderr, "%s  %s\n", progress->stage, numbers);
+        write_numbers(numbers, sizeof numbers, progress, at_stage, now);
+        fprintf(stderr, "%s  %s\n", at_stage->name, numbers);
     }
     bar.shown = now;
 }
 
 void cli_progress_line(const char *line) {
-    if (bar.drawn) fputs("\r\033[K", stderr);
-    bar.shown = bar.drawn ? 0 : bar.shown; /* the next report draws it again at once */
-    bar.drawn = false;
+    if (bar.drawn) {
+        fputs("\r\033[K", stderr);
+        bar.drawn = false;
+        bar.shown = 0; /* the next report draws it again at once */
+    }
     fprintf(stderr, "%s\n", line);
 }
 
 void cli_progress_end(void) {
     if (bar.drawn) fputc('\n', stderr);
     bar.drawn = false;
-    bar.stage[0] = 0;
 }

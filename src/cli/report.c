@@ -48,7 +48,9 @@ static char *joined(const json_t *array) {
     size_t i;
     const json_t *item;
     json_array_foreach(array, i, item) {
-        char *value = cli_value_text(item), *longer = cli_format(i ? "%s, %s" : "%s%s", text, value);
+        char *value = json_is_integer(item) ? cli_format("%" JSON_INTEGER_FORMAT, json_integer_value(item))
+                                            : cli_value_text(item);
+        char *longer = cli_format(i ? "%s, %s" : "%s%s", text, value);
         free(value);
         free(text);
         text = longer;
@@ -101,7 +103,7 @@ static void print_list(json_t *object) {
         cli_table_key(table, key);
         cli_table_value(table, value);
     }
-    cli_table_print(table, stdout);
+    cli_table_print(table, false);
     cli_table_free(table);
 }
 
@@ -117,7 +119,7 @@ static void print_named_rows(json_t *items, const char *name, json_t *columns) {
         cli_table_cell(table, row);
         json_object_foreach(columns, key, unused) cli_table_value(table, json_object_get(item, key));
     }
-    cli_table_print(table, stdout);
+    cli_table_print(table, true);
     cli_table_free(table);
 }
 
@@ -131,7 +133,7 @@ static void print_array_rows(json_t *items, json_t *columns) {
         cli_table_row(table);
         json_object_foreach(columns, key, unused) cli_table_value(table, json_object_get(item, key));
     }
-    cli_table_print(table, stdout);
+    cli_table_print(table, true);
     cli_table_free(table);
 }
 

@@ -1,4 +1,4 @@
-/* table.c: rows of cells printed as aligned columns; the first row is the head. */
+/* table.c: rows of cells printed as aligned columns. */
 #include "cli.h"
 
 #include <stdlib.h>
@@ -91,14 +91,14 @@ static bool is_number(const char *text) {
     return !*text || !strcmp(text, "-") || strchr("+-.0123456789", *text) != NULL;
 }
 
-void cli_table_print(const cli_table *table, FILE *file) {
+void cli_table_print(const cli_table *table, bool head) {
     size_t num_columns = 0;
     for (size_t row = 0; row < table->num_rows; row++)
         if (row_length(table, row) > num_columns) num_columns = row_length(table, row);
     size_t *widths = cli_alloc(num_columns * sizeof *widths);
     bool *right = cli_alloc(num_columns * sizeof *right);
     for (size_t column = 0; column < num_columns; column++) {
-        right[column] = table->num_rows > 1;
+        right[column] = head && table->num_rows > 1;
         for (size_t row = 0; row < table->num_rows; row++) {
             const char *cell = cell_of(table, row, column);
             if (cli_width(cell) > widths[column]) widths[column] = cli_width(cell);
@@ -112,13 +112,13 @@ void cli_table_print(const cli_table *table, FILE *file) {
             size_t padding = widths[column] - cli_width(cell);
             if (right[column]) owed += padding;
             if (*cell) {
-                fprintf(file, "%*s%s", (int)owed, "", cell);
+                printf("%*s%s", (int)owed, "", cell);
                 owed = 0;
             }
             if (!right[column]) owed += padding;
             owed += 2;
         }
-        fputc('\n', file);
+        putchar('\n');
     }
     free(widths);
     free(right);

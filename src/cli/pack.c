@@ -1,0 +1,153 @@
+/* pack.c: `limbeck pack`: raw data into one memory-mapped pack. */
+#include "cli.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CASED = 256, IMAGES, VISUAL, IMAGE_SIZE, PATCH_SIZE, FEATURES, LABELS, CLASSES, SKIP_BAD, JSON };
+
+typedef struct arguments {
+    lbk_pack_options pack;
+    const char *out, *classes;
+    int num_threads;
+    bool json;
+} arguments;
+
+static const char *const sources[] = {"jsonl", "mmimdb", "openclipart", NULL};
+static const char *const visuals[] = {"none", "patches", "hdf5", NULL};
+static const char *const label_kinds[] = {"single", "multi", "soft", NULL};
+
+static const struct argp_option options[] = {
+    {"source", 's', "KIND", 0, "What DATA is: jsonl (default), mmimdb, openclipart", 1},
+    {"images", IMAGES, "FOLDER", 0, "What image paths are relative to (default: the folder of DATA)", 1},
+    {"labels", LABELS, "KIND", 0, "Labels of JSON lines: single (default), multi, soft", 1},
+    {"classes", CLASSES, "FILE", 0, "Legal class names, one a line (default: those that occur)", 1},
+    {"skip-bad", SKIP_BAD, 0, 0, "Report bad records and go on without them", 1},
+    {"vocab", 'v', "FILE", 0, "The vocabulary: vocab.txt, one token a line", 2},
+    {"cased", CASED, 0, 0, "Keep case and accents", 2},
+    {"max-text-tokens", 'm', "N", 0, "Longest text, [CLS] and [SEP] included (default 128)", 2},
+    {"visual", VISUAL, "KIND", 0, "Visual rows: patches (default), hdf5, none", 3},
+    {"image-size", IMAGE_SIZE, "N", 0, "Side in pixels that pictures are resized to (default 128)", 3},
+    {"patch-size", PATCH_SIZE, "N", 0, "Side of a patch in pixels (default 32)", 3},
+    {"features", FEATURES, "FILE", 0, "Region features for --visual hdf5", 3},
+    {"out", 'o', "FILE", 0, "Write the pack to FILE", 4},
+    {"json", JSON, 0, 0, "Print the summary as JSON", 4},
+    {0}};
+
+static error_t parse(int key, char *argument, struct argp_state *state) {
+    arguments *given = state->input;
+    lbk_pack_options *pack = &given->pack;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &given->num_threads;
+        return 0;
+    case 's':
+        pack->source = (lbk_source)cli_choice(state, "source", argument, sources);
+        return 0;
+    case IMAGES:
+        pack->image_root = argument;
+        return 0;
+    case LABELS:
+        pack->label_kind = (lbk_label_kind)cli_choice(state, "labels", argument, label_kinds);
+        return 0;
+    case CLASSES:
+        given->classes = argument;
+        return 0;
+    case SKIP_BAD:
+        pack->skip_bad = 1;
+        return 0;
+    case 'v':
+        pack->vocab = argument;
+        return 0;
+    case CASED:
+        pack->cased = 1;
+        return 0;
+    case 'm':
+        pack->max_text_tokens = cli_int(state, "max-text-tokens", argument, 2, INT32_MAX);
+        return 0;
+    case VISUAL:
+        pack->visual = (lbk_visual)cli_choice(state, "visual", argument, visuals);
+        return 0;
+    case IMAGE_SIZE:
+        pack->image_size = cli_int(state, "image-size", argument, 1, 4096);
+        return 0;
+    case PATCH_SIZE:
+        pack->patch_size = cli_int(state, "patch-size", argument, 1, 4096);
+        return 0;
+    case FEATURES:
+        pack->features = argument;
+        return 0;
+    case 'o':
+        given->out = argument;
+        return 0;
+    case JSON:
+        given->json = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (pack->path) argp_error(state, "%s: one DATA at a time", argument);
+        pack->path = argument;
+        return 0;
+    case ARGP_KEY_END:
+        cli_require(state, "DATA", pack->path);
+        cli_require(state, "--vocab FILE", pack->vocab);
+        cli_require(state, "--out FILE", given->out);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp_child children[] = {{&cli_threads_argp, 0, NULL, 0}, {0}};
+static const struct argp argp = {
+    options,
+    parse,
+    "DATA",
+    "Turns raw data (a file of JSON lines, or a folder in the layout that --source names) into one pack: "
+    "tokenised "
+    "texts, visual rows, labels and splits.\v"
+    "A JSON line is {\"id\", \"text\", \"image\", \"label\" | \"labels\" | \"scores\", \"split\"}.",
+    children,
+    NULL,
+    NULL};
+
+/* The lines of a file that are not empty. */
+static int read_lines(const char *path, cli_list *lines) {
+    FILE *file = fopen(path, "r");
+    if (!file) {
+        cli_say("%s: cannot open: %s", path, strerror(errno));
+        return lbk_status_exit_code(LBK_IO);
+    }
+    char *line = NULL;
+    size_t capacity = 0;
+    ssize_t length;
+    while ((length = getline(&line, &capacity, file)) >= 0) {
+        line[strcspn(line, "\r\n")] = 0;
+        if (*line) cli_list_add(lines, line);
+    }
+    bool failed = ferror(file);
+    if (failed) cli_say("%s: cannot read: %s", path, strerror(errno));
+    free(line);
+    fclose(file);
+    return failed ? lbk_status_exit_code(LBK_IO) : CLI_OK;
+}
+
+int cli_pack(int argc, char **argv) {
+    arguments given = {.pack.visual = LBK_VISUAL_PATCHES};
+    argp_parse(&argp, argc, argv, 0, NULL, &given);
+    cli_list classes = {0};
+    int code = given.classes ? read_lines(given.classes, &classes) : CLI_OK;
+    if (code != CLI_OK) return code;
+    given.pack.classes = (const char *const *)classes.items;
+    given.pack.num_classes = classes.count;
+
+    lbk_context *context = cli_open(given.num_threads);
+    cli_catch_signals();
+    char *summary = NULL;
+    code = cli_finish(context, lbk_pack_build(context, &given.pack, given.out, &summary));
+    if (code == CLI_OK) code = cli_report(summary, given.json, cli_print_contents);
+    lbk_free(context, summary);
+    cli_close(context);
+    cli_list_free(&classes);
+    return code;
+}

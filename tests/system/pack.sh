@@ -1,0 +1,55 @@
+#!/bin/sh
+# pack.sh: JSON lines into a pack; what info says of it; bad records, damaged and foreign files.
+set -u
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/tiny.sh"
+make_tiny_data
+cd "$work" || exit 1
+pack() { run "$LIMBECK" pack --vocab vocab.txt --image-size 32 --patch-size 16 "$@"; }
+
+pack data.jsonl --out pack
+expect_code 0; expect_out '^samples +96$'; expect_out '^samples +56 +16 +16 +8$'; expect_out '^warm +28 +8 +8'
+pack data.jsonl --out again --threads 1
+cmp -s pack again || wrong 'two packs of the same data differ'
+pack data.jsonl --out pack --json
+expect_code 0; expect_out '"sha256": "[0-9a-f]{64}"'
+run "$LIMBECK" info pack
+expect_code 0; expect_out '^samples +96$'; expect_out '^warm +28 +8 +8'; expect_out '^verified +yes$'
+
+printf 'warm\ncool\n' >classes.txt
+pack data.jsonl --classes classes.txt --out classes
+expect_code 0
+run "$LIMBECK" info classes
+expect_out '^classes +warm, cool$'
+echo warm >classes.txt
+pack data.jsonl --classes classes.txt --out classes
+expect_code 3; expect_err 'line 1: .*"cool"'
+
+# A bad record.
+{ cat data.jsonl; echo '{"id": "x", "text": "a", "image": "pictures/none.tif", "label": "warm", "split": "train"}'; } >bad.jsonl
+pack bad.jsonl --out bad
+expect_code 3; expect_err '^limbeck: .*line 97'
+[ ! -e bad ] || wrong 'a failed pack left a file'
+pack bad.jsonl --skip-bad --out bad
+expect_code 0; expect_err 'line 97'; expect_out '^skipped records +1$'
+head -n 1 data.jsonl >>data.jsonl
+pack data.jsonl --out bad
+expect_code 3; expect_err 'line 97: .*"s0"'
+
+# Damaged, foreign, missing; no place to write.
+head -c 5000 pack >cut
+run "$LIMBECK" info cut
+expect_code 3; expect_err '^limbeck: cut: '
+run "$LIMBECK" info vocab.txt
+expect_code 3; expect_err '^limbeck: vocab.txt: '
+run "$LIMBECK" info none
+expect_code 5; expect_err '^limbeck: none: '
+pack pack --out bad
+expect_code 3
+pack none.jsonl --out bad
+expect_code 5; expect_err 'none.jsonl'
+pack data.jsonl --out nowhere/pack
+expect_code 5; expect_err 'nowhere/pack'
+pack data.jsonl --patch-size 15 --out bad
+expect_code 2; expect_err '15'
+finish
