@@ -66,7 +66,7 @@ def mixtures(count, seed):
 HARD = [
     "", " ", "\t\n\r ", "a", "A", "Hello, world!", "unaffable", "don't stop-me now...", "U.S.A. $5.00 50%",
     "a" * 99, "a" * 100, "a" * 101, "é" * 100, "é" * 101, "e\u0301" * 100, "ﾊ" * 101, "x" * 5000, "." * 150,
-    "the " + "y" * 101 + " end", "한" * 33, "한" * 34, "\u0301" * 500, "a" + "\u302e\u1d16d" * 60,
+    "the " + "y" * 101 + " end", "한" * 33, "한" * 34, "\u0301" * 500, "a" + "\u302e\U0001d16d" * 60,
     "[CLS] a [SEP] b [PAD][UNK][MASK]", "[cls] [Sep] [MASK", "the[MASK]ing", "[[SEP]]", "[SEP]\u0301a", "[SE\u0301P]",
     "[S\u200bEP]", "[ SEP ]", "[SEP][SEP]", "a[SEP", "[", "]", "[CLS", "##ing", "## ing", "#", "##", "it##s",
     "[unused0]", "the\u0000end", "\ufffdthe\ufffd", "a\u200bb\u200cc\u200dd\ufeffe", "soft\u00adhyphen", "a\u0085b\u000bc\u000cd",
@@ -82,7 +82,10 @@ HARD = [
     "\ue000private\uf8ff", "\U000f0000\U0010fffd", "\u0378\u0380\U0010ffff\ufdd0", "\U000e0001\U000e0041",
     "\u1734\u1735 \u166d \U000111c9", "e-mail: a.b@c.org http://x.y/z?q=1#f", "C++ C# F# .NET", "3.14159 1,000,000 1e-5",
     "snake_case camelCase kebab-case", "The QUICK brown Fox's 2nd jump; (it's) \"over\" [the] {lazy} dog...",
-    "a\u0308\u0301o\u0308u\u0308 A\u030a", "\u0344\u0345 \u0340\u0341", "\U0001d15e\U0001d160\U0001d1bb", "\ud7a3\uac00", "\u0f43\u0f4d\u0f73\u0f81",
+    "a\u0308\u0301o\u0308u\u0308 A\u030a", "\u0344\u0345 \u0340\u0341", "a\U0001d16d\u034f\u302e a\U0001d16d\u302e",
+    *("a\U0001e000" + m + "\U00011446" for m in MOVABLE),
+    " ".join("a" + x + y for x in "\u1b44\u302e\U0001d165\U0001d16d\u08d4" for y in "\u1b44\u302e\U0001d165\U0001d16d\u08d4"),
+    "\U0001d15e\U0001d160\U0001d1bb", "\ud7a3\uac00", "\u0f43\u0f4d\u0f73\u0f81",
 ]
 
 

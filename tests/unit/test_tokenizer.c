@@ -63,7 +63,7 @@ static void hard_texts_give_the_reference_ids(void **state) {
         json_decref(record);
         texts++;
     }
-    assert_int_equal(texts, 211);
+    assert_int_equal(texts, 238);
     fclose(file);
     for (int cased = 0; cased < 2; cased++) close_encoder(context, &by[cased]);
     lbk_context_destroy(context);
