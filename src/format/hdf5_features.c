@@ -15,14 +15,13 @@ struct lbk__features {
     lbk_context *context;
     char *path;
     hid_t file, half; /* `half`: float16 in memory */
-    lbk__dataset data;
+    lbk__dataset data, boxes;
     bool is_float;
     lbk__text names; /* each with its 0 */
     size_t *at;      /* [N] where each begins */
     size_t at_capacity;
     size_t *by_name; /* [N] indices, sorted by name */
-    float *boxes;
-    float *staged; /* float32 values on their way to float16 */
+    float *staged;   /* float32 values on their way to float16 */
     json_t *attributes;
     lbk__features_info info;
 };
@@ -124,7 +123,7 @@ static lbk_status sort_names(lbk__features *f) {
 
 static lbk_status read_names(lbk__features *f) {
     lbk__dataset image;
-    LBK_TRY(lbk__hdf5_open_dataset(f->context, f->path, f->file, "image", 1, &image));
+    LBK_TRY(lbk__hdf5_open_dataset(f->context, f->path, f->file, "image", 1, 1, &image));
     lbk_status status = LBK_OK;
     if (H5Tget_class(image.type) != H5T_STRING)
         LBK_GO(lbk__fail(f->context, LBK_BAD_DATA, "%s: data set \"image\" must have strings", f->path));
@@ -176,7 +175,7 @@ static bool is_binary(hid_t type, size_t exponent_bits, size_t fraction_bits) {
 }
 
 static lbk_status open_data(lbk__features *f) {
-    LBK_TRY(lbk__hdf5_open_dataset(f->context, f->path, f->file, "features", 3, &f->data));
+    LBK_TRY(lbk__hdf5_open_dataset(f->context, f->path, f->file, "features", 3, 3, &f->data));
     const hsize_t *shape = f->data.shape;
     hsize_t values;
     if (shape[0] > INT64_MAX || __builtin_mul_overflow(shape[1], shape[2], &values) || values > MOST_VALUES)
@@ -194,26 +193,20 @@ static lbk_status open_data(lbk__features *f) {
     return LBK_OK;
 }
 
-static lbk_status read_boxes(lbk__features *f) {
+static lbk_status open_boxes(lbk__features *f) {
     if (!lbk__hdf5_has(f->file, "boxes")) return LBK_OK;
-    lbk__dataset boxes;
-    LBK_TRY(lbk__hdf5_open_dataset(f->context, f->path, f->file, "boxes", 2, &boxes));
-    lbk_status status = LBK_OK;
-    if (boxes.shape[0] != (hsize_t)f->info.rows || boxes.shape[1] != 4 ||
-        H5Tget_class(boxes.type) != H5T_FLOAT)
-        LBK_GO(lbk__fail(f->context, LBK_BAD_DATA,
-                         "%s: data set \"boxes\" must be floats [%d, 4]: a row for each region", f->path,
-                         f->info.rows));
-    LBK_GO(LBK_ALLOC(f->context, f->boxes, (size_t)f->info.rows * 4));
-    LBK_GO(lbk__hdf5_read(f->context, f->path, &boxes, 0, boxes.shape[0], H5T_NATIVE_FLOAT, f->boxes));
-    for (int32_t i = 0; i < f->info.rows * 4; i++)
-        if (!isfinite(f->boxes[i]))
-            LBK_GO(lbk__fail(f->context, LBK_BAD_DATA,
-                             "%s: data set \"boxes\", row %d: a value is not finite", f->path, i / 4));
-    f->info.boxes = f->boxes;
-done:
-    lbk__hdf5_close_dataset(&boxes);
-    return status;
+    LBK_TRY(lbk__hdf5_open_dataset(f->context, f->path, f->file, "boxes", 2, 3, &f->boxes));
+    const hsize_t *shape = f->boxes.shape;
+    const bool of_each = f->boxes.rank == 3;
+    if ((of_each && shape[0] != (hsize_t)f->info.count) || shape[of_each] != (hsize_t)f->info.rows ||
+        shape[of_each + 1] != 4 || H5Tget_class(f->boxes.type) != H5T_FLOAT)
+        return lbk__fail(
+            f->context, LBK_BAD_DATA,
+            "%s: data set \"boxes\" must be floats [%d, 4], a row for each region, or [%lld, %d, 4], "
+            "these for each image",
+            f->path, f->info.rows, (long long)f->info.count, f->info.rows);
+    f->info.has_boxes = true;
+    return LBK_OK;
 }
 
 static lbk_status bad_value(const lbk__features *f, int64_t image, size_t at, double value) {
@@ -269,13 +262,40 @@ lbk_status lbk__features_read(lbk__features *features, int64_t first, int64_t co
     return status;
 }
 
+static lbk_status read_boxes(lbk__features *f, int64_t index, float *out) {
+    const bool of_each = f->boxes.rank == 3;
+    LBK_TRY(lbk__hdf5_read(f->context, f->path, &f->boxes, of_each ? (hsize_t)index : 0,
+                           of_each ? 1 : f->boxes.shape[0], H5T_NATIVE_FLOAT, out));
+    for (int32_t i = 0; i < f->info.rows * 4; i++)
+        if (!isfinite(out[i])) {
+            char shown[128];
+            const char *name = lbk__features_name(f, index);
+            return lbk__fail(f->context, LBK_BAD_DATA,
+                             "%s: data set \"boxes\", image \"%s\", row %d: a value is not finite", f->path,
+                             lbk__printable(shown, sizeof shown, name, strlen(name)), i / 4);
+        }
+    return LBK_OK;
+}
+
+lbk_status lbk__features_read_boxes(lbk__features *features, int64_t index, float *out) {
+    if (index < 0 || index >= features->info.count || !features->info.has_boxes)
+        return lbk__fail(features->context, LBK_INTERNAL, "%s: boxes of image %lld of %lld", features->path,
+                         (long long)index, (long long)features->info.count);
+    lbk_status status;
+    H5E_BEGIN_TRY {
+        status = read_boxes(features, index, out);
+    }
+    H5E_END_TRY
+    return status;
+}
+
 /* ---- opening and closing ---- */
 
 static lbk_status open_all(lbk__features *f) {
     LBK_TRY(lbk__hdf5_open(f->context, f->path, &f->file));
     LBK_TRY(open_data(f));
     LBK_TRY(read_names(f));
-    LBK_TRY(read_boxes(f));
+    LBK_TRY(open_boxes(f));
     LBK_TRY(lbk__hdf5_attributes(f->context, f->path, f->file, &f->attributes));
     f->info.attributes = f->attributes;
     return LBK_OK;
@@ -305,6 +325,7 @@ void lbk__features_close(lbk__features *features) {
     lbk_context *context = features->context;
     H5E_BEGIN_TRY {
         lbk__hdf5_close_dataset(&features->data);
+        lbk__hdf5_close_dataset(&features->boxes);
         if (features->half > 0) H5Tclose(features->half);
         if (features->file > 0) H5Fclose(features->file);
     }
@@ -313,7 +334,6 @@ void lbk__features_close(lbk__features *features) {
     lbk__text_free(context, &features->names);
     lbk_free(context, features->at);
     lbk_free(context, features->by_name);
-    lbk_free(context, features->boxes);
     lbk_free(context, features->staged);
     lbk_free(context, features->path);
     lbk_free(context, features);

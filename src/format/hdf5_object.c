@@ -38,17 +38,21 @@ bool lbk__hdf5_has(hid_t file, const char *name) {
     return H5Lexists(file, name, H5P_DEFAULT) > 0;
 }
 
-static lbk_status check_shape(lbk_context *context, const char *path, lbk__dataset *dataset, int rank) {
+static lbk_status check_shape(lbk_context *context, const char *path, lbk__dataset *dataset, int rank,
+                              int other_rank) {
     dataset->space = H5Dget_space(dataset->id);
     dataset->type = H5Dget_type(dataset->id);
     if (dataset->space < 0 || dataset->type < 0)
         return lbk__hdf5_fail(context, path, "data set \"%s\" cannot be read", dataset->name);
     dataset->rank = H5Sget_simple_extent_ndims(dataset->space);
-    if (dataset->rank != rank)
-        return lbk__fail(context, LBK_BAD_DATA, "%s: data set \"%s\" has %d dimensions, must have %d", path,
-                         dataset->name, dataset->rank, rank);
+    if (dataset->rank != rank && dataset->rank != other_rank) {
+        char other[16] = "";
+        if (other_rank != rank) snprintf(other, sizeof other, " or %d", other_rank);
+        return lbk__fail(context, LBK_BAD_DATA, "%s: data set \"%s\" has %d dimensions, must have %d%s", path,
+                         dataset->name, dataset->rank, rank, other);
+    }
     H5Sget_simple_extent_dims(dataset->space, dataset->shape, NULL);
-    for (int i = 0; i < rank; i++)
+    for (int i = 0; i < dataset->rank; i++)
         if (dataset->shape[i] == 0)
             return lbk__fail(context, LBK_BAD_DATA, "%s: data set \"%s\" is empty: its dimension %d is 0",
                              path, dataset->name, i + 1);
@@ -111,7 +115,7 @@ done:
 }
 
 lbk_status lbk__hdf5_open_dataset(lbk_context *context, const char *path, hid_t file, const char *name,
-                                  int rank, lbk__dataset *out) {
+                                  int rank, int other_rank, lbk__dataset *out) {
     *out = (lbk__dataset){.name = name};
     H5L_info_t link;
     if (!lbk__hdf5_has(file, name))
@@ -122,7 +126,7 @@ lbk_status lbk__hdf5_open_dataset(lbk_context *context, const char *path, hid_t 
     size_t cache;
     out->id = H5Dopen2(file, name, H5P_DEFAULT);
     if (out->id < 0) LBK_GO(lbk__hdf5_fail(context, path, "\"%s\" cannot be opened as a data set", name));
-    LBK_GO(check_shape(context, path, out, rank));
+    LBK_GO(check_shape(context, path, out, rank, other_rank));
     LBK_GO(check_storage(context, path, out, &cache));
     if (cache) { /* is set when a data set is opened */
         H5Dclose(out->id);

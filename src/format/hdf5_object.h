@@ -23,10 +23,10 @@ lbk_status lbk__hdf5_fail(lbk_context *context, const char *path, const char *fo
 /* Read-only; LBK_IO when it cannot be opened, LBK_BAD_DATA when it is no HDF5 file. */
 lbk_status lbk__hdf5_open(lbk_context *context, const char *path, hid_t *out);
 bool lbk__hdf5_has(hid_t file, const char *name);
-/* Refuses another rank, links out of the file, external and virtual storage, huge chunks, and data that were
- * never written. Chunks that share a first index stay in its cache. */
+/* Refuses another rank than these two, links out of the file, external and virtual storage, huge chunks, and
+ * data that were never written. Chunks that share a first index stay in its cache. */
 lbk_status lbk__hdf5_open_dataset(lbk_context *context, const char *path, hid_t file, const char *name,
-                                  int rank, lbk__dataset *out);
+                                  int rank, int other_rank, lbk__dataset *out);
 void lbk__hdf5_close_dataset(lbk__dataset *dataset);
 /* Reads `count` entries of the first dimension from `first` on, as `type`. */
 lbk_status lbk__hdf5_read(lbk_context *context, const char *path, const lbk__dataset *dataset, hsize_t first,

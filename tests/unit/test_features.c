@@ -40,7 +40,12 @@ static void halves_of_h5py_come_back(void **state) {
     assert_int_equal(info->count, 5);
     assert_int_equal(info->rows, 3);
     assert_int_equal(info->width, 4);
-    for (int i = 0; i < 12; i++) assert_true(info->boxes[i] == (float)i / 16);
+    float boxes[12];
+    assert_true(info->has_boxes);
+    for (int image = 0; image < 5; image += 4) {
+        check_ok(context, lbk__features_read_boxes(features, image, boxes));
+        for (int i = 0; i < 12; i++) assert_true(boxes[i] == (float)i / 16);
+    }
     char *text = json_dumps(info->attributes, JSON_COMPACT | JSON_SORT_KEYS);
     assert_string_equal(text, "{\"comment\":\"variable length, \xc3\xbc\",\"extractor\":\"made by a rule\","
                               "\"input_size\":224,\"scales\":[1.0,0.25],\"variance\":0.5}");
@@ -73,7 +78,8 @@ static void floats_of_h5py_are_rounded(void **state) {
     check_ok(context, lbk__features_open(context, "tests/golden/features/float.h5", &features));
     const lbk__features_info *info = lbk__features_describe(features);
     assert_int_equal(info->count, 17);
-    assert_null(info->boxes);
+    assert_false(info->has_boxes);
+    check_fails(context, LBK_INTERNAL, "boxes of image 0 of 17", lbk__features_read_boxes(features, 0, NULL));
     assert_int_equal(json_object_size(info->attributes), 0);
     uint16_t bits[17 * 2 * 5], got[17 * 2 * 5];
     hid_t file = H5Fopen("tests/golden/features/float.h5", H5F_ACC_RDONLY, H5P_DEFAULT);
@@ -103,7 +109,8 @@ typedef struct recipe {
     hsize_t shape[4];
     const float *values;
     hsize_t box_rows;
-    const float *boxes;
+    const float *boxes; /* [box_rows, 4], or of each image: [num_names, box_rows, 4] */
+    bool boxes_of_each;
 } recipe;
 
 static void put(hid_t file, const char *name, hid_t stored, hid_t memory, int rank, const hsize_t *shape,
@@ -123,8 +130,10 @@ static void make(const recipe *r) {
     H5Tset_strpad(text, H5T_STR_NULLPAD);
     if (r->names) put(file, "image", text, text, 1, &r->num_names, r->names);
     if (r->rank) put(file, "features", r->type, H5T_NATIVE_FLOAT, r->rank, r->shape, r->values);
+    const hsize_t boxes[] = {r->num_names, r->box_rows, 4};
     if (r->box_rows)
-        put(file, "boxes", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, 2, (const hsize_t[]){r->box_rows, 4}, r->boxes);
+        put(file, "boxes", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, r->boxes_of_each ? 3 : 2,
+            boxes + !r->boxes_of_each, r->boxes);
     H5Tclose(text);
     H5Fclose(file);
 }
@@ -135,27 +144,32 @@ static void wrong_files_are_refused(void **state) {
     (void)state;
     lbk_context *context = check_context();
     const hid_t f32 = H5T_IEEE_F32LE;
-    const float boxes[] = {0, 0, 1, NAN, 0, 0, 1, 1};
+    const float boxes[16] = {0};
     const struct {
         recipe recipe;
         const char *sentence;
     } cases[] = {
-        {{NULL, 0, f32, 3, {2, 1, 2}, four, 0, NULL}, "has no data set \"image\""},
-        {{"a\0\0\0b\0\0\0", 2, f32, 0, {0}, NULL, 0, NULL}, "has no data set \"features\""},
-        {{"a\0\0\0b\0\0\0", 2, f32, 2, {2, 2}, four, 0, NULL},
+        {{NULL, 0, f32, 3, {2, 1, 2}, four, 0, NULL, false}, "has no data set \"image\""},
+        {{"a\0\0\0b\0\0\0", 2, f32, 0, {0}, NULL, 0, NULL, false}, "has no data set \"features\""},
+        {{"a\0\0\0b\0\0\0", 2, f32, 2, {2, 2}, four, 0, NULL, false},
          "data set \"features\" has 2 dimensions, must have 3"},
-        {{"a\0\0\0b\0\0\0", 2, f32, 4, {2, 1, 1, 2}, four, 0, NULL}, "has 4 dimensions"},
-        {{"a\0\0\0b\0\0\0", 2, f32, 3, {0, 1, 2}, NULL, 0, NULL},
+        {{"a\0\0\0b\0\0\0", 2, f32, 4, {2, 1, 1, 2}, four, 0, NULL, false}, "has 4 dimensions"},
+        {{"a\0\0\0b\0\0\0", 2, f32, 3, {0, 1, 2}, NULL, 0, NULL, false},
          "\"features\" is empty: its dimension 1 is 0"},
-        {{"a\0\0\0b\0\0\0", 2, f32, 3, {2, 1, 2}, NULL, 0, NULL}, "\"features\" was not written to its end"},
-        {{"a\0\0\0b\0\0\0", 2, H5T_IEEE_F64LE, 3, {2, 1, 2}, four, 0, NULL}, "must be of float16 or float32"},
-        {{"a\0\0\0b\0\0\0", 2, H5T_STD_I32LE, 3, {2, 1, 2}, four, 0, NULL}, "must be of float16 or float32"},
-        {{"a\0\0\0b\0\0\0", 2, f32, 3, {1, 1, 4}, four, 0, NULL}, "has 2 entries, but \"features\" has 1"},
-        {{"a\0\0\0a\0\0\0", 2, f32, 3, {2, 1, 2}, four, 0, NULL}, "\"a\" is there twice, as entries 0 and 1"},
-        {{"a\0\0\0\0\0\0\0", 2, f32, 3, {2, 1, 2}, four, 0, NULL}, "\"image\", entry 1: is empty"},
-        {{"a\0\0\0\xff\0\0\0", 2, f32, 3, {2, 1, 2}, four, 0, NULL}, "entry 1: is no valid UTF-8"},
-        {{"a\0\0\0b\0\0\0", 2, f32, 3, {2, 1, 2}, four, 2, boxes}, "\"boxes\" must be floats [1, 4]"},
-        {{"a\0\0\0b\0\0\0", 2, f32, 3, {2, 1, 2}, four, 1, boxes}, "\"boxes\", row 0: a value is not finite"},
+        {{"a\0\0\0b\0\0\0", 2, f32, 3, {2, 1, 2}, NULL, 0, NULL, false},
+         "\"features\" was not written to its end"},
+        {{"a\0\0\0b\0\0\0", 2, H5T_IEEE_F64LE, 3, {2, 1, 2}, four, 0, NULL, false},
+         "must be of float16 or float32"},
+        {{"a\0\0\0b\0\0\0", 2, H5T_STD_I32LE, 3, {2, 1, 2}, four, 0, NULL, false},
+         "must be of float16 or float32"},
+        {{"a\0\0\0b\0\0\0", 2, f32, 3, {1, 1, 4}, four, 0, NULL, false},
+         "has 2 entries, but \"features\" has 1"},
+        {{"a\0\0\0a\0\0\0", 2, f32, 3, {2, 1, 2}, four, 0, NULL, false},
+         "\"a\" is there twice, as entries 0 and 1"},
+        {{"a\0\0\0\0\0\0\0", 2, f32, 3, {2, 1, 2}, four, 0, NULL, false}, "\"image\", entry 1: is empty"},
+        {{"a\0\0\0\xff\0\0\0", 2, f32, 3, {2, 1, 2}, four, 0, NULL, false}, "entry 1: is no valid UTF-8"},
+        {{"a\0\0\0b\0\0\0", 2, f32, 3, {2, 1, 2}, four, 2, boxes, false}, "\"boxes\" must be floats [1, 4]"},
+        {{"a\0\0\0b\0\0\0", 2, f32, 3, {2, 1, 2}, four, 2, boxes, true}, "or [2, 1, 4]"},
     };
     lbk__features *features;
     for (size_t i = 0; i < LBK_COUNT(cases); i++) {
@@ -163,6 +177,23 @@ static void wrong_files_are_refused(void **state) {
         check_fails(context, LBK_BAD_DATA, cases[i].sentence, lbk__features_open(context, path, &features));
         assert_null(features);
     }
+    lbk_context_destroy(context);
+}
+
+static void boxes_may_be_of_each_image(void **state) {
+    (void)state;
+    lbk_context *context = check_context();
+    lbk__features *features;
+    const float boxes[] = {0, 0, 1, 1, 0, 0.5f, 1, NAN};
+    float out[4];
+    make(&(recipe){"a\0\0\0b\0\0\0", 2, H5T_IEEE_F32LE, 3, {2, 1, 2}, four, 1, boxes, true});
+    check_ok(context, lbk__features_open(context, path, &features));
+    check_ok(context, lbk__features_read_boxes(features, 0, out));
+    assert_memory_equal(out, boxes, sizeof out);
+    check_fails(context, LBK_BAD_DATA, "data set \"boxes\", image \"b\", row 0: a value is not finite",
+                lbk__features_read_boxes(features, 1, out));
+    check_fails(context, LBK_INTERNAL, "boxes of image 2 of 2", lbk__features_read_boxes(features, 2, out));
+    lbk__features_close(features);
     lbk_context_destroy(context);
 }
 
@@ -180,7 +211,7 @@ static void values_beyond_float16_name_the_image(void **state) {
                  {INFINITY, "inf is not finite"}};
     for (size_t i = 0; i < LBK_COUNT(cases); i++) {
         const float values[] = {1, 2, 3, cases[i].value};
-        make(&(recipe){"a\0\0\0b\0\0\0", 2, H5T_IEEE_F32LE, 3, {2, 1, 2}, values, 0, NULL});
+        make(&(recipe){"a\0\0\0b\0\0\0", 2, H5T_IEEE_F32LE, 3, {2, 1, 2}, values, 0, NULL, false});
         check_ok(context, lbk__features_open(context, path, &features));
         check_ok(context, lbk__features_read(features, 0, 1, out));
         check_fails(context, LBK_BAD_DATA, cases[i].sentence, lbk__features_read(features, 0, 2, out));
@@ -198,7 +229,7 @@ static void infinite_halves_name_the_image(void **state) {
     H5Tset_size(half, 2);
     H5Tset_ebias(half, 15);
     const float values[] = {1, 2, 3, 1e6f};
-    make(&(recipe){"a\0\0\0b\0\0\0", 2, half, 3, {2, 2, 1}, values, 0, NULL});
+    make(&(recipe){"a\0\0\0b\0\0\0", 2, half, 3, {2, 2, 1}, values, 0, NULL, false});
     lbk__features *features;
     uint16_t out[4];
     check_ok(context, lbk__features_open(context, path, &features));
@@ -208,7 +239,7 @@ static void infinite_halves_name_the_image(void **state) {
                 lbk__features_read(features, 1, 1, out));
     lbk__features_close(features);
     H5Tset_ebias(half, 14); /* no float16 */
-    make(&(recipe){"a\0\0\0b\0\0\0", 2, half, 3, {2, 2, 1}, values, 0, NULL});
+    make(&(recipe){"a\0\0\0b\0\0\0", 2, half, 3, {2, 2, 1}, values, 0, NULL, false});
     check_fails(context, LBK_BAD_DATA, "float16 or float32", lbk__features_open(context, path, &features));
     H5Tclose(half);
     lbk_context_destroy(context);
@@ -244,7 +275,7 @@ static void other_files_are_never_followed(void **state) {
 static void missing_chunks_are_noticed(void **state) {
     (void)state;
     lbk_context *context = check_context();
-    make(&(recipe){"a\0\0\0b\0\0\0", 2, 0, 0, {0}, NULL, 0, NULL});
+    make(&(recipe){"a\0\0\0b\0\0\0", 2, 0, 0, {0}, NULL, 0, NULL, false});
     hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT), creation = H5Pcreate(H5P_DATASET_CREATE);
     const hsize_t shape[] = {2, 1, 2}, chunk[] = {1, 1, 2};
     H5Pset_chunk(creation, 3, chunk);
@@ -279,7 +310,7 @@ static void damaged_files_are_refused_quietly(void **state) {
     H5Eget_auto2(H5E_DEFAULT, &before, &data);
     check_ok(context, lbk__write_file(context, path, "text", 4));
     check_fails(context, LBK_BAD_DATA, "features.h5: is no HDF5 file", open_and_read(context));
-    make(&(recipe){"a\0\0\0b\0\0\0", 2, H5T_IEEE_F32LE, 3, {2, 1, 2}, four, 1, four});
+    make(&(recipe){"a\0\0\0b\0\0\0", 2, H5T_IEEE_F32LE, 3, {2, 1, 2}, four, 1, four, false});
     check_ok(context, open_and_read(context));
     char *bytes;
     size_t size;
@@ -346,6 +377,7 @@ int main(void) {
         cmocka_unit_test(halves_of_h5py_come_back),
         cmocka_unit_test(floats_of_h5py_are_rounded),
         cmocka_unit_test(wrong_files_are_refused),
+        cmocka_unit_test(boxes_may_be_of_each_image),
         cmocka_unit_test(values_beyond_float16_name_the_image),
         cmocka_unit_test(infinite_halves_name_the_image),
         cmocka_unit_test(other_files_are_never_followed),
