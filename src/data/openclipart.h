@@ -23,8 +23,10 @@ typedef enum lbk__drawing_split {
 typedef struct lbk__drawing {
     char *path, *text; /* path below the library's folder; text without words that give the label away */
     const char *label; /* one string per class, so that addresses can be compared; NULL: none */
-    uint64_t title,
-        series;     /* hashes: the title's and the file name's letters without digits, with the folder */
+    int most_of_class; /* at most so many are labelled */
+    uint64_t title;    /* hash of the title */
+    uint64_t title_series,
+        series;     /* hashes of the title's letters; of the folder and the file name's letters */
     uint64_t order; /* hash of the path: an arbitrary but fixed order */
     uint64_t pixels, fingerprint;
     bool broken, blank; /* cannot be rendered; renders to nothing */

@@ -136,6 +136,15 @@ static const char *after_artist(const char *title) {
     return dash ? dash + 3 : "";
 }
 
+/* Whether the description from `start` on is empty or only repeats words of the title, the first `end` bytes.
+ */
+static bool is_said(const lbk__text *text, size_t end, size_t start) {
+    const size_t length = text->length - start;
+    for (size_t i = 0; i + length <= end; i++)
+        if (strncasecmp(text->data + i, text->data + start, length) == 0) return true;
+    return length == 0;
+}
+
 lbk_status lbk__openclipart_text(lbk_context *context, const char *title, const char *description,
                                  lbk__text *out) {
     lbk__text plain = {0};
@@ -144,14 +153,15 @@ lbk_status lbk__openclipart_text(lbk_context *context, const char *title, const 
     LBK_GO(lbk__text_append(context, out, "", 0));
     LBK_GO(append_plain(context, after_artist(title), &plain));
     if (plain.length) LBK_GO(append_without_labels(context, plain.data, out));
-    if (!*description || strcasecmp(title, description) == 0) goto done;
+    if (!*description) goto done;
     plain.length = 0;
     LBK_GO(append_plain(context, description, &plain));
     const size_t before = out->length;
     if (before && plain.length) LBK_GO(lbk__text_append(context, out, ". ", 2));
     const size_t start = out->length;
     if (plain.length) LBK_GO(append_without_labels(context, plain.data, out));
-    if (out->length == start) out->length = before;
+    out->data[out->length] = 0;
+    if (is_said(out, before, start)) out->length = before;
     out->data[out->length] = 0;
 done:
     lbk__text_free(context, &plain);

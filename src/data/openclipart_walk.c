@@ -18,30 +18,31 @@ static const struct {
     const char *prefix;
     bool used;
     const char *label;
+    int most; /* labelled drawings of the class */
 } folders[] = {
-    {"computer/icons/etiquette-theme/", false, NULL},
-    {"computer/icons/flat-theme/", false, NULL},
-    {"computer/icons/lemon-theme/", false, NULL},
-    {"shapes/stars/", false, NULL},
-    {"signs_and_symbols/led/", false, NULL},
-    {"tools/weapons/", false, NULL},
-    {"special/", false, NULL},
-    {"unsorted/duplicates/", false, NULL},
-    {"signs_and_symbols/flags/", true, "flag"},
-    {"animals/", true, "animal"},
-    {"buildings/", true, "building"},
-    {"computer/", true, "computer"},
-    {"food/", true, "food"},
-    {"geography/", true, "map"},
-    {"office/", true, "office"},
-    {"people/", true, "people"},
-    {"plants/", true, "plant"},
-    {"recreation/", true, "recreation"},
-    {"shapes/", true, "shape"},
-    {"signs_and_symbols/", true, "sign"},
-    {"tools/", true, "tool"},
-    {"transportation/", true, "transport"},
-    {"", true, NULL},
+    {"computer/icons/etiquette-theme/", false, NULL, 0},
+    {"computer/icons/flat-theme/", false, NULL, 0},
+    {"computer/icons/lemon-theme/", false, NULL, 0},
+    {"shapes/stars/", false, NULL, 0},
+    {"signs_and_symbols/led/", false, NULL, 0},
+    {"tools/weapons/", false, NULL, 0},
+    {"special/", false, NULL, 0},
+    {"unsorted/duplicates/", false, NULL, 0},
+    {"signs_and_symbols/flags/", true, "flag", 300},
+    {"animals/", true, "animal", 400},
+    {"buildings/", true, "building", 400},
+    {"computer/", true, "computer", 400},
+    {"food/", true, "food", 400},
+    {"geography/", true, "map", 400},
+    {"office/", true, "office", 400},
+    {"people/", true, "people", 400},
+    {"plants/", true, "plant", 400},
+    {"recreation/", true, "recreation", 400},
+    {"shapes/", true, "shape", 400},
+    {"signs_and_symbols/", true, "sign", 400},
+    {"tools/", true, "tool", 400},
+    {"transportation/", true, "transport", 400},
+    {"", true, NULL, 0},
 };
 
 static size_t folder_of(const char *path) {
@@ -79,7 +80,8 @@ static lbk_status describe(lbk_context *context, const char *folder, lbk__drawin
     }
     if (status != LBK_OK || drawing->broken) goto done;
     LBK_GO(lbk__openclipart_text(context, title.data, description.data, &text));
-    LBK_GO(hash_letters(context, "", title.data, title.length, &drawing->title));
+    drawing->title = lbk__openclipart_hash(title.data, title.length);
+    LBK_GO(hash_letters(context, "", title.data, title.length, &drawing->title_series));
     LBK_GO(lbk__copy_bytes(context, text.data, text.length, &drawing->text));
 done:
     lbk_free(context, full);
@@ -94,8 +96,9 @@ static lbk_status add(lbk_context *context, const char *folder, const char *path
     if (!folders[rule].used) return LBK_OK;
     LBK_TRY(LBK_GROW(context, out->items, out->capacity, out->count + 1));
     lbk__drawing *drawing = out->items + out->count;
-    *drawing =
-        (lbk__drawing){.label = folders[rule].label, .order = lbk__openclipart_hash(path, strlen(path))};
+    *drawing = (lbk__drawing){.label = folders[rule].label,
+                              .most_of_class = folders[rule].most,
+                              .order = lbk__openclipart_hash(path, strlen(path))};
     LBK_TRY(lbk__copy_string(context, path, &drawing->path));
     out->count++;
     const char *name = lbk__base_name(path);
@@ -115,16 +118,19 @@ static int by_bytes(const struct dirent **a, const struct dirent **b) {
 static lbk_status walk(lbk_context *context, const char *folder, const char *below, int depth,
                        lbk__drawings *out);
 
-/* Links are other names of drawings that are there anyway. */
+/* The library files a drawing under several folders by links: each is a sample with its own label. Links to
+ * folders are not followed, so that the walk ends. */
 static lbk_status visit(lbk_context *context, const char *folder, const char *path, int depth,
                         lbk__drawings *out) {
     char *full;
     LBK_TRY(lbk__join(context, folder, path, &full));
     struct stat found;
-    int failed = lstat(full, &found);
+    bool failed = lstat(full, &found) != 0;
+    const bool is_link = !failed && S_ISLNK(found.st_mode);
+    if (is_link) failed = stat(full, &found) != 0;
     lbk_free(context, full);
     if (failed) return LBK_OK;
-    if (S_ISDIR(found.st_mode)) return walk(context, folder, path, depth + 1, out);
+    if (S_ISDIR(found.st_mode)) return is_link ? LBK_OK : walk(context, folder, path, depth + 1, out);
     size_t length = strlen(path);
     bool drawing = S_ISREG(found.st_mode) && length > 4 && strcmp(path + length - 4, ".svg") == 0;
     return drawing ? add(context, folder, path, out) : LBK_OK;
