@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LONGEST_HEADER = 100 << 20 };
+enum { LONGEST_HEADER = 100 * 1000 * 1000 }; /* as in the reference reader */
 
 static const struct {
     const char *name;
@@ -54,17 +54,24 @@ static lbk_status read_header(lbk__safetensors *file) {
                          file->path, file->map.size);
     for (int i = 7; i >= 0; i--) length = length << 8 | file->map.data[i];
     const size_t left = file->map.size - sizeof length;
-    if (length > left || length > LONGEST_HEADER)
+    if (length > left)
         return lbk__fail(
             file->context, LBK_BAD_DATA,
             "%s: says its header has %llu bytes, but %zu follow: truncated, or no safetensors file",
             file->path, (unsigned long long)length, left);
+    if (length > LONGEST_HEADER)
+        return lbk__fail(file->context, LBK_BAD_DATA, "%s: its header has %llu bytes, at most %d are allowed",
+                         file->path, (unsigned long long)length, LONGEST_HEADER);
     json_error_t error;
     file->header = json_loadb((const char *)file->map.data + sizeof length, (size_t)length,
                               JSON_REJECT_DUPLICATES, &error);
-    if (!file->header)
-        return lbk__fail(file->context, LBK_BAD_DATA, "%s: header, byte %d: %s", file->path,
-                         error.position + 8, error.text);
+    if (!file->header) {
+        char shown[2 * sizeof error.text];
+        return lbk__fail(file->context,
+                         json_error_code(&error) == json_error_out_of_memory ? LBK_NO_MEMORY : LBK_BAD_DATA,
+                         "%s: header, byte %d: %s", file->path, error.position + 8,
+                         lbk__printable(shown, sizeof shown, error.text, strlen(error.text)));
+    }
     if (!json_is_object(file->header))
         return lbk__fail(file->context, LBK_BAD_DATA, "%s: the header is no JSON object", file->path);
     file->data = file->map.data + sizeof length + length;

@@ -30,7 +30,7 @@ typedef struct lbk__tensor_entry {
     lbk__dtype dtype;
     int rank;
     int64_t shape[LBK__MAX_RANK];
-    const void *data; /* into the map */
+    const void *data; /* aligned for its type: into the map, or a copy of what is not aligned there */
     size_t bytes;
 } lbk__tensor_entry;
 
@@ -69,8 +69,9 @@ typedef struct lbk__metadata {
 typedef struct lbk__safetensors_writer lbk__safetensors_writer;
 
 /* The header is written at once; then the data of each tensor follows in the order of `specs`, in pieces of
- * any size. `hash_key` (may be NULL): a metadata key that gets the SHA-256 of the data section (64
- * hexadecimal digits) on commit. */
+ * any size. Data start at a multiple of 64 in the file and follow each other without gaps: put wide types
+ * first, so that all are aligned. `hash_key` (may be NULL): a metadata key that gets the SHA-256 of the data
+ * section (64 hexadecimal digits) on commit. */
 lbk_status lbk__safetensors_writer_open(lbk_context *context, const char *path, const lbk__tensor_spec *specs,
                                         size_t num_specs, const lbk__metadata *metadata, size_t num_metadata,
                                         const char *hash_key, lbk__safetensors_writer **out);

@@ -20,6 +20,8 @@ static const char hash_place[] = "0000000000000000000000000000000000000000000000
 
 static lbk_status entry_bytes(lbk_context *context, const lbk__tensor_spec *spec, uint64_t *bytes) {
     *bytes = lbk__dtype_size(spec->dtype);
+    if (spec->rank < 0 || spec->rank > LBK__MAX_RANK)
+        return lbk__fail(context, LBK_INTERNAL, "tensor \"%s\" has %d dimensions", spec->name, spec->rank);
     for (int i = 0; i < spec->rank; i++)
         if (spec->shape[i] < 0 || __builtin_mul_overflow(*bytes, (uint64_t)spec->shape[i], bytes))
             return lbk__fail(context, LBK_INTERNAL, "tensor \"%s\" has an impossible shape", spec->name);
@@ -33,6 +35,13 @@ static json_t *describe(const lbk__tensor_spec *spec, uint64_t begin, uint64_t e
                      "data_offsets", (json_int_t)begin, (json_int_t)end);
 }
 
+/* 0 for success; a key may be there once. */
+static int add(json_t *object, const char *key, json_t *value) {
+    if (!json_object_get(object, key)) return json_object_set_new(object, key, value);
+    json_decref(value);
+    return -1;
+}
+
 static lbk_status header_text(lbk__safetensors_writer *writer, const lbk__tensor_spec *specs,
                               size_t num_specs, const lbk__metadata *metadata, size_t num_metadata,
                               const char *hash_key, char **out) {
@@ -40,22 +49,23 @@ static lbk_status header_text(lbk__safetensors_writer *writer, const lbk__tensor
     lbk_status status = LBK_OK;
     int failed = 0;
     *out = NULL;
-    if (hash_key) failed |= json_object_set_new(about, hash_key, json_string(hash_place));
+    if (hash_key) failed |= add(about, hash_key, json_string(hash_place));
     for (size_t i = 0; i < num_metadata; i++)
-        failed |= json_object_set_new(about, metadata[i].key, json_string(metadata[i].value));
-    failed |= json_object_set_new(header, "__metadata__", about);
+        failed |= add(about, metadata[i].key, json_string(metadata[i].value));
+    failed |= add(header, "__metadata__", about);
     for (size_t i = 0; i < num_specs; i++) {
         uint64_t bytes;
         LBK_GO(entry_bytes(writer->context, &specs[i], &bytes));
         const uint64_t begin = writer->promised;
         if (__builtin_add_overflow(writer->promised, bytes, &writer->promised)) failed = 1;
-        failed |= json_object_set_new(header, specs[i].name, describe(&specs[i], begin, writer->promised));
+        failed |= add(header, specs[i].name, describe(&specs[i], begin, writer->promised));
     }
     char *text = failed ? NULL : json_dumps(header, JSON_COMPACT);
     if (!text) {
-        status = lbk__fail(writer->context, LBK_INTERNAL,
-                           "%s: its header could not be made (a name or a metadata value is no UTF-8?)",
-                           writer->file.path);
+        status =
+            lbk__fail(writer->context, LBK_INTERNAL,
+                      "%s: its header could not be made: a name that is there twice, or that is no UTF-8?",
+                      writer->file.path);
         goto done;
     }
     status = lbk__copy_string(writer->context, text, out);
@@ -65,7 +75,7 @@ done:
     return status;
 }
 
-static lbk_status write_header(lbk__safetensors_writer *writer, const char *text) {
+static lbk_status write_header(lbk__safetensors_writer *writer, const char *text, bool hashed) {
     const size_t length = strlen(text),
                  padded = (length + 8 + DATA_ALIGNMENT - 1) / DATA_ALIGNMENT * DATA_ALIGNMENT - 8;
     unsigned char size[8];
@@ -75,7 +85,7 @@ static lbk_status write_header(lbk__safetensors_writer *writer, const char *text
     static const char spaces[DATA_ALIGNMENT + 1] =
         "                                                                ";
     LBK_TRY(lbk__writer_put(&writer->file, spaces, padded - length));
-    const char *place = strstr(text, hash_place);
+    const char *place = hashed ? strstr(text, hash_place) : NULL; /* the first metadata value */
     if (place) writer->hash_offset = 8 + (uint64_t)(place - text);
     return LBK_OK;
 }
@@ -92,7 +102,7 @@ lbk_status lbk__safetensors_writer_open(lbk_context *context, const char *path, 
     LBK_GO(lbk__writer_open(context, path, &writer->file));
     LBK_GO(lbk__hasher_create(context, &writer->hasher));
     LBK_GO(header_text(writer, specs, num_specs, metadata, num_metadata, hash_key, &text));
-    LBK_GO(write_header(writer, text));
+    LBK_GO(write_header(writer, text, hash_key != NULL));
     writer->file.written = 0; /* from here on: bytes of data */
     *out = writer;
 done:

@@ -2,6 +2,7 @@
  * sentence. */
 #include "check.h"
 
+#include "base/half.h"
 #include "format/safetensors.h"
 
 static char *folder;
@@ -65,6 +66,131 @@ static void what_is_written_comes_back(void **state) {
     check_fails(context, LBK_BAD_DATA, "has no tensor \"c\"",
                 lbk__safetensors_expect(file, "c", LBK__F32, 0, NULL, &entry));
     lbk__safetensors_close(file);
+    lbk_context_destroy(context);
+}
+
+static double value_at(const lbk__tensor_entry *entry, int k) {
+    switch (entry->dtype) {
+    case LBK__F64:
+        return ((const double *)entry->data)[k];
+    case LBK__F32:
+        return (double)((const float *)entry->data)[k];
+    case LBK__F16:
+        return (double)lbk__half_to_float(((const uint16_t *)entry->data)[k]);
+    case LBK__BF16: {
+        const uint32_t bits = (uint32_t)((const uint16_t *)entry->data)[k] << 16;
+        float value;
+        memcpy(&value, &bits, sizeof value);
+        return (double)value;
+    }
+    case LBK__I64:
+        return (double)((const int64_t *)entry->data)[k];
+    case LBK__I32:
+        return ((const int32_t *)entry->data)[k];
+    case LBK__I16:
+        return ((const int16_t *)entry->data)[k];
+    case LBK__I8:
+        return ((const int8_t *)entry->data)[k];
+    default:
+        return ((const uint8_t *)entry->data)[k];
+    }
+}
+
+static void check_dtypes(lbk_context *context, const lbk__safetensors *file) {
+    static const char *const names[] = {"F32", "F16", "BF16", "F64", "I64", "I32", "I16", "I8", "U8", "BOOL"};
+    assert_int_equal(lbk__safetensors_count(file), 12);
+    const lbk__tensor_entry *entry;
+    for (int t = 0; t < 10; t++) {
+        check_ok(context,
+                 lbk__safetensors_expect(file, names[t], (lbk__dtype)t, 2, (const int64_t[]){2, 3}, &entry));
+        assert_string_equal(lbk__dtype_name(entry->dtype), names[t]);
+        for (int k = 0; k < 6; k++)
+            assert_true(value_at(entry, k) == (t == LBK__BOOL ? k % 2 : t == LBK__U8 ? k : k - 2));
+    }
+    check_ok(context, lbk__safetensors_expect(file, "empty", LBK__F32, 2, (const int64_t[]){0, 4}, &entry));
+    assert_int_equal(entry->bytes, 0);
+    check_ok(context, lbk__safetensors_expect(file, "scalar", LBK__F64, 0, NULL, &entry));
+    assert_true(value_at(entry, 0) == 0.1);
+    assert_string_equal(lbk__safetensors_metadata(file, "made_by"), "a \"rule\", \xc3\xbc");
+}
+
+/* The golden file is the Python package's; written anew, its data section has the same bytes. */
+static void files_of_the_python_package_open(void **state) {
+    (void)state;
+    lbk_context *context = check_context();
+    lbk__safetensors *file, *again;
+    check_ok(context, lbk__safetensors_open(context, "tests/golden/dtypes.safetensors", &file));
+    check_dtypes(context, file);
+    lbk__tensor_spec specs[12];
+    for (size_t i = 0; i < 12; i++) {
+        const lbk__tensor_entry *entry = lbk__safetensors_at(file, i);
+        specs[i] = (lbk__tensor_spec){entry->name, entry->dtype, entry->rank, {0}};
+        memcpy(specs[i].shape, entry->shape, sizeof entry->shape);
+    }
+    const lbk__metadata about = {"made_by", lbk__safetensors_metadata(file, "made_by")};
+    lbk__safetensors_writer *writer;
+    char hash[LBK__HASH_SIZE], golden[LBK__HASH_SIZE];
+    check_ok(context, lbk__safetensors_writer_open(context, path, specs, 12, &about, 1, "content", &writer));
+    for (size_t i = 0; i < 12; i++)
+        check_ok(context, lbk__safetensors_writer_put(writer, lbk__safetensors_at(file, i)->data,
+                                                      lbk__safetensors_at(file, i)->bytes));
+    check_ok(context, lbk__safetensors_writer_commit(writer, hash));
+    lbk__safetensors_writer_close(writer);
+    lbk__safetensors_hash(file, golden);
+    assert_string_equal(hash, golden);
+    check_ok(context, lbk__safetensors_open(context, path, &again));
+    check_dtypes(context, again);
+    lbk__safetensors_close(again);
+    lbk__safetensors_close(file);
+    lbk_context_destroy(context);
+}
+
+static void impossible_headers_are_not_written(void **state) {
+    (void)state;
+    lbk_context *context = check_context();
+    lbk__safetensors_writer *writer;
+    const lbk__tensor_spec twice[] = {{"a", LBK__U8, 1, {1}}, {"a", LBK__U8, 1, {1}}},
+                           nine = {"a", LBK__U8, 9, {1}}, negative = {"a", LBK__U8, 1, {-1}},
+                           huge = {"a", LBK__F64, 2, {INT64_MAX, 2}}, bad_name = {"\xff", LBK__U8, 1, {1}};
+    const lbk__metadata keys[] = {{"k", "1"}, {"k", "2"}};
+    check_fails(context, LBK_INTERNAL, "there twice",
+                lbk__safetensors_writer_open(context, path, twice, 2, NULL, 0, NULL, &writer));
+    assert_null(writer);
+    check_fails(context, LBK_INTERNAL, "there twice",
+                lbk__safetensors_writer_open(context, path, twice, 1, keys, 2, NULL, &writer));
+    check_fails(context, LBK_INTERNAL, "there twice",
+                lbk__safetensors_writer_open(context, path, twice, 1, keys, 1, "k", &writer));
+    check_fails(context, LBK_INTERNAL, "9 dimensions",
+                lbk__safetensors_writer_open(context, path, &nine, 1, NULL, 0, NULL, &writer));
+    check_fails(context, LBK_INTERNAL, "impossible shape",
+                lbk__safetensors_writer_open(context, path, &negative, 1, NULL, 0, NULL, &writer));
+    check_fails(context, LBK_INTERNAL, "impossible shape",
+                lbk__safetensors_writer_open(context, path, &huge, 1, NULL, 0, NULL, &writer));
+    check_fails(context, LBK_INTERNAL, "no UTF-8",
+                lbk__safetensors_writer_open(context, path, &bad_name, 1, NULL, 0, NULL, &writer));
+    lbk_context_destroy(context);
+}
+
+/* A metadata value that looks like the place of a hash is left alone. */
+static void metadata_are_kept_as_they_are(void **state) {
+    (void)state;
+    lbk_context *context = check_context();
+    const char zeros[] = "0000000000000000000000000000000000000000000000000000000000000000";
+    const lbk__metadata about = {"other_sha256", zeros};
+    for (int hashed = 0; hashed < 2; hashed++) {
+        lbk__safetensors_writer *writer;
+        lbk__safetensors *file;
+        check_ok(context, lbk__safetensors_writer_open(context, path, NULL, 0, &about, 1,
+                                                       hashed ? "hash" : NULL, &writer));
+        check_ok(context, lbk__safetensors_writer_commit(writer, NULL));
+        lbk__safetensors_writer_close(writer);
+        check_ok(context, lbk__safetensors_open(context, path, &file));
+        assert_string_equal(lbk__safetensors_metadata(file, "other_sha256"), zeros);
+        if (hashed)
+            assert_string_equal(lbk__safetensors_metadata(file, "hash"),
+                                "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+        lbk__safetensors_close(file);
+    }
     lbk_context_destroy(context);
 }
 
@@ -135,6 +261,13 @@ static void damaged_files_are_refused(void **state) {
     }
     write_file(context, "{}", (size_t)1 << 63, NULL, 0);
     check_fails(context, LBK_BAD_DATA, "truncated", lbk__safetensors_open(context, path, &file));
+    FILE *sparse = fopen(path, "wb"); /* says 200 MB of header, and has them */
+    fwrite("\0\xc2\xeb\x0b\0\0\0\0", 1, 8, sparse);
+    fseek(sparse, 200000000, SEEK_SET);
+    fwrite("12345678", 1, 8, sparse);
+    fclose(sparse);
+    check_fails(context, LBK_BAD_DATA, "header has 200000000 bytes, at most 100000000",
+                lbk__safetensors_open(context, path, &file));
     check_ok(context, lbk__write_file(context, path, "1234", 4));
     check_fails(context, LBK_BAD_DATA, "too few", lbk__safetensors_open(context, path, &file));
     check_ok(context, lbk__write_file(context, path, "", 0));
@@ -145,6 +278,8 @@ static void damaged_files_are_refused(void **state) {
 
 static int tear_down(void **state) {
     (void)state;
+    remove(path);
+    remove(folder);
     free(folder);
     return 0;
 }
@@ -152,6 +287,9 @@ static int tear_down(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_written_comes_back),
+        cmocka_unit_test(files_of_the_python_package_open),
+        cmocka_unit_test(impossible_headers_are_not_written),
+        cmocka_unit_test(metadata_are_kept_as_they_are),
         cmocka_unit_test(an_unfinished_file_never_appears),
         cmocka_unit_test(unaligned_tensors_are_aligned),
         cmocka_unit_test(damaged_files_are_refused),
