@@ -36,14 +36,27 @@ static char *path_in(const fixture *f, const char *name) {
     return path;
 }
 
+/* 8 × 8 greys, as an uncompressed TIFF. */
 static void write_picture(const fixture *f, int i) {
+    enum { PIXELS = 64, TAGS = 8 };
+    static const uint16_t tags[TAGS][2] = {{256, 8}, {257, 8}, {258, 8}, {259, 1},
+                                           {262, 1}, {273, 8}, {278, 8}, {279, PIXELS}};
+    const uint32_t directory = 8 + PIXELS, no_next = 0;
+    const uint16_t num_tags = TAGS;
     char name[32];
-    snprintf(name, sizeof name, "%d.ppm", i);
+    snprintf(name, sizeof name, "%d.tiff", i);
     char *path = path_in(f, name);
     FILE *file = fopen(path, "wb");
     assert_non_null(file);
-    fprintf(file, "P6 8 8 255\n");
-    for (int k = 0; k < 8 * 8 * 3; k++) fputc((i * 37 + k * (i % 5 + 1)) % 256, file);
+    fwrite("II*", 1, 4, file);
+    fwrite(&directory, sizeof directory, 1, file);
+    for (int k = 0; k < PIXELS; k++) fputc((i * 37 + k * (i % 5 + 1)) % 256, file);
+    fwrite(&num_tags, sizeof num_tags, 1, file);
+    for (int t = 0; t < TAGS; t++) { /* tag, type SHORT, one value */
+        const uint16_t entry[] = {tags[t][0], 3, 1, 0, tags[t][1], 0};
+        fwrite(entry, sizeof entry, 1, file);
+    }
+    fwrite(&no_next, sizeof no_next, 1, file);
     fclose(file);
     free(path);
 }
@@ -59,11 +72,11 @@ static void write_data(const fixture *f, const char *path) {
                 i < 20   ? "train"
                 : i < 30 ? "dev"
                          : "test");
-        for (int w = 0; w < i * 7 % 11; w++) fprintf(file, "%s ", words[(i * 13 + w * 5) % 6]);
+        for (int w = 0; w <= i * 7 % 11; w++) fprintf(file, "%s ", words[(i * 13 + w * 5) % 6]);
         fprintf(file, "\"");
         if (i % 9 != 3) {
             write_picture(f, i);
-            fprintf(file, ", \"image\": \"%d.ppm\"", i);
+            fprintf(file, ", \"image\": \"%d.tiff\"", i);
         }
         if (i % 10 != 5) fprintf(file, ", \"label\": \"%s\"", classes[i % 3]);
         fprintf(file, "}\n");
@@ -438,6 +451,47 @@ static void bad_evaluations_are_refused(void **state) {
     check_fails(f->context, LBK_BAD_DATA, f->pack_path, lbk_evaluate(f->context, &options, &text));
 }
 
+/* ---- memory that runs out: the n-th allocation fails, for every n ---- */
+
+static void *allocate_until(void *user, void *pointer, size_t size) {
+    int *left = user;
+    if (size == 0) {
+        free(pointer);
+        return NULL;
+    }
+    return (*left)-- > 0 ? realloc(pointer, size) : NULL;
+}
+
+static lbk_status probe_and_evaluate(const fixture *f, lbk_context *context) {
+    char *summary = NULL, *report = NULL;
+    const lbk_probe_options probing = {
+        .teacher = f->teacher_path, .pack = f->pack_path, .out = f->cache_path, .force = 1};
+    const lbk_evaluate_options evaluating = {
+        .model = f->student_path, .pack = f->pack_path, .cache = f->cache_path, .timing = 1};
+    lbk_status status = lbk_probe(context, &probing, &summary);
+    if (status == LBK_OK) status = lbk_evaluate(context, &evaluating, &report);
+    lbk_free(context, summary);
+    lbk_free(context, report);
+    return status;
+}
+
+static void running_out_of_memory_is_survived(void **state) {
+    fixture *f = *state;
+    lbk_status status = LBK_NO_MEMORY;
+    int failures = 0;
+    for (; status != LBK_OK; failures++) {
+        int left = failures + 1; /* the context's own succeeds */
+        const lbk_context_options options = {.allocate = allocate_until, .user = &left};
+        lbk_context *context;
+        assert_int_equal(lbk_context_create(&options, &context), LBK_OK);
+        status = probe_and_evaluate(f, context);
+        if (status != LBK_OK && status != LBK_NO_MEMORY)
+            fail_msg("allocation %d: %s: %s", failures, lbk_status_name(status), lbk_error(context));
+        lbk_context_destroy(context);
+    }
+    assert_true(failures > 50);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void) {
@@ -447,6 +501,7 @@ int main(void) {
         TEST(an_interrupted_probe_leaves_nothing),         TEST(bad_probes_are_refused),
         TEST(a_teacher_that_memorised_is_warned_of),       TEST(a_report_says_what_the_metrics_say),
         TEST(a_model_does_not_diverge_from_its_own_cache), TEST(bad_evaluations_are_refused),
+        TEST(running_out_of_memory_is_survived),
     };
     return cmocka_run_group_tests_name("probe", tests, NULL, NULL);
 }
