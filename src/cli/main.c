@@ -14,7 +14,9 @@ typedef struct command {
 
 static const command commands[] = {
     {"pack", cli_pack, "raw data into one memory-mapped pack"},
+    {"train", cli_train, "a model from labels: the teacher"},
     {"probe", cli_probe, "a teacher's logits and saliencies under each view"},
+    {"distill", cli_distill, "a student from a teacher's cache"},
     {"eval", cli_eval, "a model's scores under each view, its size and its speed"},
     {"compare", cli_compare, "reports of several models in one table"},
     {"predict", cli_predict, "labels of one text and picture"},

@@ -1,0 +1,82 @@
+/* distill.c: `limbeck distill`: a student from a teacher's cache, by loss (3), (4) or (5). */
+#include "cli.h"
+
+typedef struct arguments {
+    cli_run run;
+    const char *cache;
+    int num_threads;
+    bool json;
+} arguments;
+
+static const struct argp_option options[] = {
+    {"cache", 'k', "FILE", 0, "The teacher's cache, made by `limbeck probe`", 1},
+    {"method", 'm', "NAME", 0, "alone (3), kd (4) or msd (5): --set distill.method=NAME", 3},
+    {"weights", 'w', "NAME", 0,
+     "uniform (7), fixed (8), population (9) or instance (10): --set distill.weights=NAME", 3},
+    {"alpha", 'a', "X", 0, "Share of the divergence in the loss, 0 to 1: --set distill.alpha=X", 3},
+    {"temperature", 'T', "X", 0, "Softens both predictions: --set distill.temperature=X", 3},
+    {"json", 'j', 0, 0, "Print the summary as JSON", 4},
+    {0}};
+
+static error_t parse(int key, char *argument, struct argp_state *state) {
+    arguments *given = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &given->run;
+        state->child_inputs[1] = &given->num_threads;
+        return 0;
+    case 'k':
+        given->cache = argument;
+        return 0;
+    case 'm':
+        cli_run_set(&given->run, "distill.method", argument);
+        return 0;
+    case 'w':
+        cli_run_set(&given->run, "distill.weights", argument);
+        return 0;
+    case 'a':
+        cli_run_set(&given->run, "distill.alpha", argument);
+        return 0;
+    case 'T':
+        cli_run_set(&given->run, "distill.temperature", argument);
+        return 0;
+    case 'j':
+        given->json = true;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp_child children[] = {
+    {&cli_run_argp, 0, NULL, 0}, {&cli_threads_argp, 0, NULL, 0}, {0}};
+static const struct argp argp = {options,
+                                 parse,
+                                 NULL,
+                                 "Trains a student from a teacher's cache. FOLDER becomes a run folder, "
+                                 "whose best/ is a Hugging Face model.\v"
+                                 "Equation numbers are those of docs/method.md, our reading of the method. "
+                                 "Ctrl-C saves; the same command with "
+                                 "--resume goes on to the same result.",
+                                 children,
+                                 NULL,
+                                 NULL};
+
+int cli_distill(int argc, char **argv) {
+    arguments given = {0};
+    argp_parse(&argp, argc, argv, 0, NULL, &given);
+    lbk_context *context = cli_open(given.num_threads);
+    cli_catch_signals();
+    lbk_config *config = NULL;
+    char *summary = NULL;
+    int code = cli_run_configure(context, &given.run, &config);
+    if (code == CLI_OK)
+        code = cli_finish(
+            context, lbk_distill(context, config, given.cache, given.run.out, given.run.resume, &summary));
+    if (code == CLI_OK) code = cli_report(summary, given.json, cli_print_json);
+    lbk_free(context, summary);
+    lbk_config_close(config);
+    cli_close(context);
+    cli_run_free(&given.run);
+    return code;
+}

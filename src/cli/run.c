@@ -1,0 +1,57 @@
+/* run.c: the options of commands that make a run folder: --config --set --out --resume. */
+#include "cli.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct argp_option run_options[] = {
+    {"config", 'c', "FILE", 0, "Read the configuration from a YAML file", 1},
+    {"pack", 'p', "FILE", 0, "The pack: --set pack=FILE", 1},
+    {"set", 's', "KEY=VALUE", 0, "Override one key of the configuration; may be repeated", 1},
+    {"out", 'o', "FOLDER", 0, "Write the run to FOLDER", 2},
+    {"resume", 'r', 0, 0, "Go on from the checkpoint in the run folder", 2},
+    {0}};
+
+static error_t run_parser(int key, char *argument, struct argp_state *state) {
+    cli_run *run = state->input;
+    switch (key) {
+    case 'c':
+        run->config = argument;
+        return 0;
+    case 'p':
+        cli_run_set(run, "pack", argument);
+        return 0;
+    case 's':
+        if (!strchr(argument, '=')) argp_error(state, "--set %s: KEY=VALUE is wanted", argument);
+        cli_list_add(&run->overrides, argument);
+        return 0;
+    case 'o':
+        run->out = argument;
+        return 0;
+    case 'r':
+        run->resume = true;
+        return 0;
+    case ARGP_KEY_END:
+        cli_require(state, "--out FOLDER", run->out);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+const struct argp cli_run_argp = {.options = run_options, .parser = run_parser};
+
+void cli_run_set(cli_run *run, const char *key, const char *value) {
+    char *text = cli_format("%s=%s", key, value);
+    cli_list_add(&run->overrides, text);
+    free(text);
+}
+
+int cli_run_configure(lbk_context *context, const cli_run *run, lbk_config **out) {
+    const char *const *overrides = (const char *const *)run->overrides.items;
+    return cli_finish(context, lbk_config_load(context, run->config, overrides, run->overrides.count, out));
+}
+
+void cli_run_free(cli_run *run) {
+    cli_list_free(&run->overrides);
+}

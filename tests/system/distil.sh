@@ -1,0 +1,67 @@
+#!/bin/sh
+# distil.sh: pack → train → probe → distill → eval → compare → predict → info on a tiny set of data.
+set -u
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/tiny.sh"
+make_tiny_data
+cd "$work" || exit 1
+
+pack_tiny_data
+run "$LIMBECK" train --config tiny.yaml --pack pack --out teacher
+expect_code 0
+for file in config.yaml metrics.jsonl log.txt best/config.json best/model.safetensors best/vocab.txt; do
+    [ -s "teacher/$file" ] || wrong "teacher/$file is missing"
+done
+run "$LIMBECK" probe --teacher teacher --pack pack --out cache
+expect_code 0; expect_out '^accuracy +joint +text +image +samples$'; expect_out '^saliency +kl text +kl image'
+for method in alone kd msd; do
+    run "$LIMBECK" distill --config tiny.yaml --pack pack --cache cache --method $method --out $method
+    expect_code 0
+done
+run "$LIMBECK" distill --config tiny.yaml --pack pack --cache cache --method msd --weights fixed \
+    --set 'distill.fixed_weights=[0.5, 0.25, 0.25]' --set 'distill.unlabelled_splits=[extra]' --alpha 0.9 --temperature 3 \
+    --out fixed
+expect_code 0
+grep -q 'alpha: 0.9' fixed/config.yaml || wrong '--alpha did not arrive in config.yaml'
+run "$LIMBECK" distill --config tiny.yaml --pack pack --method alone --out without-cache
+expect_code 0
+
+run "$LIMBECK" eval --model msd --teacher teacher --pack pack --cache cache --timing
+expect_code 0
+expect_out '^test +model joint +model text +model image +teacher joint +teacher text +teacher image$'
+expect_out '^accuracy +[01]\.[0-9]+'; expect_out '^kl +[0-9]'
+run "$LIMBECK" eval --model msd --pack pack --cache cache --json
+expect_code 0
+cp "$out" msd.json
+run "$LIMBECK" compare msd=msd.json
+expect_code 0; expect_out '^msd +[01]\.[0-9]'
+
+run "$LIMBECK" predict --model teacher --text 'a picture of the sun' --image pictures/2.tif
+expect_code 0; expect_out '^label +joint +text +image$'
+[ "$(sed -n 2p "$out" | cut -d' ' -f1)" = warm ] || wrong 'a warm picture with the word sun should be warm'
+run "$LIMBECK" predict --model msd --text 'a picture' --json
+expect_code 0; expect_out '"joint": \{"cool": [01]\.'
+for path in cache teacher teacher/best; do
+    run "$LIMBECK" info $path
+    expect_code 0
+done
+
+# What does not belong together, or is not there.
+sed 's/sun/sea/' data.jsonl >other.jsonl
+run "$LIMBECK" pack other.jsonl --vocab vocab.txt --image-size 32 --patch-size 16 --out other
+expect_code 0
+run "$LIMBECK" distill --config tiny.yaml --pack other --cache cache --out mismatch
+expect_code 4; expect_err '^limbeck: '
+run "$LIMBECK" distill --config tiny.yaml --pack pack --method kd --out without-cache-kd
+expect_code 2
+run "$LIMBECK" train --config tiny.yaml --pack pack --set train.epoch=3 --out bad
+expect_code 2; expect_err 'did you mean train.epochs'
+run "$LIMBECK" train --config none.yaml --out bad
+expect_code 5; expect_err '^limbeck: none.yaml'
+run "$LIMBECK" train --config tiny.yaml --pack none --out bad
+expect_code 5; expect_err '^limbeck: .*none'
+run "$LIMBECK" eval --model msd --pack pack --split nowhere
+expect_code 2; expect_err 'has no sample in a split "nowhere"'
+run "$LIMBECK" predict --model teacher
+expect_code 2; expect_err 'text TEXT or --image FILE is missing'
+finish
