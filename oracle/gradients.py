@@ -3,6 +3,8 @@
 Each file gradients_KIND[_dropout] holds the batch's `teacher` [3, B, C], `targets` [B, C], `labels`, `labelled` [B] and
 `weights` [B, 3]; the `loss`, the `logits` [3, B, C], `tangent` [3, B, C] = J·u for u the rule's numbers with seed + 1 and
 scale 1 (PyTorch's forward mode), and "grad/NAME" (backward mode), all made in float64; gradients are rounded to float32.
+Of the larger model, gradients_312, each gradient g is told by its norm and one projection: "grad/NAME" F64 [2] holds ‖g‖ and
+⟨g, r⟩, r the rule's numbers with seed + 2.
 """
 import numpy as np
 import torch
@@ -19,6 +21,12 @@ def case_of(kind, dropout):
     return golden.Case(
         vocab=40, hidden=30, layers=2, heads=3, intermediate=57, positions=24, visual_dim=19, classes=5, scale=0.25,
         texts=[4, 1, 19, 0, 8], rows=[3, 5, 2, 7, 0], seed=201 if kind == "single" else 202, **rates)  # fmt: skip
+
+
+LARGER = golden.Case(
+    vocab=997, hidden=312, layers=4, heads=12, intermediate=1200, positions=64, visual_dim=129, classes=3, scale=0.08,
+    texts=[1, 0, 37, 12, 5], rows=[7, 3, 0, 36, 1], seed=203, hidden_dropout=0.1, attention_dropout=0.1,
+    dropout_seed=78, dropout_step=4)  # fmt: skip
 
 
 def batch_of(case, kind, count, seed):
@@ -49,31 +57,33 @@ def msd(kind, z, batch, alpha=ALPHA, tau=TEMPERATURE):
     return (1 - alpha) * ce + alpha * (b["weights"].T * d).sum(0).mean()
 
 
-def direction(model):
-    """The direction u: the rule's standard normal numbers under each parameter's name, with the case's seed + 1."""
-    draw = lambda n, p: philox.normal(model.case.seed + 1, philox.INIT, philox.step_of(n), p.numel())
+def direction(model, seed):
+    """The rule's standard normal numbers under each parameter's name."""
+    draw = lambda n, p: philox.normal(seed, philox.INIT, philox.step_of(n), p.numel())
     return {n: torch.from_numpy(draw(n, p).astype(np.float32)).to(p.dtype).view(p.shape)
             for n, p in model.module.named_parameters()}  # fmt: skip
 
 
-def make(kind, dropout):
-    case = case_of(kind, dropout)
+def make(name, kind, case, whole):
     model = golden.Model(case)
     batch = batch_of(case, kind, len(case.texts), case.seed)
     logits = model.logits()
     loss = msd(kind, logits, batch)
     loss.backward()
     point = {n: p.detach() for n, p in model.module.named_parameters()}
-    _, tangent = torch.func.jvp(model.logits, (point,), (direction(model),))
+    _, tangent = torch.func.jvp(model.logits, (point,), (direction(model, case.seed + 1),))
     tensors = case.tensors() | batch
     tensors |= {"setting": np.array([ALPHA, TEMPERATURE]), "loss": np.array([loss.item()]),
                 "logits": logits.detach().numpy(), "tangent": tangent.numpy()}  # fmt: skip
-    for name, p in model.module.named_parameters():
-        tensors["grad/" + name] = p.grad.numpy().astype(np.float32)
-    golden.save(f"gradients_{kind}" + ("_dropout" if dropout else ""), tensors)
+    projector = direction(model, case.seed + 2)
+    for n, p in model.module.named_parameters():
+        told = torch.stack([p.grad.norm(), (p.grad * projector[n]).sum()])
+        tensors["grad/" + n] = p.grad.numpy().astype(np.float32) if whole else told.numpy()
+    golden.save(name, tensors)
 
 
 if __name__ == "__main__":
     for kind in ("single", "multi"):
         for dropout in (False, True):
-            make(kind, dropout)
+            make(f"gradients_{kind}" + ("_dropout" if dropout else ""), kind, case_of(kind, dropout), True)
+    make("gradients_312", "multi", LARGER, False)

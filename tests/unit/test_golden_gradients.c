@@ -52,6 +52,12 @@ static double relative(const float *a, const float *b, size_t count, double *nor
     return sqrt(difference / (size + 1e-300));
 }
 
+static double dot(const float *a, const float *b, size_t count) {
+    double sum = 0;
+    for (size_t i = 0; i < count; i++) sum += (double)a[i] * (double)b[i];
+    return sum;
+}
+
 static double loss_and_gradient(const step *s, lbk_label_kind kind, float *gradient) {
     const lbk__loss_input input = {
         .method = LBK__METHOD_MSD,
@@ -94,7 +100,29 @@ static void check_gradients(const step *s) {
     print_message("gradients: largest relative error of a parameter %.1e\n", worst);
 }
 
-static void compare_step(const char *name, lbk_label_kind kind) {
+/* Against norms and projections. */
+static void check_projections(const step *s) {
+    double worst = 0;
+    float *r = calloc(s->model->num_values, sizeof *r);
+    golden_fill(s->model, golden_seed(s->file) + 2, r);
+    for (size_t i = 0; i < s->model->num_parameters; i++) {
+        const lbk__parameter *p = &s->model->parameters[i];
+        const size_t count = (size_t)p->rows * (size_t)p->cols;
+        const float *own = lbk__runner_gradients(s->runner) + p->offset;
+        char name[128];
+        snprintf(name, sizeof name, "grad/%s", p->name);
+        const double norm = golden_number(s->file, name, 0);
+        const double error = fabs(dot(own, r + p->offset, count) - golden_number(s->file, name, 1));
+        if (strstr(p->name, "attention.self.key.bias")) continue;
+        check_near(sqrt(dot(own, own, count)), norm, 1e-4 * norm);
+        if (!(error <= 1e-4 * norm)) fail_msg("gradient of %s: off by %g of %g", p->name, error, norm);
+        worst = fmax(worst, error / norm);
+    }
+    print_message("gradients: largest relative error of a projection %.1e\n", worst);
+    free(r);
+}
+
+static void compare_step(const char *name, lbk_label_kind kind, void (*check)(const step *)) {
     step s;
     open_step(&s, name);
     check_near(golden_largest(s.logits, golden_data(s.file, "logits", LBK__F64, NULL), s.count), 0, 1e-5);
@@ -102,27 +130,26 @@ static void compare_step(const char *name, lbk_label_kind kind) {
     const double loss = golden_number(s.file, "loss", 0);
     check_near(loss_and_gradient(&s, kind, d_logits), loss, 1e-5 * fabs(loss));
     lbk__runner_backward(s.runner, d_logits);
-    check_gradients(&s);
+    check(&s);
     free(d_logits);
     close_step(&s);
 }
 
 static void gradients_of_a_single_label_step(void **state) {
     (void)state;
-    compare_step("gradients_single", LBK_LABEL_SINGLE);
-    compare_step("gradients_single_dropout", LBK_LABEL_SINGLE);
+    compare_step("gradients_single", LBK_LABEL_SINGLE, check_gradients);
+    compare_step("gradients_single_dropout", LBK_LABEL_SINGLE, check_gradients);
+}
+
+static void gradients_of_a_larger_model(void **state) {
+    (void)state;
+    compare_step("gradients_312", LBK_LABEL_MULTI, check_projections);
 }
 
 static void gradients_of_a_multi_label_step(void **state) {
     (void)state;
-    compare_step("gradients_multi", LBK_LABEL_MULTI);
-    compare_step("gradients_multi_dropout", LBK_LABEL_SOFT);
-}
-
-static double dot(const float *a, const float *b, size_t count) {
-    double sum = 0;
-    for (size_t i = 0; i < count; i++) sum += (double)a[i] * (double)b[i];
-    return sum;
+    compare_step("gradients_multi", LBK_LABEL_MULTI, check_gradients);
+    compare_step("gradients_multi_dropout", LBK_LABEL_SOFT, check_gradients);
 }
 
 /* J·u against PyTorch's forward mode, and ⟨v, J·u⟩ = ⟨Jᵀ·v, u⟩ within the engine. */
@@ -157,12 +184,14 @@ static void tangents_are_those_of_forward_mode(void **state) {
     compare_tangent("gradients_single");
     compare_tangent("gradients_single_dropout");
     compare_tangent("gradients_multi_dropout");
+    compare_tangent("gradients_312");
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gradients_of_a_single_label_step),
         cmocka_unit_test(gradients_of_a_multi_label_step),
+        cmocka_unit_test(gradients_of_a_larger_model),
         cmocka_unit_test(tangents_are_those_of_forward_mode),
     };
     return cmocka_run_group_tests_name("golden gradients", tests, NULL, NULL);
