@@ -138,6 +138,7 @@ lbk_status lbk__events_create(lbk_context *context, const char *folder, double w
     LBK_GO(put_event(events, &event));
     *out = events;
 done:
+    if (status != LBK_OK && events->file) unlink(events->path);
     if (status != LBK_OK) lbk__events_close(events);
     return status;
 }

@@ -276,6 +276,34 @@ static void damaged_files_are_refused(void **state) {
     lbk_context_destroy(context);
 }
 
+/* Each byte of a header wrong in some ways: refused or read, without a fault. */
+static void any_wrong_byte_is_survived(void **state) {
+    (void)state;
+    lbk_context *context = check_context();
+    char *bytes;
+    size_t size;
+    check_ok(context, lbk__read_file(context, "tests/golden/dtypes.safetensors", 1 << 20, &bytes, &size));
+    unsigned refused = 0;
+    static const char wrong[] = {0, '9', '"', '}', '[', '\x80'};
+    for (size_t at = 0; at < size * sizeof wrong; at++) {
+        const size_t place = at / sizeof wrong;
+        const char right = bytes[place];
+        bytes[place] = wrong[at % sizeof wrong];
+        FILE *out = fopen(path, "wb");
+        fwrite(bytes, 1, size, out);
+        fclose(out);
+        bytes[place] = right;
+        lbk__safetensors *file;
+        const lbk_status status = lbk__safetensors_open(context, path, &file);
+        assert_true(status == LBK_OK || status == LBK_BAD_DATA);
+        refused += status != LBK_OK;
+        lbk__safetensors_close(file);
+    }
+    assert_true(refused > 3000);
+    lbk_free(context, bytes);
+    lbk_context_destroy(context);
+}
+
 static int tear_down(void **state) {
     (void)state;
     remove(path);
@@ -293,6 +321,7 @@ int main(void) {
         cmocka_unit_test(an_unfinished_file_never_appears),
         cmocka_unit_test(unaligned_tensors_are_aligned),
         cmocka_unit_test(damaged_files_are_refused),
+        cmocka_unit_test(any_wrong_byte_is_survived),
     };
     return cmocka_run_group_tests_name("safetensors", tests, set_up, tear_down);
 }

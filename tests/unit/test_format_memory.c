@@ -1,0 +1,159 @@
+/* Memory that runs out while a file is read or written: the n-th allocation fails, for every n. */
+#include "check.h"
+
+#include "base/file.h"
+#include "format/events.h"
+#include "format/hdf5_features.h"
+#include "format/json.h"
+#include "format/safetensors.h"
+
+#include <unistd.h>
+
+static char *folder;
+static char path[256];
+
+static int set_up(void **state) {
+    (void)state;
+    folder = check_folder();
+    snprintf(path, sizeof path, "%s/file", folder);
+    return 0;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    remove(path);
+    rmdir(folder);
+    free(folder);
+    return 0;
+}
+
+typedef struct counter {
+    int left, live;
+} counter;
+
+static void *allocate(void *user, void *pointer, size_t size) {
+    counter *count = user;
+    if (size == 0) {
+        count->live -= pointer != NULL;
+        free(pointer);
+        return NULL;
+    }
+    if (count->left-- <= 0) return NULL;
+    count->live += pointer == NULL;
+    return realloc(pointer, size);
+}
+
+/* `work` succeeds once it is given enough, and fails cleanly before. */
+static void starve(lbk_status (*work)(lbk_context *), int at_least) {
+    int failures = 0;
+    for (lbk_status status = LBK_NO_MEMORY; status != LBK_OK; failures++) {
+        counter count = {.left = failures + 1}; /* the context's own succeeds */
+        const lbk_context_options options = {.allocate = allocate, .user = &count};
+        lbk_context *context;
+        assert_int_equal(lbk_context_create(&options, &context), LBK_OK);
+        status = work(context);
+        if (status != LBK_OK) {
+            if (status != LBK_NO_MEMORY) fail_msg("%s", lbk_error(context));
+            assert_non_null(strstr(lbk_error(context), "out of memory"));
+        }
+        lbk_context_destroy(context);
+        assert_int_equal(count.live, 0);
+    }
+    assert_true(failures > at_least);
+}
+
+static lbk_status safetensors_work(lbk_context *context) {
+    const lbk__tensor_spec spec = {"a", LBK__U8, 1, {3}};
+    lbk__safetensors_writer *writer = NULL;
+    lbk__safetensors *file = NULL;
+    lbk_status status = LBK_OK;
+    LBK_GO(lbk__safetensors_writer_open(context, path, &spec, 1, NULL, 0, "hash", &writer));
+    LBK_GO(lbk__safetensors_writer_put(writer, "abc", 3));
+    LBK_GO(lbk__safetensors_writer_commit(writer, NULL));
+    LBK_GO(lbk__safetensors_open(context, path, &file));
+    assert_memory_equal(lbk__safetensors_find(file, "a")->data, "abc", 3);
+done:
+    lbk__safetensors_writer_close(writer);
+    lbk__safetensors_close(file);
+    return status;
+}
+
+static lbk_status json_work(lbk_context *context) {
+    lbk_status status = LBK_OK;
+    json_t *root = json_pack("{s:i}", "k", 1), *again = NULL;
+    lbk__json_lines *lines = NULL;
+    lbk__json_in in;
+    char *text = NULL;
+    LBK_GO(lbk__json_write_file(context, path, root, JSON_COMPACT));
+    LBK_GO(lbk__json_load_file(context, path, &again));
+    LBK_GO(lbk__json_dump(context, again, 0, &text));
+    LBK_GO(lbk__json_lines_open(context, path, &lines));
+    LBK_GO(lbk__json_lines_next(lines, &in));
+    assert_true(json_equal(in.object, root));
+done:
+    lbk__json_lines_close(lines);
+    lbk_free(context, text);
+    json_decref(again);
+    json_decref(root);
+    return status;
+}
+
+static lbk_status events_work(lbk_context *context) {
+    lbk_status status = LBK_OK;
+    lbk__events *events = NULL;
+    char kept[512] = "";
+    LBK_GO(lbk__events_create(context, folder, 7, &events));
+    snprintf(kept, sizeof kept, "%s", lbk__events_path(events));
+    LBK_GO(lbk__events_scalar(events, "a tag that needs more memory than the first event had", 1, 8, 9));
+    LBK_GO(lbk__events_flush(events));
+    const uint64_t offset = lbk__events_tell(events);
+    lbk__events_close(events);
+    LBK_GO(lbk__events_resume(context, kept, offset, &events));
+done:
+    lbk__events_close(events);
+    if (*kept) remove(kept);
+    return status;
+}
+
+static lbk_status features_work(lbk_context *context) {
+    static const char *const files[] = {"tests/golden/features/half.h5", "tests/golden/features/float.h5"};
+    lbk_status status = LBK_OK;
+    lbk__features *features = NULL;
+    uint16_t out[2 * 3 * 4];
+    for (int i = 0; i < 2; i++) {
+        LBK_GO(lbk__features_open(context, files[i], &features));
+        LBK_GO(lbk__features_read(features, 0, 2, out));
+        lbk__features_close(features);
+        features = NULL;
+    }
+done:
+    lbk__features_close(features);
+    return status;
+}
+
+static void safetensors_survive(void **state) {
+    (void)state;
+    starve(safetensors_work, 8);
+}
+static void json_survives(void **state) {
+    (void)state;
+    starve(json_work, 8);
+}
+static void events_survive(void **state) {
+    (void)state;
+    starve(events_work, 5);
+}
+static void features_survive(void **state) {
+    (void)state;
+    starve(features_work, 12);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(safetensors_survive),
+        cmocka_unit_test(json_survives),
+        cmocka_unit_test(events_survive),
+        cmocka_unit_test(features_survive),
+    };
+    return cmocka_run_group_tests_name("format_memory", tests, set_up, tear_down);
+}
