@@ -260,7 +260,7 @@ static void for_each_head(const lbk__tape *tape, const lbk__op *op, head_pass *p
     const lbk__dropout dropout = lbk__op_dropout(tape, op);
     const uint64_t *bases = mask_bases(tape, op);
     const int64_t items = (int64_t)tape->layout.rows[LBK__SEQUENCES] * op->num_heads;
-#pragma omp parallel if (items > 1)
+#pragma omp parallel if ((int64_t)tape->layout.rows[LBK__TOKENS] * op->output->cols >= PARALLEL_FROM)
     {
         const workspace w = workspace_of(tape, op);
 #pragma omp for schedule(dynamic, 8)
