@@ -44,6 +44,7 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
         return 0;
     case 's':
         pack->source = (lbk_source)cli_choice(state, "source", argument, sources);
+        if (pack->source == LBK_SOURCE_MMIMDB) pack->label_kind = LBK_LABEL_MULTI;
         return 0;
     case IMAGES:
         pack->image_root = argument;
