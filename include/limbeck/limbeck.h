@@ -219,8 +219,11 @@ typedef struct lbk_probe_options {
 } lbk_probe_options;
 
 /* The teacher's logits under the joint, text and image views for every sample of the pack, and the saliencies
- * (6) in all four kinds. `summary` (may be NULL): JSON with the teacher's metrics per view and split, mean
- * saliency of each modality, overall and by class. */
+ * (6) in all four kinds. A cache that is there and matches is left as it is; another's is LBK_MISMATCH,
+ * unless `force`. `summary` (may be NULL): JSON with the teacher's metrics, "splits": {"train": {"joint":
+ * {…}, …}, …}, and the mean saliency of each modality, overall and by class: "saliency": {"kl": {"text",
+ * "image"}, …}, "saliency_by_class": {CLASS: …}; "memorised" (also logged as a warning): its mean joint
+ * entropy on train is less than half of that on dev. */
 LBK_PUBLIC lbk_status lbk_probe(lbk_context *context, const lbk_probe_options *options, char **summary);
 
 /* Trains a student by (3), (4) or (5) from a cache made by lbk_probe; run folder and resume as lbk_train. The

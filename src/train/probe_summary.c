@@ -6,7 +6,6 @@
 #include "train/report.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 /* Sums of saliencies, and of how many samples. */
@@ -75,7 +74,7 @@ static lbk_status add_sample(summary *s, int32_t index) {
     return LBK_OK;
 }
 
-/* {"kl": {"text": …, "image": …}, …} */
+/* {"kl": {"text": …, "image": …}, …, "num_samples": …} */
 static json_t *saliency_json(const sums *s) {
     json_t *object = json_object();
     double count = (double)LBK_MAX(s->count, 1);
@@ -83,20 +82,7 @@ static json_t *saliency_json(const sums *s) {
         json_object_set_new(object, lbk__saliency_names[kind],
                             json_pack("{s:f,s:f}", "text", s->saliency[kind][0] / count, "image",
                                       s->saliency[kind][1] / count));
-    return object;
-}
-
-/* One class a row: {"num_samples": …, "kl_text": …, "kl_image": …, …} */
-static json_t *class_json(const sums *s) {
-    static const char *const modalities[LBK__NUM_MODALITIES] = {"text", "image"};
-    json_t *object = json_pack("{s:I}", "num_samples", (json_int_t)s->count);
-    double count = (double)LBK_MAX(s->count, 1);
-    for (int kind = 0; kind < LBK__NUM_SALIENCIES; kind++)
-        for (int m = 0; m < LBK__NUM_MODALITIES; m++) {
-            char key[32];
-            snprintf(key, sizeof key, "%s_%s", lbk__saliency_names[kind], modalities[m]);
-            json_object_set_new(object, key, json_real(s->saliency[kind][m] / count));
-        }
+    json_object_set_new(object, "num_samples", json_integer(s->count));
     return object;
 }
 
@@ -137,7 +123,7 @@ static bool warn_when_memorised(const summary *s) {
 static void write_json(const summary *s, json_t *root) {
     json_t *classes = json_object();
     for (int32_t c = 0; c < s->teacher->config.num_labels; c++)
-        json_object_set_new(classes, lbk_pack_class_name(s->pack, c), class_json(&s->classes[c]));
+        json_object_set_new(classes, lbk_pack_class_name(s->pack, c), saliency_json(&s->classes[c]));
     json_object_set_new(root, "metric", json_string(lbk__main_metric(s->teacher->label_kind)));
     json_object_set_new(root, "splits", splits_json(s));
     json_object_set_new(root, "memorised", json_boolean(warn_when_memorised(s)));

@@ -315,7 +315,7 @@ static void a_cache_holds_what_the_teacher_says(void **state) {
     check_near(number(summary, "splits/dev/image/num_samples"), 10, 0);
     check_near(number(summary, "saliency/js/text"), text_saliency, 1e-8);
     check_near(number(summary, "saliency_by_class/dog/num_samples"), 13, 0);
-    assert_true(number(summary, "saliency_by_class/dog/js_image") > 0);
+    assert_true(number(summary, "saliency_by_class/dog/js/image") > 0);
     check_near(number(summary, "kept"), 0, 0);
     json_decref(summary);
 }
