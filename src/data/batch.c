@@ -16,7 +16,7 @@ static int64_t tokens_in_views(int32_t num_tokens, int32_t num_rows, int32_t num
         [LBK_VIEW_IMAGE] = (int64_t)2 + num_rows,
     };
     int64_t sum = 0;
-    for (int32_t v = 0; v < num_views; v++) sum += in_view[v];
+    for (int32_t v = 0; v < LBK_MIN(num_views, LBK_NUM_VIEWS); v++) sum += in_view[v];
     return sum;
 }
 

@@ -200,6 +200,8 @@ static void what_does_not_fit_is_refused(void **state) {
         lbk__batch_fill(context, pack, long_ones, 2, 2, &limits, &batch));
     check_fails(context, LBK_INVALID_ARGUMENT, "under 3 views",
                 lbk__batch_fill(context, pack, short_ones, 1, 3, &limits, &batch));
+    check_fails(context, LBK_INVALID_ARGUMENT, "under 9 views",
+                lbk__batch_fill(context, pack, short_ones, 1, 9, &limits, &batch));
     check_fails(context, LBK_INVALID_ARGUMENT, "",
                 lbk__batch_fill(context, pack, beyond, 1, 1, &limits, &batch));
     check_fails(context, LBK_INVALID_ARGUMENT, "0 samples under 1 views",

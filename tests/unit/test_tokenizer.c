@@ -113,6 +113,14 @@ static void every_code_point_is_treated_as_in_the_reference(void **state) {
     lbk_context_destroy(context);
 }
 
+static void remove_folder(char *folder) {
+    char path[256];
+    snprintf(path, sizeof path, "%s/vocab.txt", folder);
+    remove(path);
+    remove(folder);
+    free(folder);
+}
+
 static lbk_status open_text(lbk_context *context, const char *folder, const char *text, size_t size,
                             lbk_tokenizer **out) {
     char path[256];
@@ -134,7 +142,7 @@ static void vocabularies_are_read_line_by_line(void **state) {
     assert_int_equal(by.count, LBK_COUNT(expected));
     assert_memory_equal(by.ids, expected, sizeof expected);
     close_encoder(context, &by);
-    free(folder);
+    remove_folder(folder);
     lbk_context_destroy(context);
 }
 
@@ -152,7 +160,7 @@ static void bad_vocabularies_are_refused(void **state) {
     check_fails(context, LBK_BAD_DATA, "vocab.txt: line 2: byte 3 of the line",
                 open_text(context, folder, "[PAD]\nab\xff\n", 10, &tokenizer));
     assert_null(tokenizer);
-    free(folder);
+    remove_folder(folder);
     lbk_context_destroy(context);
 }
 
