@@ -101,18 +101,14 @@ static lbk_status place_image(lbk__pack_builder *builder, lbk__pack_slot *slot) 
     return LBK_OK;
 }
 
-static lbk_status read_record(lbk__pack_builder *builder, lbk__pack_slot *slot) {
+static lbk_status read_record(lbk__pack_builder *builder, lbk__pack_slot *slot, bool *more) {
     lbk__record *record = &slot->record;
+    *more = true;
     lbk__record_clear(record);
     LBK_TRY(lbk__text_append(builder->context, &record->where, "record", 6));
-    bool more;
-    lbk_status status = builder->loader->next(builder->loader, record, &more);
-    if (status == LBK_OK && !more) {
-        builder->ended = true;
-        return LBK_OK;
-    }
+    lbk_status status = builder->loader->next(builder->loader, record, more);
+    if (status == LBK_OK && !*more) return LBK_OK;
     builder->num_records++;
-    builder->num_slots++;
     if (status != LBK_OK) return status; /* the loader's sentence says where */
     if ((status = check_id(builder, record)) != LBK_OK || (status = check_text(builder, slot)) != LBK_OK ||
         (status = check_labels(builder, record)) != LBK_OK ||
@@ -127,8 +123,11 @@ lbk_status lbk__pack_read_batch(lbk__pack_builder *builder) {
     while (!builder->ended && builder->num_slots < builder->slot_capacity &&
            (!builder->picture_capacity || builder->num_pictures < builder->picture_capacity)) {
         lbk__pack_slot *slot = builder->slots + builder->num_slots;
+        bool more;
         slot->picture = -1;
-        slot->status = read_record(builder, slot);
+        slot->status = read_record(builder, slot, &more);
+        builder->ended = slot->status == LBK_OK && !more;
+        builder->num_slots += !builder->ended;
         if (slot->status == LBK_OK) continue;
         memcpy(slot->error, lbk_error(builder->context), sizeof slot->error - 1);
         if (slot->status != LBK_BAD_DATA || !builder->options.skip_bad) builder->ended = true;

@@ -9,11 +9,12 @@
 
 typedef struct lbk__spool {
     lbk_context *context;
+    const char *path; /* the caller's, for messages */
     FILE *file;
     uint64_t size;
 } lbk__spool;
 
-/* Beside `path`, because there is room for the whole file, too. */
+/* Beside `path`, because there must be room for the whole file there, too. `path` outlives the spool. */
 lbk_status lbk__spool_open(lbk_context *context, const char *path, lbk__spool *out);
 lbk_status lbk__spool_put(lbk__spool *spool, const void *data, size_t bytes);
 /* From writing to reading, from the start. */
