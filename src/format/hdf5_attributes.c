@@ -23,8 +23,8 @@ static json_t *read_text(hid_t attribute, hid_t type) {
 }
 
 static json_t *read_numbers(hid_t attribute, hid_t type, hsize_t count, bool scalar) {
-    int64_t integers[MOST_NUMBERS];
-    double reals[MOST_NUMBERS];
+    int64_t integers[MOST_NUMBERS] = {0};
+    double reals[MOST_NUMBERS] = {0};
     const bool integer = H5Tget_class(type) == H5T_INTEGER;
     if (count > MOST_NUMBERS || H5Aread(attribute, integer ? H5T_NATIVE_INT64 : H5T_NATIVE_DOUBLE,
                                         integer ? (void *)integers : reals) < 0)

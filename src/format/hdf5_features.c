@@ -258,7 +258,7 @@ lbk_status lbk__features_read(lbk__features *features, int64_t first, int64_t co
         status = features->is_float ? read_floats(features, first, count, out)
                                     : read_halves(features, first, count, out);
     }
-    H5E_END_TRY
+    H5E_END_TRY;
     return status;
 }
 
@@ -285,7 +285,7 @@ lbk_status lbk__features_read_boxes(lbk__features *features, int64_t index, floa
     H5E_BEGIN_TRY {
         status = read_boxes(features, index, out);
     }
-    H5E_END_TRY
+    H5E_END_TRY;
     return status;
 }
 
@@ -311,7 +311,7 @@ lbk_status lbk__features_open(lbk_context *context, const char *path, lbk__featu
         H5E_BEGIN_TRY {
             status = open_all(features);
         }
-        H5E_END_TRY
+        H5E_END_TRY;
     }
     if (status == LBK_OK)
         *out = features;
@@ -329,7 +329,7 @@ void lbk__features_close(lbk__features *features) {
         if (features->half > 0) H5Tclose(features->half);
         if (features->file > 0) H5Fclose(features->file);
     }
-    H5E_END_TRY
+    H5E_END_TRY;
     json_decref(features->attributes);
     lbk__text_free(context, &features->names);
     lbk_free(context, features->at);
