@@ -271,7 +271,9 @@ static char *read_pack(fixture *f, size_t *size) {
 /* LBK_BAD_DATA from opening or from verifying. */
 static bool is_found_out(fixture *f, const char *data, size_t size) {
     lbk_pack *pack;
-    check_ok(f->context, lbk__write_file(f->context, f->pack, data, size));
+    FILE *file = fopen(f->pack, "wb"); /* no fsync: there are many */
+    assert_int_equal(fwrite(data, 1, size, file), size);
+    fclose(file);
     lbk_status status = lbk_pack_open(f->context, f->pack, &pack);
     if (status == LBK_OK) status = lbk_pack_verify(pack);
     lbk_pack_close(pack);
