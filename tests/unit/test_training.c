@@ -1,0 +1,375 @@
+/* Training runs from start to end on a small pack: what a run folder holds, exact resumption, refusals. */
+#include "small_run.h"
+
+#include "data/pack.h"
+#include "train/measure.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+static void a_run_leaves_the_best_model_and_its_traces(void **state) {
+    small_run *run = *state;
+    char *text;
+    check_ok(run->context, small_run_go(run, CHANGES("train.epochs=8"), NULL, "out", 0, &text));
+    json_t *summary = small_run_json(run, text);
+    assert_string_equal(json_string_value(json_object_get(summary, "metric")), "accuracy");
+    const double best = small_run_number(summary, "best");
+    if (best < 0.7) fail_msg("learned too little: dev accuracy %g", best);
+    /* 41 of the 45 training samples are labelled: 6 batches an epoch */
+    check_near(small_run_number(summary, "steps"), 48, 0);
+    check_near(small_run_number(summary, "epochs"), 8, 0);
+    check_near(small_run_number(summary, "skipped_steps"), 0, 0);
+    assert_true(small_run_number(summary, "samples_per_s") > 0);
+
+    int count;
+    json_t *last = small_run_last(run, "out", "train", &count);
+    assert_int_equal(count, 12);
+    assert_true(small_run_number(last, "loss") < 0.8);
+    check_near(small_run_number(last, "loss"), small_run_number(last, "cross_entropy"), 1e-9);
+    json_decref(last);
+    last = small_run_last(run, "out", "dev", &count);
+    assert_int_equal(count, 8);
+    json_decref(last);
+
+    /* The model in best/ is the one that was measured. */
+    char *folder = small_run_path(run, "out"), *pack_path = small_run_path(run, "pack");
+    lbk__model *model;
+    lbk_pack *pack;
+    lbk__inference *inference;
+    lbk__metrics metrics;
+    int32_t *dev;
+    int64_t num_dev;
+    check_ok(run->context, lbk_pack_open(run->context, pack_path, &pack));
+    check_ok(run->context, lbk__model_load(run->context, folder, &model));
+    assert_string_equal(model->class_names[2], "fox");
+    assert_int_equal(model->config.vocab_size, 10);
+    assert_non_null(strstr(model->visual_source, "patches"));
+    assert_non_null(strstr(model->made_from, lbk_pack_hash(pack)));
+    check_ok(run->context, lbk__pack_split(pack, "dev", &dev, &num_dev));
+    check_ok(run->context, lbk__inference_create(model, NULL, pack, dev, num_dev, 1, 4, &inference));
+    check_ok(run->context, lbk__measure(inference, model, pack, NULL, NULL, &metrics));
+    check_near(metrics.accuracy, best, 1e-8);
+    lbk__inference_free(inference);
+    lbk__model_free(model);
+    lbk_pack_close(pack);
+    lbk_free(run->context, dev);
+
+    /* config.yaml is the configuration as resolved. */
+    char *yaml = small_run_path(run, "out/config.yaml"), *again;
+    lbk_config *config;
+    size_t size;
+    check_ok(run->context, lbk_config_load(run->context, yaml, NULL, 0, &config));
+    check_ok(run->context, lbk_config_text(config, &again));
+    char *kept = small_run_read(run, "out/config.yaml", &size);
+    assert_string_equal(again, kept);
+    assert_int_equal(config->train.epochs, 8);
+    lbk_config_close(config);
+    lbk_free(run->context, again);
+    assert_non_null(strstr(run->log, "plan: "));
+
+    /* A finished run that is resumed says the same and does nothing. */
+    check_ok(run->context, small_run_go(run, CHANGES("train.epochs=8"), NULL, "out", 1, &text));
+    json_t *once_more = small_run_json(run, text);
+    check_near(small_run_number(once_more, "best"), best, 0);
+    check_fails(run->context, LBK_INVALID_ARGUMENT, "holds a run already",
+                small_run_go(run, NULL, NULL, "out", 0, NULL));
+    json_decref(once_more), json_decref(summary);
+    free(kept), free(yaml), free(folder), free(pack_path);
+}
+
+/* The run is stopped again and again, in steps and in measurements, and resumed each time. */
+static void stop_and_resume(small_run *run, const char *const *changes, const char *out, long every) {
+    char log[64];
+    lbk_status status;
+    int resume = 0, stops = 0;
+    do {
+        run->asked = 0, run->stop_at = every;
+        status = small_run_go(run, changes, NULL, out, resume, NULL);
+        if (status == LBK_INTERRUPTED) {
+            assert_non_null(strstr(lbk_error(run->context), "--resume"));
+            stops++;
+        } else {
+            check_ok(run->context, status);
+        }
+        resume = 1;
+    } while (status != LBK_OK);
+    run->stop_at = 0;
+    snprintf(log, sizeof log, "stopped %d times", stops);
+    if (stops < 2) fail_msg("%s", log);
+}
+
+static void same_run(const small_run *run, const char *a, const char *b) {
+    static const char *const files[] = {"best/model.safetensors", "best/config.json", "metrics.jsonl"};
+    char one[128], two[128];
+    for (size_t i = 0; i < LBK_COUNT(files); i++) {
+        snprintf(one, sizeof one, "%s/%s", a, files[i]);
+        snprintf(two, sizeof two, "%s/%s", b, files[i]);
+        small_run_same_file(run, one, two);
+    }
+}
+
+static void a_resumed_run_is_the_uninterrupted_one(void **state) {
+    small_run *run = *state;
+    const char *const *changes =
+        CHANGES("model.hidden_dropout_prob=0.1", "train.eval_steps=5", "train.gradient_accumulation_steps=2");
+    check_ok(run->context, small_run_go(run, changes, NULL, "whole", 0, NULL));
+    static const long every[] = {2, 3, 5, 7};
+    for (size_t i = 0; i < LBK_COUNT(every); i++) {
+        char out[16];
+        snprintf(out, sizeof out, "part%zu", i);
+        stop_and_resume(run, changes, out, every[i]);
+        same_run(run, "whole", out);
+    }
+    /* The same seed gives the same run, another one another. */
+    check_ok(run->context, small_run_go(run, changes, NULL, "again", 0, NULL));
+    same_run(run, "whole", "again");
+    check_ok(run->context, small_run_go(run,
+                                        CHANGES("model.hidden_dropout_prob=0.1", "train.eval_steps=5",
+                                                "train.gradient_accumulation_steps=2", "seed=1"),
+                                        NULL, "other", 0, NULL));
+    size_t size, other_size;
+    char *one = small_run_read(run, "whole/metrics.jsonl", &size),
+         *two = small_run_read(run, "other/metrics.jsonl", &other_size);
+    assert_string_not_equal(one, two);
+    free(one), free(two);
+}
+
+/* What came after the checkpoint, when a run was killed, is dropped. */
+static void traces_after_the_checkpoint_are_dropped(void **state) {
+    small_run *run = *state;
+    const char *const *changes = CHANGES("train.epochs=2");
+    check_ok(run->context, small_run_go(run, changes, NULL, "whole", 0, NULL));
+    run->asked = 0, run->stop_at = 9;
+    assert_int_equal(small_run_go(run, changes, NULL, "killed", 0, NULL), LBK_INTERRUPTED);
+    run->stop_at = 0;
+    char *path = small_run_path(run, "killed/metrics.jsonl");
+    FILE *file = fopen(path, "a");
+    fprintf(file, "{\"kind\": \"tra");
+    fclose(file);
+    check_ok(run->context, small_run_go(run, changes, NULL, "killed", 1, NULL));
+    same_run(run, "whole", "killed");
+
+    run->asked = 0, run->stop_at = 9;
+    assert_int_equal(small_run_go(run, changes, NULL, "cut", 0, NULL), LBK_INTERRUPTED);
+    run->stop_at = 0;
+    free(path);
+    path = small_run_path(run, "cut/metrics.jsonl");
+    assert_int_equal(truncate(path, 5), 0);
+    check_fails(run->context, LBK_BAD_DATA, "it was cut", small_run_go(run, changes, NULL, "cut", 1, NULL));
+    free(path);
+}
+
+static void steps_allocate_nothing(void **state) {
+    small_run *run = *state;
+    check_ok(run->context,
+             small_run_go(run, CHANGES("train.epochs=4", "train.logging_steps=1"), NULL, "out", 0, NULL));
+    assert_int_equal(run->steps, 24);
+    /* The first step comes after the set-up, four others after measurements. */
+    if (run->steps_with_allocations > 5)
+        fail_msg("%ld of %ld steps allocated", run->steps_with_allocations, run->steps);
+}
+
+static void accumulated_gradients_are_those_of_one_batch(void **state) {
+    small_run *run = *state;
+    static const char *const dropout[] = {"model.hidden_dropout_prob=0",
+                                          "model.attention_probs_dropout_prob=0"};
+    check_ok(run->context,
+             small_run_go(run, CHANGES(dropout[0], dropout[1], "train.batch_size=16"), NULL, "one", 0, NULL));
+    check_ok(run->context, small_run_go(run,
+                                        CHANGES(dropout[0], dropout[1], "train.batch_size=8",
+                                                "train.gradient_accumulation_steps=2"),
+                                        NULL, "two", 0, NULL));
+    check_ok(run->context, small_run_go(run,
+                                        CHANGES(dropout[0], dropout[1], "train.batch_size=5",
+                                                "train.gradient_accumulation_steps=4"),
+                                        NULL, "four", 0, NULL));
+    int count;
+    json_t *one = small_run_last(run, "one", "train", &count),
+           *two = small_run_last(run, "two", "train", &count);
+    check_near(small_run_number(one, "loss"), small_run_number(two, "loss"), 1e-4);
+    check_near(small_run_number(one, "gradient_norm"), small_run_number(two, "gradient_norm"),
+               1e-3 * small_run_number(one, "gradient_norm"));
+    json_decref(one), json_decref(two);
+}
+
+static void multi_label_models_get_thresholds(void **state) {
+    small_run *run = *state;
+    small_run_pack(run, "pack", true);
+    char *text;
+    check_ok(run->context, small_run_go(run, CHANGES("train.epochs=6"), NULL, "out", 0, &text));
+    json_t *summary = small_run_json(run, text);
+    assert_string_equal(json_string_value(json_object_get(summary, "metric")), "f1_micro");
+    lbk__model *model;
+    char *folder = small_run_path(run, "out");
+    check_ok(run->context, lbk__model_load(run->context, folder, &model));
+    assert_int_equal(model->label_kind, LBK_LABEL_MULTI);
+    assert_non_null(model->thresholds);
+    int other_than_half = 0;
+    for (int c = 0; c < 4; c++) other_than_half += model->thresholds[c] != 0.5f;
+    assert_true(other_than_half > 0);
+    lbk__model_free(model);
+    free(folder);
+    json_decref(summary);
+}
+
+static void a_run_stops_when_nothing_gets_better(void **state) {
+    small_run *run = *state;
+    char *text;
+    check_ok(run->context, small_run_go(run,
+                                        CHANGES("train.epochs=50", "train.learning_rate=1e-9",
+                                                "train.warmup_ratio=0", "train.early_stopping_patience=2"),
+                                        NULL, "out", 0, &text));
+    json_t *summary = small_run_json(run, text);
+    assert_true(json_is_true(json_object_get(summary, "stopped_early")));
+    check_near(small_run_number(summary, "epochs"), 3, 0);
+    check_near(small_run_number(summary, "best_step"), 6, 0);
+    json_decref(summary);
+}
+
+static void a_run_starts_from_another_model(void **state) {
+    small_run *run = *state;
+    check_ok(run->context, small_run_go(run, NULL, NULL, "first", 0, NULL));
+    char from[300];
+    snprintf(from, sizeof from, "model.init_from=%s/first", run->folder);
+    check_ok(run->context, small_run_go(run,
+                                        CHANGES(from, "model.num_hidden_layers=1", "model.init_layers=[1]",
+                                                "train.max_steps=1", "train.warmup_ratio=1"),
+                                        NULL, "second", 0, NULL));
+    /* One step at learning rate 0: the second model is the first one's layer 1. */
+    lbk__model *first, *second;
+    char *one = small_run_path(run, "first"), *two = small_run_path(run, "second");
+    check_ok(run->context, lbk__model_load(run->context, one, &first));
+    check_ok(run->context, lbk__model_load(run->context, two, &second));
+    for (size_t p = 0; p < second->num_parameters; p++) {
+        const lbk__parameter *parameter = &second->parameters[p];
+        char name[96];
+        snprintf(name, sizeof name, "%s", parameter->name);
+        char *layer = strstr(name, "layer.0.");
+        if (layer) layer[6] = '1';
+        size_t q = 0;
+        while (strcmp(first->parameters[q].name, name) != 0) q++;
+        assert_memory_equal(second->values + parameter->offset, first->values + first->parameters[q].offset,
+                            (size_t)parameter->rows * (size_t)parameter->cols * sizeof(float));
+    }
+    lbk__model_free(first);
+    lbk__model_free(second);
+    free(one), free(two);
+}
+
+/* ---- refusals ---- */
+
+static void what_cannot_work_is_refused(void **state) {
+    small_run *run = *state;
+    const struct {
+        const char *change;
+        lbk_status status;
+        const char *part;
+    } cases[] = {
+        {"pack=", LBK_INVALID_ARGUMENT, "names no pack"},
+        {"pack=nowhere", LBK_IO, "nowhere"},
+        {"train.train_split=missing", LBK_INVALID_ARGUMENT, "missing"},
+        {"train.dev_split=train", LBK_INVALID_ARGUMENT, "\"train\" is named twice"},
+        {"train.metric=f1_samples", LBK_INVALID_ARGUMENT, "f1_samples is not defined on the dev split"},
+        {"model.max_position_embeddings=3", LBK_MISMATCH, "positions for 3"},
+        {"train.memory_limit=1", LBK_OK, ""},
+    };
+    for (size_t i = 0; i < LBK_COUNT(cases); i++) {
+        lbk_status status = small_run_go(run, CHANGES(cases[i].change), NULL, "out", 0, NULL);
+        if (status != cases[i].status || (status && !strstr(lbk_error(run->context), cases[i].part)))
+            fail_msg("%s: %s: %s", cases[i].change, lbk_status_name(status), lbk_error(run->context));
+    }
+    check_fails(run->context, LBK_NO_MEMORY, "train.batch_size=",
+                small_run_go(run,
+                             CHANGES("train.memory_limit=1", "train.batch_size=64",
+                                     "model.intermediate_size=400", "model.hidden_size=48"),
+                             NULL, "large", 0, NULL));
+    check_fails(
+        run->context, LBK_NO_MEMORY, "not even a batch_size of 1",
+        small_run_go(run, CHANGES("train.memory_limit=1", "model.hidden_size=96"), NULL, "large", 0, NULL));
+    check_fails(run->context, LBK_INVALID_ARGUMENT, "nothing to resume",
+                small_run_go(run, NULL, NULL, "new", 1, NULL));
+}
+
+static void another_configuration_cannot_resume(void **state) {
+    small_run *run = *state;
+    run->stop_at = 4;
+    assert_int_equal(small_run_go(run, NULL, NULL, "out", 0, NULL), LBK_INTERRUPTED);
+    run->stop_at = 0;
+    check_fails(run->context, LBK_MISMATCH, "train.batch_size is 4, in",
+                small_run_go(run, CHANGES("train.batch_size=4"), NULL, "out", 1, NULL));
+    small_run_pack(run, "other", true);
+    char pack[300];
+    snprintf(pack, sizeof pack, "pack=%s/other", run->folder);
+    check_fails(run->context, LBK_MISMATCH, "", small_run_go(run, CHANGES(pack), NULL, "out", 1, NULL));
+
+    char *lock = small_run_path(run, "out/lock");
+    int held = open(lock, O_RDWR);
+    assert_true(held >= 0 && flock(held, LOCK_EX | LOCK_NB) == 0);
+    check_fails(run->context, LBK_BUSY, "another process", small_run_go(run, NULL, NULL, "out", 1, NULL));
+    close(held);
+    free(lock);
+
+    char *path = small_run_path(run, "out/checkpoint/state.safetensors");
+    FILE *file = fopen(path, "r+b");
+    fseek(file, -9, SEEK_END);
+    fputc(99, file);
+    fclose(file);
+    check_fails(run->context, LBK_BAD_DATA, "is damaged", small_run_go(run, NULL, NULL, "out", 1, NULL));
+    check_ok(run->context, lbk__write_file(run->context, path, "{}", 2));
+    check_fails(run->context, LBK_BAD_DATA, "state.safetensors",
+                small_run_go(run, NULL, NULL, "out", 1, NULL));
+    free(path);
+}
+
+/* Weights that grow ten-thousandfold a step. */
+static void numbers_that_run_away_end_the_run(void **state) {
+    small_run *run = *state;
+    check_fails(run->context, LBK_NUMERIC, "not finite in 10 steps in a row, last on the samples s",
+                small_run_go(run,
+                             CHANGES("train.learning_rate=100", "train.weight_decay=100",
+                                     "train.warmup_ratio=0", "train.epochs=20", "train.eval_steps=1000"),
+                             NULL, "out", 0, NULL));
+    assert_non_null(strstr(run->log, "the step is skipped"));
+}
+
+static void every_allocation_may_fail(void **state) {
+    small_run *run = *state;
+    lbk_status status = LBK_NO_MEMORY;
+    lbk_config *config = small_run_config(run, CHANGES("train.max_steps=2", "train.logging_steps=1"));
+    for (size_t n = 1; status != LBK_OK; n += 1 + n / 12) {
+        char name[32];
+        snprintf(name, sizeof name, "out%zu", n);
+        char *folder = small_run_path(run, name), *summary = NULL;
+        const size_t live = run->live;
+        run->allocations = 0, run->fail_at = n;
+        status = lbk_train(run->context, config, folder, 0, &summary);
+        run->fail_at = 0;
+        if (status != LBK_OK && status != LBK_NO_MEMORY)
+            fail_msg("allocation %zu: %s: %s", n, lbk_status_name(status), lbk_error(run->context));
+        lbk_free(run->context, summary);
+        assert_int_equal(run->live, live);
+        free(folder);
+    }
+    lbk_config_close(config);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, small_run_set_up, small_run_tear_down)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(a_run_leaves_the_best_model_and_its_traces),
+        TEST(a_resumed_run_is_the_uninterrupted_one),
+        TEST(traces_after_the_checkpoint_are_dropped),
+        TEST(steps_allocate_nothing),
+        TEST(accumulated_gradients_are_those_of_one_batch),
+        TEST(multi_label_models_get_thresholds),
+        TEST(a_run_stops_when_nothing_gets_better),
+        TEST(a_run_starts_from_another_model),
+        TEST(what_cannot_work_is_refused),
+        TEST(another_configuration_cannot_resume),
+        TEST(numbers_that_run_away_end_the_run),
+        TEST(every_allocation_may_fail),
+    };
+    return cmocka_run_group_tests_name("training", tests, NULL, NULL);
+}
