@@ -60,11 +60,8 @@ if [ -z "${INIT:-}" ] && [ ! -d demo/init ]; then
     mv demo/init.part demo/init
 fi
 
-if [ -n "${DATA:-}" ]; then
-    step pack "$limbeck" pack "$DATA" --vocab "$init/vocab.txt" --out demo/pack --skip-bad --json
-else
-    step pack "$limbeck" pack demo/library --source openclipart --vocab "$init/vocab.txt" --out demo/pack --skip-bad --json
-fi
+if [ -n "${DATA:-}" ]; then set -- "$DATA"; else set -- demo/library --source openclipart; fi
+step pack "$limbeck" pack "$@" --vocab "$init/vocab.txt" --image-size 96 --out demo/pack --skip-bad --json
 
 # ---- teacher ----
 
