@@ -38,13 +38,12 @@ student() { # NAME SEED OPTION...
 for seed in $seeds; do
     student alone "$seed" --method alone
     student kd "$seed" --method kd
-    student msd-uniform "$seed" --method msd --weights uniform
     student msd-population "$seed" --method msd --weights population
     student msd-instance "$seed" --method msd --weights instance
 done
 
 set -- teacher="$out/reports/teacher-eval.json"
-for method in alone kd msd-uniform msd-population msd-instance; do
+for method in alone kd msd-population msd-instance; do
     for seed in $seeds; do set -- "$@" "$method=$out/reports/$method-seed$seed-eval.json"; done
 done
 "$limbeck" compare --json "$@" >"$out/table.json"
