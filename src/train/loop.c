@@ -215,6 +215,14 @@ static lbk_status begin(lbk__training *t, bool resume) {
     return LBK_OK;
 }
 
+static void log_end(lbk__training *t) {
+    char speed[48] = "";
+    if (t->seconds > 0)
+        snprintf(speed, sizeof speed, "; %.1f samples/s", (double)t->samples_done / t->seconds);
+    lbk__run_log(&t->run, LBK_LOG_INFO, "done: dev %s %.4f at step %lld%s; the model is in %s", t->metric,
+                 t->state.best, (long long)t->state.best_step, speed, t->run.best);
+}
+
 static lbk_status summarise(const lbk__training *t, char **out) {
     if (!out) return LBK_OK;
     const lbk__train_state *state = &t->state;
@@ -235,9 +243,7 @@ lbk_status lbk__training_run(lbk__training *t, const char *out, bool resume, cha
     LBK_GO(lbk__run_open(t->context, out, resume, &t->run));
     LBK_GO(begin(t, resume));
     LBK_GO(loop(t));
-    lbk__run_log(&t->run, LBK_LOG_INFO, "done: %s %.4f at step %lld; %.1f samples/s; the model is in %s",
-                 t->metric, t->state.best, (long long)t->state.best_step,
-                 t->seconds > 0 ? (double)t->samples_done / t->seconds : 0.0, t->run.best);
+    log_end(t);
     LBK_GO(summarise(t, summary));
 done:
     lbk__training_close(t);

@@ -34,12 +34,17 @@ static lbk_status take_lock(lbk__run *run) {
 }
 
 static lbk_status check_content(lbk__run *run, bool resume) {
+    char *metrics;
+    LBK_TRY(lbk__join(run->context, run->folder, "metrics.jsonl", &metrics));
+    const bool begun = lbk__exists(metrics);
+    lbk_free(run->context, metrics);
     if (resume && !lbk__exists(run->checkpoint))
         return lbk__fail(run->context, LBK_INVALID_ARGUMENT,
                          "%s: nothing to resume: there is no checkpoint/state.safetensors; start without "
                          "resume",
                          run->folder);
-    if (!resume && (lbk__exists(run->checkpoint) || lbk__exists(run->best)))
+    /* A run that was killed before its first checkpoint may start again, over a best/ of its own. */
+    if (!resume && (lbk__exists(run->checkpoint) || (lbk__exists(run->best) && !begun)))
         return lbk__fail(run->context, LBK_INVALID_ARGUMENT,
                          "%s: holds a run already: resume it, or take another folder", run->folder);
     return LBK_OK;

@@ -322,6 +322,21 @@ static void another_configuration_cannot_resume(void **state) {
     free(path);
 }
 
+/* Killed after its first best model, before its first checkpoint, a run starts again; a foreign best/ stays.
+ */
+static void only_a_runs_own_model_is_written_over(void **state) {
+    small_run *run = *state;
+    check_ok(run->context, small_run_go(run, NULL, NULL, "out", 0, NULL));
+    char *checkpoint = small_run_path(run, "out/checkpoint/state.safetensors"),
+         *metrics = small_run_path(run, "out/metrics.jsonl");
+    assert_int_equal(unlink(checkpoint), 0);
+    check_ok(run->context, small_run_go(run, NULL, NULL, "out", 0, NULL));
+    assert_int_equal(unlink(checkpoint) + unlink(metrics), 0);
+    check_fails(run->context, LBK_INVALID_ARGUMENT, "holds a run already",
+                small_run_go(run, NULL, NULL, "out", 0, NULL));
+    free(checkpoint), free(metrics);
+}
+
 /* Weights that grow ten-thousandfold a step. */
 static void numbers_that_run_away_end_the_run(void **state) {
     small_run *run = *state;
@@ -368,6 +383,7 @@ int main(void) {
         TEST(a_run_starts_from_another_model),
         TEST(what_cannot_work_is_refused),
         TEST(another_configuration_cannot_resume),
+        TEST(only_a_runs_own_model_is_written_over),
         TEST(numbers_that_run_away_end_the_run),
         TEST(every_allocation_may_fail),
     };
