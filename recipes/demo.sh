@@ -7,6 +7,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 limbeck=build/src/cli/limbeck
+export OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-passive}" # spinning threads would fight with whatever else runs here
 begun=$(date +%s)
 mkdir -p demo/download demo/runs demo/students demo/reports
 
