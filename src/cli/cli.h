@@ -84,8 +84,11 @@ typedef struct cli_run {
 extern const struct argp cli_run_argp;
 /* Keeps "key=value" as if written with --set. */
 void cli_run_set(cli_run *run, const char *key, const char *value);
-/* The configuration that the options describe; the exit code. */
-int cli_run_configure(lbk_context *context, const cli_run *run, lbk_config **out);
+/* What the command calls the library with; `cache` is NULL for commands without one. */
+typedef lbk_status cli_run_call(lbk_context *context, const lbk_config *config, const char *cache,
+                                const cli_run *run, char **summary);
+/* Loads the configuration that the options describe, makes the call, prints its summary; the exit code. */
+int cli_run_start(const cli_run *run, int num_threads, bool as_json, cli_run_call *call, const char *cache);
 void cli_run_free(cli_run *run);
 
 /* ---- table.c: aligned columns ---- */

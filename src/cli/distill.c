@@ -62,21 +62,15 @@ static const struct argp argp = {options,
                                  NULL,
                                  NULL};
 
+static lbk_status distill(lbk_context *context, const lbk_config *config, const char *cache,
+                          const cli_run *run, char **summary) {
+    return lbk_distill(context, config, cache, run->out, run->resume, summary);
+}
+
 int cli_distill(int argc, char **argv) {
     arguments given = {0};
     argp_parse(&argp, argc, argv, 0, NULL, &given);
-    lbk_context *context = cli_open(given.num_threads);
-    cli_catch_signals();
-    lbk_config *config = NULL;
-    char *summary = NULL;
-    int code = cli_run_configure(context, &given.run, &config);
-    if (code == CLI_OK)
-        code = cli_finish(
-            context, lbk_distill(context, config, given.cache, given.run.out, given.run.resume, &summary));
-    if (code == CLI_OK) code = cli_report(summary, given.json, cli_print_json);
-    lbk_free(context, summary);
-    lbk_config_close(config);
-    cli_close(context);
+    int code = cli_run_start(&given.run, given.num_threads, given.json, distill, given.cache);
     cli_run_free(&given.run);
     return code;
 }

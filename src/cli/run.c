@@ -47,9 +47,20 @@ void cli_run_set(cli_run *run, const char *key, const char *value) {
     free(text);
 }
 
-int cli_run_configure(lbk_context *context, const cli_run *run, lbk_config **out) {
+int cli_run_start(const cli_run *run, int num_threads, bool as_json, cli_run_call *call, const char *cache) {
     const char *const *overrides = (const char *const *)run->overrides.items;
-    return cli_finish(context, lbk_config_load(context, run->config, overrides, run->overrides.count, out));
+    lbk_context *context = cli_open(num_threads);
+    lbk_config *config = NULL;
+    char *summary = NULL;
+    cli_catch_signals();
+    int code =
+        cli_finish(context, lbk_config_load(context, run->config, overrides, run->overrides.count, &config));
+    if (code == CLI_OK) code = cli_finish(context, call(context, config, cache, run, &summary));
+    if (code == CLI_OK) code = cli_report(summary, as_json, cli_print_json);
+    lbk_free(context, summary);
+    lbk_config_close(config);
+    cli_close(context);
+    return code;
 }
 
 void cli_run_free(cli_run *run) {

@@ -37,20 +37,16 @@ static const struct argp argp = {options,
                                  NULL,
                                  NULL};
 
+static lbk_status train(lbk_context *context, const lbk_config *config, const char *cache, const cli_run *run,
+                        char **summary) {
+    (void)cache;
+    return lbk_train(context, config, run->out, run->resume, summary);
+}
+
 int cli_train(int argc, char **argv) {
     arguments given = {0};
     argp_parse(&argp, argc, argv, 0, NULL, &given);
-    lbk_context *context = cli_open(given.num_threads);
-    cli_catch_signals();
-    lbk_config *config = NULL;
-    char *summary = NULL;
-    int code = cli_run_configure(context, &given.run, &config);
-    if (code == CLI_OK)
-        code = cli_finish(context, lbk_train(context, config, given.run.out, given.run.resume, &summary));
-    if (code == CLI_OK) code = cli_report(summary, given.json, cli_print_json);
-    lbk_free(context, summary);
-    lbk_config_close(config);
-    cli_close(context);
+    int code = cli_run_start(&given.run, given.num_threads, given.json, train, NULL);
     cli_run_free(&given.run);
     return code;
 }

@@ -142,12 +142,10 @@ static lbk_status rows_of(lbk_model *model, const lbk_input *input, const float 
 }
 
 static void to_probabilities(lbk_label_kind kind, const float *logits, int32_t num_classes, float *out) {
-    double most = -INFINITY, total = 0.0;
-    for (int32_t c = 0; c < num_classes; c++) most = fmax(most, (double)logits[c]);
-    for (int32_t c = 0; c < num_classes; c++) total += exp((double)logits[c] - most);
+    const double total = lbk__log_sum_exp(logits, num_classes, 1);
     for (int32_t c = 0; c < num_classes; c++)
-        out[c] = (float)(kind == LBK_LABEL_SINGLE ? exp((double)logits[c] - most) / total
-                                                  : 1.0 / (1.0 + exp(-(double)logits[c])));
+        out[c] = (float)(kind == LBK_LABEL_SINGLE ? exp((double)logits[c] - total)
+                                                  : lbk__sigmoid((double)logits[c]));
 }
 
 lbk_status lbk_model_predict(lbk_model *model, const lbk_input *input, float *logits, float *probabilities) {

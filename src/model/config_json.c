@@ -9,62 +9,42 @@ static const char *const kind_names[] = {"single", "multi", "soft"};
 
 /* ---- reading ---- */
 
-static lbk_status integer(lbk_context *context, const char *path, const json_t *object, const char *key,
-                          int32_t preset, int32_t *out) {
-    const json_t *value = json_object_get(object, key);
-    *out = preset;
-    if (!value && preset >= 0) return LBK_OK;
-    if (!json_is_integer(value) || json_integer_value(value) < 0 || json_integer_value(value) > INT32_MAX)
-        return lbk__fail(context, LBK_BAD_DATA, "%s: \"%s\" is missing or no number ≥ 0", path, key);
-    *out = (int32_t)json_integer_value(value);
+/* `preset` < 0: the key must be there. */
+static lbk_status integer(lbk__json_in in, const char *key, int32_t preset, int32_t *out) {
+    int64_t value = preset;
+    if (preset < 0 || lbk__json_has(in, key)) LBK_TRY(lbk__json_get_integer(in, key, 0, INT32_MAX, &value));
+    *out = (int32_t)value;
     return LBK_OK;
 }
 
-static lbk_status real(lbk_context *context, const char *path, const json_t *object, const char *key,
-                       float preset, float *out) {
-    const json_t *value = json_object_get(object, key);
+static lbk_status real(lbk__json_in in, const char *key, float preset, float *out) {
+    double value = (double)preset;
     *out = preset;
-    if (!value) return LBK_OK;
-    if (!json_is_number(value)) return lbk__fail(context, LBK_BAD_DATA, "%s: \"%s\" is no number", path, key);
-    *out = (float)json_number_value(value);
+    if (!lbk__json_has(in, key)) return LBK_OK;
+    LBK_TRY(lbk__json_get_real(in, key, 0, 1e9, &value));
+    *out = (float)value;
     return LBK_OK;
-}
-
-lbk_status lbk__config_json_read(lbk_context *context, const char *path, json_t **out) {
-    char *text;
-    size_t size;
-    json_error_t error;
-    *out = NULL;
-    LBK_TRY(lbk__read_file(context, path, 64 << 20, &text, &size));
-    *out = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
-    lbk_free(context, text);
-    if (*out && json_is_object(*out)) return LBK_OK;
-    lbk_status status = lbk__fail(context, LBK_BAD_DATA, "%s, line %d: %s", path, *out ? 1 : error.line,
-                                  *out ? "no JSON object" : error.text);
-    json_decref(*out);
-    *out = NULL;
-    return status;
 }
 
 lbk_status lbk__config_json_sizes(lbk_context *context, const char *path, const json_t *json,
                                   lbk__model_config *c) {
+    const lbk__json_in in = {context, path, json};
     const char *act = json_string_value(json_object_get(json, "hidden_act"));
     if (act && strcmp(act, "gelu") != 0)
         return lbk__fail(context, LBK_BAD_DATA, "%s: \"hidden_act\" is \"%s\"; only \"gelu\" is supported",
                          path, act);
-    LBK_TRY(integer(context, path, json, "vocab_size", -1, &c->vocab_size));
-    LBK_TRY(integer(context, path, json, "hidden_size", -1, &c->hidden_size));
-    LBK_TRY(integer(context, path, json, "num_hidden_layers", -1, &c->num_hidden_layers));
-    LBK_TRY(integer(context, path, json, "num_attention_heads", -1, &c->num_attention_heads));
-    LBK_TRY(integer(context, path, json, "intermediate_size", -1, &c->intermediate_size));
-    LBK_TRY(integer(context, path, json, "max_position_embeddings", 512, &c->max_position_embeddings));
-    LBK_TRY(integer(context, path, json, "type_vocab_size", 2, &c->type_vocab_size));
-    LBK_TRY(integer(context, path, json, "visual_embedding_dim", 512, &c->visual_embedding_dim));
-    LBK_TRY(real(context, path, json, "hidden_dropout_prob", 0.1f, &c->hidden_dropout_prob));
-    LBK_TRY(
-        real(context, path, json, "attention_probs_dropout_prob", 0.1f, &c->attention_probs_dropout_prob));
-    LBK_TRY(real(context, path, json, "layer_norm_eps", 1e-12f, &c->layer_norm_eps));
-    LBK_TRY(real(context, path, json, "initializer_range", 0.02f, &c->initializer_range));
+    LBK_TRY(integer(in, "vocab_size", -1, &c->vocab_size));
+    LBK_TRY(integer(in, "hidden_size", -1, &c->hidden_size));
+    LBK_TRY(integer(in, "num_hidden_layers", -1, &c->num_hidden_layers));
+    LBK_TRY(integer(in, "num_attention_heads", -1, &c->num_attention_heads));
+    LBK_TRY(integer(in, "intermediate_size", -1, &c->intermediate_size));
+    LBK_TRY(integer(in, "max_position_embeddings", 512, &c->max_position_embeddings));
+    LBK_TRY(integer(in, "type_vocab_size", 2, &c->type_vocab_size));
+    LBK_TRY(integer(in, "visual_embedding_dim", 512, &c->visual_embedding_dim));
+    LBK_TRY(real(in, "hidden_dropout_prob", 0.1f, &c->hidden_dropout_prob));
+    LBK_TRY(real(in, "attention_probs_dropout_prob", 0.1f, &c->attention_probs_dropout_prob));
+    LBK_TRY(real(in, "layer_norm_eps", 1e-12f, &c->layer_norm_eps));
+    LBK_TRY(real(in, "initializer_range", 0.02f, &c->initializer_range));
     const size_t labels = json_object_size(json_object_get(json, "id2label"));
     c->num_labels = labels ? (int32_t)labels : 2;
     return LBK_OK;
@@ -85,34 +65,48 @@ static lbk_status read_labels(lbk__model *model, const char *path, const json_t 
     return LBK_OK;
 }
 
+/* Models that are not ours do not say: single. */
+static lbk_status read_label_kind(lbk__model *model, const char *path, const json_t *value) {
+    const char *name = json_string_value(value);
+    if (!value) return LBK_OK;
+    for (size_t kind = 0; name && kind < LBK_COUNT(kind_names); kind++)
+        if (strcmp(name, kind_names[kind]) == 0) {
+            model->label_kind = (lbk_label_kind)kind;
+            return LBK_OK;
+        }
+    return lbk__fail(model->context, LBK_BAD_DATA, "%s: \"label_kind\" is none of single, multi, soft", path);
+}
+
 static lbk_status read_thresholds(lbk__model *model, const char *path, const json_t *thresholds) {
     if (!thresholds) return LBK_OK;
     if (json_array_size(thresholds) != (size_t)model->config.num_labels)
         return lbk__fail(model->context, LBK_BAD_DATA, "%s: \"thresholds\" has not one number a label", path);
     LBK_TRY(LBK_ALLOC(model->context, model->thresholds, model->config.num_labels));
-    for (size_t i = 0; i < json_array_size(thresholds); i++)
-        model->thresholds[i] = (float)json_number_value(json_array_get(thresholds, i));
+    for (size_t i = 0; i < json_array_size(thresholds); i++) {
+        const json_t *value = json_array_get(thresholds, i);
+        if (!json_is_number(value))
+            return lbk__fail(model->context, LBK_BAD_DATA, "%s: \"thresholds\" has an item that is no number",
+                             path);
+        model->thresholds[i] = (float)json_number_value(value);
+    }
     return LBK_OK;
 }
 
-/* The JSON text of a value, through the context; *out NULL when there is no value. */
+/* The JSON text of an object, through the context; *out NULL when there is none. */
 static lbk_status text_of(lbk_context *context, const json_t *value, char **out) {
     *out = NULL;
-    char *text = value ? json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
-    if (!text) return LBK_OK;
-    lbk_status status = lbk__copy_string(context, text, out);
-    free(text);
-    return status;
+    return json_is_object(value) ? lbk__json_dump(context, value, JSON_COMPACT, out) : LBK_OK;
 }
 
 lbk_status lbk__config_json_rest(lbk__model *model, const char *path, const json_t *json) {
     LBK_TRY(read_labels(model, path, json));
     const json_t *own = json_object_get(json, "limbeck");
+    model->max_text_tokens = 128;
     model->cased = json_is_true(json_object_get(own, "cased"));
-    LBK_TRY(integer(model->context, path, own, "max_text_tokens", 128, &model->max_text_tokens));
-    const char *kind = json_string_value(json_object_get(own, "label_kind"));
-    for (int i = 0; kind && i < 3; i++)
-        if (strcmp(kind, kind_names[i]) == 0) model->label_kind = (lbk_label_kind)i;
+    if (own)
+        LBK_TRY(integer((lbk__json_in){model->context, path, own}, "max_text_tokens", 128,
+                        &model->max_text_tokens));
+    LBK_TRY(read_label_kind(model, path, json_object_get(own, "label_kind")));
     LBK_TRY(read_thresholds(model, path, json_object_get(own, "thresholds")));
     LBK_TRY(text_of(model->context, json_object_get(own, "visual"), &model->visual_source));
     return text_of(model->context, json_object_get(own, "made_from"), &model->made_from);

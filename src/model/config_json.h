@@ -3,12 +3,9 @@
 #define LBK_MODEL_CONFIG_JSON_H
 
 #include "base/file.h"
+#include "format/json.h"
 #include "model/parameters.h"
 
-#include <jansson.h>
-
-/* The file as a JSON object; the caller decrefs it. */
-lbk_status lbk__config_json_read(lbk_context *context, const char *path, json_t **out);
 /* Sizes and probabilities, Hugging Face's presets where a key may be missing; num_labels from id2label,
  * else 2. */
 lbk_status lbk__config_json_sizes(lbk_context *context, const char *path, const json_t *json,

@@ -92,7 +92,7 @@ lbk_status lbk__model_load(lbk_context *context, const char *given, lbk__model *
     *out = NULL;
     LBK_GO(lbk__model_folder(context, given, &folder));
     LBK_GO(lbk__join(context, folder, "config.json", &path));
-    LBK_GO(lbk__config_json_read(context, path, &json));
+    LBK_GO(lbk__json_load_file(context, path, &json));
     const char *type = json_string_value(json_object_get(json, "model_type"));
     if (!type || strcmp(type, "visual_bert") != 0) {
         status = lbk__fail(
@@ -121,16 +121,9 @@ done:
 /* ---- saving ---- */
 
 static lbk_status save_json(lbk_context *context, const char *folder, const char *name, json_t *json) {
-    char *path = NULL, *text = json ? json_dumps(json, JSON_INDENT(2) | JSON_SORT_KEYS) : NULL;
-    lbk_status status = LBK_OK;
-    if (!text) {
-        status = lbk__fail(context, LBK_INTERNAL, "%s/%s: the JSON could not be made", folder, name);
-        goto done;
-    }
-    LBK_GO(lbk__join(context, folder, name, &path));
-    LBK_GO(lbk__write_file(context, path, text, strlen(text)));
-done:
-    free(text);
+    char *path;
+    lbk_status status = lbk__join(context, folder, name, &path);
+    if (status == LBK_OK) status = lbk__json_write_file(context, path, json, JSON_INDENT(2) | JSON_SORT_KEYS);
     json_decref(json);
     lbk_free(context, path);
     return status;

@@ -118,7 +118,7 @@ lbk_status lbk__model_config_of(lbk_context *context, const char *given, lbk__mo
     lbk_status status = LBK_OK;
     LBK_GO(lbk__model_folder(context, given, &folder));
     LBK_GO(lbk__join(context, folder, "config.json", &path));
-    LBK_GO(lbk__config_json_read(context, path, &json));
+    LBK_GO(lbk__json_load_file(context, path, &json));
     LBK_GO(lbk__config_json_sizes(context, path, json, out));
 done:
     json_decref(json);

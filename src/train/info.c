@@ -3,9 +3,8 @@
 #include "format/safetensors.h"
 #include "model/folder.h"
 #include "model/parameters.h"
+#include "train/report.h"
 
-#include <jansson.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -184,16 +183,10 @@ done:
 
 lbk_status lbk_info(lbk_context *context, const char *path, char **out) {
     json_t *json = json_pack("{s:s}", "path", path);
-    lbk_status status = LBK_OK;
     *out = NULL;
-    LBK_GO(lbk__is_folder(path) ? describe_folder(context, path, json) : describe_file(context, path, json));
-    char *text = json_dumps(json, JSON_INDENT(2));
-    if (text)
-        status = lbk__copy_string(context, text, out);
-    else
-        status = lbk__fail(context, LBK_INTERNAL, "%s: its description could not be made", path);
-    free(text);
-done:
+    lbk_status status =
+        lbk__is_folder(path) ? describe_folder(context, path, json) : describe_file(context, path, json);
+    if (status == LBK_OK) return lbk__json_text(context, json, out);
     json_decref(json);
     return status;
 }

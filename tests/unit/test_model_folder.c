@@ -160,6 +160,23 @@ static void weights_start_from_a_text_encoder(void **state) {
     }
 }
 
+/* The model's config.json with `old` replaced by `new` is refused. */
+static void check_config_fails(lbk_context *context, lbk__model *model, const char *folder, const char *old,
+                               const char *new, const char *sentence) {
+    char path[300], changed[8192], *text;
+    size_t size;
+    lbk__model *none;
+    check_ok(context, lbk__model_save(model, NULL, folder));
+    snprintf(path, sizeof path, "%s/config.json", folder);
+    check_ok(context, lbk__read_file(context, path, sizeof changed / 2, &text, &size));
+    const char *at = strstr(text, old);
+    assert_non_null(at);
+    snprintf(changed, sizeof changed, "%.*s%s%s", (int)(at - text), text, new, at + strlen(old));
+    check_ok(context, lbk__write_file(context, path, changed, strlen(changed)));
+    check_fails(context, LBK_BAD_DATA, sentence, lbk__model_load(context, folder, &none));
+    lbk_free(context, text);
+}
+
 static void what_does_not_fit_is_named(void **state) {
     (void)state;
     lbk_context *context = check_context();
@@ -188,6 +205,11 @@ static void what_does_not_fit_is_named(void **state) {
     check_fails(context, LBK_BAD_DATA, "has no tensor \"visual_bert.embeddings.word_embeddings.weight\"",
                 lbk__model_load(context, folder, &none));
     snprintf(path, sizeof path, "%s/config.json", folder);
+    check_config_fails(context, source, folder, "\"single\"", "\"double\"", "label_kind");
+    check_config_fails(context, source, folder, "\"cased\"", "\"thresholds\": [0.1, true, 0.2], \"cased\"",
+                       "no number");
+    check_config_fails(context, source, folder, "\"hidden_size\": 6", "\"hidden_size\": \"6\"",
+                       "hidden_size");
     check_ok(context, lbk__write_file(context, path, "{\"model_type\": \"visual_bert\"", 28));
     check_fails(context, LBK_BAD_DATA, "config.json, line 1", lbk__model_load(context, folder, &none));
     lbk__model_free(source);

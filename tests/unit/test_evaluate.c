@@ -1,0 +1,115 @@
+/* Evaluation of small random models on a small pack: reports say what the metrics say; and memory that runs
+ * out while probing and evaluating. */
+#include "probe_fixture.h"
+
+/* ---- evaluation ---- */
+
+static void a_report_says_what_the_metrics_say(void **state) {
+    fixture *f = *state;
+    char *text;
+    double ignored;
+    check_ok(f->context, probe(f, f->teacher_path, 0, NULL));
+    const lbk_evaluate_options options = {.model = f->student_path,
+                                          .pack = f->pack_path,
+                                          .cache = f->cache_path,
+                                          .teacher = f->teacher_path,
+                                          .batch_size = 4,
+                                          .timing = 1};
+    check_ok(f->context, lbk_evaluate(f->context, &options, &text));
+    json_t *report = parse(f, text);
+    lbk__metrics metrics = split_metrics(f, "test", LBK_VIEW_TEXT, &ignored);
+    check_near(number(report, "views/text/teacher/accuracy"), metrics.accuracy, 1e-8);
+    check_near(number(report, "views/text/teacher/f1_macro"), metrics.f1_macro, 1e-8);
+    check_near(number(report, "views/text/teacher/loss"), metrics.loss, 1e-5);
+    assert_true(number(report, "views/text/teacher/auroc") > 0);
+    assert_true(number(report, "views/joint/model/kl") > 1e-3);
+    check_near(number(report, "num_samples"), 11, 0);
+    assert_true(number(report, "models/model/latency_ms") > 0 &&
+                number(report, "models/teacher/samples_per_s") > 0);
+    check_near(number(report, "models/model/parameters"), number(report, "models/teacher/parameters"), 0);
+    assert_true(number(report, "models/model/file_bytes") >
+                4 * number(report, "models/model/parameters") - 1);
+    json_decref(report);
+}
+
+static void a_model_does_not_diverge_from_its_own_cache(void **state) {
+    fixture *f = *state;
+    char *text;
+    check_ok(f->context, probe(f, f->student_path, 0, NULL));
+    const lbk_evaluate_options options = {
+        .model = f->student_path, .pack = f->pack_path, .split = "dev", .cache = f->cache_path};
+    check_ok(f->context, lbk_evaluate(f->context, &options, &text));
+    json_t *report = parse(f, text);
+    check_near(number(report, "views/image/model/kl"), 0, 1e-9);
+    const json_t *models = json_object_get(report, "models");
+    assert_int_equal(json_object_size(models), 1);
+    assert_null(json_object_get(json_object_get(models, "model"), "latency_ms"));
+    json_decref(report);
+}
+
+static void bad_evaluations_are_refused(void **state) {
+    fixture *f = *state;
+    char *text;
+    lbk_evaluate_options options = {.model = f->student_path, .pack = f->pack_path, .split = "val"};
+    check_fails(f->context, LBK_INVALID_ARGUMENT,
+                "no sample in a split \"val\"; its splits:", lbk_evaluate(f->context, &options, &text));
+    assert_null(text);
+    options.split = "test", options.model = "/nowhere";
+    check_fails(f->context, LBK_IO, "/nowhere", lbk_evaluate(f->context, &options, &text));
+    check_ok(f->context, probe(f, f->student_path, 0, NULL));
+    options.model = f->student_path, options.cache = f->cache_path, options.teacher = f->teacher_path;
+    check_fails(f->context, LBK_MISMATCH, "another teacher", lbk_evaluate(f->context, &options, &text));
+    options.cache = f->pack_path;
+    check_fails(f->context, LBK_BAD_DATA, f->pack_path, lbk_evaluate(f->context, &options, &text));
+}
+
+/* ---- memory that runs out: the n-th allocation fails, for every n ---- */
+
+static void *allocate_until(void *user, void *pointer, size_t size) {
+    int *left = user;
+    if (size == 0) {
+        free(pointer);
+        return NULL;
+    }
+    return (*left)-- > 0 ? realloc(pointer, size) : NULL;
+}
+
+static lbk_status probe_and_evaluate(const fixture *f, lbk_context *context) {
+    char *summary = NULL, *report = NULL;
+    const lbk_probe_options probing = {
+        .teacher = f->teacher_path, .pack = f->pack_path, .out = f->cache_path, .force = 1};
+    const lbk_evaluate_options evaluating = {
+        .model = f->student_path, .pack = f->pack_path, .cache = f->cache_path, .timing = 1};
+    lbk_status status = lbk_probe(context, &probing, &summary);
+    if (status == LBK_OK) status = lbk_evaluate(context, &evaluating, &report);
+    lbk_free(context, summary);
+    lbk_free(context, report);
+    return status;
+}
+
+static void running_out_of_memory_is_survived(void **state) {
+    fixture *f = *state;
+    lbk_status status = LBK_NO_MEMORY;
+    int failures = 0;
+    for (; status != LBK_OK; failures++) {
+        int left = failures + 1; /* the context's own succeeds */
+        const lbk_context_options options = {.allocate = allocate_until, .user = &left};
+        lbk_context *context;
+        assert_int_equal(lbk_context_create(&options, &context), LBK_OK);
+        status = probe_and_evaluate(f, context);
+        if (status != LBK_OK && status != LBK_NO_MEMORY)
+            fail_msg("allocation %d: %s: %s", failures, lbk_status_name(status), lbk_error(context));
+        lbk_context_destroy(context);
+    }
+    assert_true(failures > 50);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(a_report_says_what_the_metrics_say),
+        TEST(a_model_does_not_diverge_from_its_own_cache),
+        TEST(bad_evaluations_are_refused),
+        TEST(running_out_of_memory_is_survived),
+    };
+    return cmocka_run_group_tests_name("evaluate", tests, NULL, NULL);
+}
