@@ -13,6 +13,7 @@ enum {
     LBK__STREAM_SHUFFLE = 2,
     LBK__STREAM_SPLIT = 3,
     LBK__STREAM_SYNTHETIC = 4,
+    LBK__STREAM_META = 5, /* weight network, meta batches */
     LBK__STREAM_DROPOUT = 0x10000
 };
 

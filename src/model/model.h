@@ -84,6 +84,10 @@ typedef struct lbk__runner lbk__runner;
  * forward. */
 lbk_status lbk__runner_create(lbk__model *model, const float *weights, const lbk__batch_limits *limits,
                               lbk__run_mode mode, uint64_t seed, lbk__runner **out);
+/* A second runner of the same model and mode TRAIN that adds to the gradients of `owner`, which must live
+ * longer and is not of mode INFER. */
+lbk_status lbk__runner_create_beside(lbk__runner *owner, const float *weights,
+                                     const lbk__batch_limits *limits, lbk__runner **out);
 void lbk__runner_free(lbk__runner *runner);
 lbk__plan_size lbk__runner_size(const lbk__runner *runner);
 /* What a runner would need, without making it. */

@@ -10,10 +10,11 @@ struct lbk__runner {
     const float *weights; /* NULL: model->values */
     lbk__tape *tape;
     lbk__tensor *logits;
-    float *gradients; /* [num_values] */
-    double *wide;     /* reference: weights, gradients, direction, each [num_values] */
-    float *narrow;    /* reference: logits or tangent logits as float32 */
-    uint8_t *touched; /* [vocab_size]: rows of the word table that some backward added to */
+    lbk__runner *owner; /* of gradients and touched; NULL: the runner itself */
+    float *gradients;   /* [num_values] */
+    double *wide;       /* reference: weights, gradients, direction, each [num_values] */
+    float *narrow;      /* reference: logits as float32, then tangent logits */
+    uint8_t *touched;   /* [vocab_size]: rows of the word table that some backward added to */
 };
 
 static lbk__tape_mode tape_mode(lbk__run_mode mode) {
@@ -46,8 +47,8 @@ static lbk__plan_size size_of(const lbk__model *model, const lbk__tape *tape, lb
     return size;
 }
 
-lbk_status lbk__runner_create(lbk__model *model, const float *weights, const lbk__batch_limits *limits,
-                              lbk__run_mode mode, uint64_t seed, lbk__runner **out) {
+static lbk_status create(lbk__model *model, const float *weights, const lbk__batch_limits *limits,
+                         lbk__run_mode mode, uint64_t seed, lbk__runner *owner, lbk__runner **out) {
     *out = NULL;
     lbk_context *context = model->context;
     lbk__runner *runner;
@@ -55,17 +56,21 @@ lbk_status lbk__runner_create(lbk__model *model, const float *weights, const lbk
     lbk_status status = LBK_OK;
     runner->model = model;
     runner->weights = weights;
+    runner->owner = owner;
     LBK_GO(record(model, limits, mode, false, &runner->tape, &runner->logits));
     runner->tape->seed = seed;
     const size_t count = model->num_values;
-    if (mode != LBK__RUN_INFER) {
+    if (owner) {
+        runner->gradients = owner->gradients;
+        runner->touched = owner->touched;
+    } else if (mode != LBK__RUN_INFER) {
         LBK_GO(lbk__alloc_aligned(context, &runner->gradients, count * sizeof *runner->gradients));
         LBK_GO(LBK_ALLOC(context, runner->touched, model->config.vocab_size));
     }
     if (runner->tape->reference) {
         LBK_GO(lbk__alloc_aligned(context, &runner->wide, 3 * count * sizeof *runner->wide));
         LBK_GO(LBK_ALLOC(context, runner->narrow,
-                         (size_t)limits->num_sequences * (size_t)model->config.num_labels));
+                         2 * (size_t)limits->num_sequences * (size_t)model->config.num_labels));
     }
     *out = runner;
 done:
@@ -73,14 +78,26 @@ done:
     return status;
 }
 
+lbk_status lbk__runner_create(lbk__model *model, const float *weights, const lbk__batch_limits *limits,
+                              lbk__run_mode mode, uint64_t seed, lbk__runner **out) {
+    return create(model, weights, limits, mode, seed, NULL, out);
+}
+
+lbk_status lbk__runner_create_beside(lbk__runner *owner, const float *weights,
+                                     const lbk__batch_limits *limits, lbk__runner **out) {
+    return create(owner->model, weights, limits, LBK__RUN_TRAIN, owner->tape->seed, owner, out);
+}
+
 void lbk__runner_free(lbk__runner *runner) {
     if (!runner) return;
     lbk_context *context = runner->model->context;
     lbk__tape_free(runner->tape);
-    lbk__free_aligned(context, runner->gradients);
     lbk__free_aligned(context, runner->wide);
     lbk_free(context, runner->narrow);
-    lbk_free(context, runner->touched);
+    if (!runner->owner) {
+        lbk__free_aligned(context, runner->gradients);
+        lbk_free(context, runner->touched);
+    }
     lbk_free(context, runner);
 }
 
@@ -103,14 +120,16 @@ static void widen(const float *from, double *to, size_t count) {
     for (size_t i = 0; i < count; i++) to[i] = (double)from[i];
 }
 
-/* The buffer's numbers as float32. */
+/* The numbers of the logits' value or tangent as float32. */
 static const float *as_floats(lbk__runner *runner, const lbk__buffer *buffer) {
     if (!runner->tape->reference) return buffer->data;
-    const size_t count =
-        (size_t)runner->tape->layout.rows[LBK__SEQUENCES] * (size_t)runner->model->config.num_labels;
+    const size_t classes = (size_t)runner->model->config.num_labels,
+                 count = (size_t)runner->tape->layout.rows[LBK__SEQUENCES] * classes,
+                 most = (size_t)runner->tape->max_rows[LBK__SEQUENCES] * classes;
     const double *from = buffer->data;
-    for (size_t i = 0; i < count; i++) runner->narrow[i] = (float)from[i];
-    return runner->narrow;
+    float *to = buffer == &runner->logits->tangent ? runner->narrow + most : runner->narrow;
+    for (size_t i = 0; i < count; i++) to[i] = (float)from[i];
+    return to;
 }
 
 const float *lbk__runner_forward(lbk__runner *runner, const lbk__batch *batch, int64_t step) {
