@@ -14,7 +14,8 @@
 
 /* Sums over the steps since the last line of metrics.jsonl. */
 typedef struct lbk__window {
-    double loss, cross_entropy, divergence[LBK_NUM_VIEWS], weight[LBK_NUM_VIEWS], gradient_norm;
+    double loss, cross_entropy[LBK_NUM_VIEWS], divergence[LBK_NUM_VIEWS], weight[LBK_NUM_VIEWS],
+        gradient_norm;
     double steps, labelled_steps; /* counts: all; those with a labelled sample */
 } lbk__window;
 

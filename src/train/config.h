@@ -41,7 +41,8 @@ struct lbk_config {
     } model;
     struct {
         int64_t epochs, max_steps, batch_size, gradient_accumulation_steps;
-        double learning_rate, weight_decay, adam_beta1, adam_beta2, adam_epsilon, warmup_ratio, max_grad_norm;
+        double learning_rate, weight_decay, adam_beta1, adam_beta2, adam_epsilon, warmup_ratio, max_grad_norm,
+            unimodal_weight;
         char *metric; /* of lbk__metric_names, or "auto" */
         int64_t early_stopping_patience, eval_steps, logging_steps, memory_limit;
         char *train_split, *dev_split;

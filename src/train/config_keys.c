@@ -53,6 +53,7 @@ const lbk__config_key lbk__config_keys[] = {
     REAL("train", "adam_epsilon", train.adam_epsilon, 1e-8, 0, 1, LBK__OPEN_LEFT),
     REAL("train", "warmup_ratio", train.warmup_ratio, 0.1, 0, 1, LBK__CLOSED),
     REAL("train", "max_grad_norm", train.max_grad_norm, 1, 0, 1e9, LBK__CLOSED),
+    REAL("train", "unimodal_weight", train.unimodal_weight, 0, 0, 1000, LBK__CLOSED),
     TEXT("train", "metric", train.metric, "auto"),
     INTEGER("train", "early_stopping_patience", train.early_stopping_patience, 0, 0, LARGEST),
     INTEGER("train", "eval_steps", train.eval_steps, 0, 0, LARGEST),

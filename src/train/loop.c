@@ -61,7 +61,7 @@ static lbk_status log_window(lbk__training *t) {
         {"skipped", (double)t->state.skipped},
         {"gradient_norm", w->gradient_norm / n},
         {"loss", w->loss / n},
-        {"cross_entropy", w->cross_entropy / labelled},
+        {"cross_entropy", w->cross_entropy[LBK_VIEW_JOINT] / labelled},
         {"divergence_joint", w->divergence[LBK_VIEW_JOINT] / n},
         {"divergence_text", w->divergence[LBK_VIEW_TEXT] / n},
         {"divergence_image", w->divergence[LBK_VIEW_IMAGE] / n},
@@ -70,8 +70,12 @@ static lbk_status log_window(lbk__training *t) {
         {"weight_image", w->weight[LBK_VIEW_IMAGE] / n},
     };
     static const size_t used[] = {[LBK__METHOD_ALONE] = 5, [LBK__METHOD_KD] = 6, [LBK__METHOD_MSD] = 11};
-    LBK_TRY(
-        lbk__run_scalars(&t->run, "train", t->state.step, lbk__training_epoch(t), scalars, used[t->method]));
+    size_t count = used[t->method];
+    if (t->method == LBK__METHOD_ALONE && t->num_views > 1) {
+        scalars[count++] = (lbk__scalar){"cross_entropy_text", w->cross_entropy[LBK_VIEW_TEXT] / labelled};
+        scalars[count++] = (lbk__scalar){"cross_entropy_image", w->cross_entropy[LBK_VIEW_IMAGE] / labelled};
+    }
+    LBK_TRY(lbk__run_scalars(&t->run, "train", t->state.step, lbk__training_epoch(t), scalars, count));
     t->state.window = (lbk__window){0};
     return LBK_OK;
 }

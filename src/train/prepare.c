@@ -103,6 +103,18 @@ static lbk_status make_model(lbk__training *t) {
     return lbk__check_fit(t->model, t->pack, t->samples.train, t->samples.count);
 }
 
+static lbk_status choose_views(lbk__training *t) {
+    const bool unimodal = t->config->train.unimodal_weight > 0;
+    if (unimodal && t->method != LBK__METHOD_ALONE)
+        return lbk__fail(
+            t->context, LBK_INVALID_ARGUMENT,
+            "train.unimodal_weight is for learning from labels alone, not for distill.method %s: "
+            "set it to 0",
+            lbk__method_names[t->method]);
+    t->num_views = unimodal || t->method == LBK__METHOD_MSD ? LBK_NUM_VIEWS : 1;
+    return LBK_OK;
+}
+
 lbk_status lbk__training_open(lbk__training *t) {
     const lbk_config *config = t->config;
     if (!*config->pack)
@@ -110,7 +122,7 @@ lbk_status lbk__training_open(lbk__training *t) {
                          "the configuration names no pack: set the key pack, as in pack=demo/pack");
     LBK_TRY(lbk_pack_open(t->context, config->pack, &t->pack));
     t->num_classes = lbk_pack_num_classes(t->pack);
-    t->num_views = t->method == LBK__METHOD_MSD ? LBK_NUM_VIEWS : 1;
+    LBK_TRY(choose_views(t));
     LBK_TRY(open_cache(t));
     LBK_TRY(lbk__train_samples_choose(t));
     choose_metric(t);

@@ -55,15 +55,35 @@ static void share(const lbk__training *t, const group *g, int32_t count, lbk__lo
     input->alpha = input->scale > 0 ? teacher / input->scale : 0;
 }
 
+static void add_cross_entropy(const lbk__loss_terms *terms, const group *g, int view, lbk__window *step) {
+    if (g->num_labelled)
+        step->cross_entropy[view] += terms->cross_entropy * terms->num_labelled / g->num_labelled;
+}
+
 /* Adds a batch to the step's means over its group. */
 static void add_terms(const lbk__loss_terms *terms, const group *g, int32_t count, double scale,
                       lbk__window *step) {
     const double part = (double)count / g->count;
     step->loss += scale * terms->loss;
-    if (g->num_labelled) step->cross_entropy += terms->cross_entropy * terms->num_labelled / g->num_labelled;
+    add_cross_entropy(terms, g, LBK_VIEW_JOINT, step);
     for (int v = 0; v < LBK_NUM_VIEWS; v++) {
         step->divergence[v] += part * terms->divergence[v];
         step->weight[v] += part * terms->weight[v];
+    }
+}
+
+/* λ·CE under the text and under the image view (train.unimodal_weight): (3) on the logits of those views. */
+static void add_unimodal(const lbk__training *t, const group *g, const lbk__loss_input *joint,
+                         lbk__window *step) {
+    const size_t logits = (size_t)joint->num_samples * (size_t)joint->num_classes;
+    for (int view = LBK_VIEW_TEXT; view < t->num_views; view++) {
+        lbk__loss_input input = *joint;
+        lbk__loss_terms terms;
+        input.student = joint->student + (size_t)view * logits;
+        input.scale = joint->scale * t->config->train.unimodal_weight;
+        lbk__loss(&input, t->buffers.gradient + (size_t)view * logits, &terms);
+        step->loss += input.scale * terms.loss;
+        add_cross_entropy(&terms, g, view, step);
     }
 }
 
@@ -86,8 +106,9 @@ static lbk_status add_gradients(lbk__training *t, const group *g, const int32_t 
                              .weights = b->weights};
     share(t, g, count, &input);
     lbk__loss(&input, b->gradient, &terms);
-    lbk__runner_backward(t->runner, b->gradient);
     add_terms(&terms, g, count, input.scale, step);
+    if (t->method == LBK__METHOD_ALONE) add_unimodal(t, g, &input, step);
+    lbk__runner_backward(t->runner, b->gradient);
     return LBK_OK;
 }
 
@@ -134,9 +155,9 @@ static void update(lbk__training *t, const float *gradients, double norm) {
 /* Only steps with a finite gradient count in the window's means. */
 static void add_step(lbk__window *window, const lbk__window *step, const group *g) {
     window->loss += step->loss;
-    window->cross_entropy += step->cross_entropy;
     window->gradient_norm += step->gradient_norm;
     for (int v = 0; v < LBK_NUM_VIEWS; v++) {
+        window->cross_entropy[v] += step->cross_entropy[v];
         window->divergence[v] += step->divergence[v];
         window->weight[v] += step->weight[v];
     }

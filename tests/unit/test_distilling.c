@@ -151,6 +151,8 @@ static void wrong_teachers_are_refused(void **state) {
     check_fails(
         run->context, LBK_INVALID_ARGUMENT, "\"extra\" is named twice",
         small_run_go(run, CHANGES("distill.unlabelled_splits=[extra, extra]"), "cache", "out", 0, NULL));
+    check_fails(run->context, LBK_INVALID_ARGUMENT, "train.unimodal_weight is for learning from labels alone",
+                small_run_go(run, CHANGES("train.unimodal_weight=1"), "cache", "out", 0, NULL));
     check_fails(run->context, LBK_INVALID_ARGUMENT, "elsewhere",
                 small_run_go(run, CHANGES("distill.unlabelled_splits=[elsewhere]"), "cache", "out", 0, NULL));
     lbk_config_close(config);

@@ -193,6 +193,33 @@ static void accumulated_gradients_are_those_of_one_batch(void **state) {
     json_decref(one), json_decref(two);
 }
 
+/* The loss is CE + λ·(CE of the text view + CE of the image view), in one batch or in parts, and all three
+ * are learned. */
+static void each_modality_can_be_learned_by_itself(void **state) {
+    small_run *run = *state;
+#define UNIMODAL \
+    "train.unimodal_weight=0.5", "model.hidden_dropout_prob=0", "model.attention_probs_dropout_prob=0"
+    check_ok(run->context, small_run_go(run, CHANGES(UNIMODAL, "train.batch_size=16"), NULL, "one", 0, NULL));
+    check_ok(run->context, small_run_go(run, CHANGES(UNIMODAL, "train.gradient_accumulation_steps=2"), NULL,
+                                        "two", 0, NULL));
+    check_ok(run->context, small_run_go(run, CHANGES(UNIMODAL, "train.epochs=30"), NULL, "long", 0, NULL));
+#undef UNIMODAL
+    int count;
+    json_t *one = small_run_last(run, "one", "train", &count),
+           *two = small_run_last(run, "two", "train", &count),
+           *later = small_run_last(run, "long", "train", &count);
+    const double text = small_run_number(one, "cross_entropy_text"),
+                 image = small_run_number(one, "cross_entropy_image");
+    check_near(small_run_number(one, "loss"), small_run_number(one, "cross_entropy") + 0.5 * (text + image),
+               1e-5);
+    check_near(small_run_number(one, "loss"), small_run_number(two, "loss"), 1e-4);
+    check_near(small_run_number(one, "gradient_norm"), small_run_number(two, "gradient_norm"),
+               1e-3 * small_run_number(one, "gradient_norm"));
+    assert_true(small_run_number(later, "cross_entropy_text") < 0.7 * text);
+    assert_true(small_run_number(later, "cross_entropy_image") < 0.7 * image);
+    json_decref(one), json_decref(two), json_decref(later);
+}
+
 static void multi_label_models_get_thresholds(void **state) {
     small_run *run = *state;
     small_run_pack(run, "pack", true);
@@ -378,6 +405,7 @@ int main(void) {
         TEST(traces_after_the_checkpoint_are_dropped),
         TEST(steps_allocate_nothing),
         TEST(accumulated_gradients_are_those_of_one_batch),
+        TEST(each_modality_can_be_learned_by_itself),
         TEST(multi_label_models_get_thresholds),
         TEST(a_run_stops_when_nothing_gets_better),
         TEST(a_run_starts_from_another_model),
