@@ -1,14 +1,15 @@
 #!/bin/sh
 # compare.sh: a recipe on a pack: teacher, probe, students alone / by KD / by MSD over seeds, one table on test.
 #
-#   recipes/compare.sh RECIPE PACK INIT OUT [SEEDS]
+#   recipes/compare.sh RECIPE PACK INIT OUT [SEEDS [METHODS]]
 #
 # RECIPE is a folder with teacher.yaml and student.yaml, INIT a BERT-like model folder that the teacher starts from, SEEDS a
-# list (default "1 2 3"). A second run goes on where the first one stopped.
+# list (default "1 2 3"), METHODS a list of alone, kd and msd-WEIGHTS. A second run goes on where the first one stopped.
 set -eu
 limbeck=${LIMBECK:-build/src/cli/limbeck}
-[ $# -ge 4 ] || { echo "usage: recipes/compare.sh RECIPE PACK INIT OUT [SEEDS]" >&2; exit 2; }
+[ $# -ge 4 ] || { echo "usage: recipes/compare.sh RECIPE PACK INIT OUT [SEEDS [METHODS]]" >&2; exit 2; }
 recipe=$1 pack=$2 init=$3 out=$4 seeds=${5:-1 2 3}
+methods=${6:-alone kd msd-uniform msd-population msd-instance}
 mkdir -p "$out/reports"
 
 step() { # NAME COMMAND...: standard output becomes OUT/reports/NAME.json; skipped when that is there
@@ -27,8 +28,12 @@ step teacher "$limbeck" train --config "$recipe/teacher.yaml" --pack "$pack" --s
 step probe "$limbeck" probe --teacher "$out/teacher" --pack "$pack" --out "$out/cache" --json
 step teacher-eval "$limbeck" eval --model "$out/teacher" --pack "$pack" --timing --json
 
-student() { # NAME SEED OPTION...
-    run=$1-seed$2 seed=$2; shift 2
+student() { # METHOD SEED
+    run=$1-seed$2 seed=$2
+    case $1 in
+        msd-*) set -- --method msd --weights "${1#msd-}" ;;
+        *) set -- --method "$1" ;;
+    esac
     # shellcheck disable=SC2046
     step "$run" "$limbeck" distill --config "$recipe/student.yaml" --pack "$pack" --cache "$out/cache" \
         --set "seed=$seed" "$@" --out "$out/$run" --json $(resume "$run")
@@ -36,14 +41,11 @@ student() { # NAME SEED OPTION...
 }
 
 for seed in $seeds; do
-    student alone "$seed" --method alone
-    student kd "$seed" --method kd
-    student msd-population "$seed" --method msd --weights population
-    student msd-instance "$seed" --method msd --weights instance
+    for method in $methods; do student "$method" "$seed"; done
 done
 
 set -- teacher="$out/reports/teacher-eval.json"
-for method in alone kd msd-population msd-instance; do
+for method in $methods; do
     for seed in $seeds; do set -- "$@" "$method=$out/reports/$method-seed$seed-eval.json"; done
 done
 "$limbeck" compare --json "$@" >"$out/table.json"

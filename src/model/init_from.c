@@ -2,8 +2,7 @@
  * ours or not.
  *
  * Our "visual_bert.X" is looked for as "visual_bert.X", "bert.X" and "X"; layer i comes from the layer that
- * `layers` names. A text encoder has no visual embeddings: theirs start as the text's, as VisualBERT does it.
- */
+ * `layers` names. A text encoder has no visual embeddings: they stay random (docs/decisions.md says why). */
 #include "model/config_json.h"
 #include "model/folder.h"
 
@@ -44,18 +43,11 @@ static void source_name(const source *from, const char *name, char *out, size_t 
 
 static const lbk__tensor_entry *find_source(const source *from, const lbk__parameter *parameter) {
     static const char own_prefix[] = "visual_bert.";
-    static const char *const stand_ins[][2] = {
-        {"embeddings.visual_position_embeddings.weight", "embeddings.position_embeddings.weight"},
-        {"embeddings.visual_token_type_embeddings.weight", "embeddings.token_type_embeddings.weight"},
-    };
     char name[128];
     if (strncmp(parameter->name, own_prefix, sizeof own_prefix - 1) != 0)
         return lbk__safetensors_find(from->file, parameter->name);
     source_name(from, parameter->name + sizeof own_prefix - 1, name, sizeof name);
-    const lbk__tensor_entry *entry = find_under_prefixes(from, name);
-    for (size_t i = 0; !entry && i < LBK_COUNT(stand_ins); i++)
-        if (strcmp(name, stand_ins[i][0]) == 0) entry = find_under_prefixes(from, stand_ins[i][1]);
-    return entry;
+    return find_under_prefixes(from, name);
 }
 
 /* Parts that another task or another picture source may have in another shape: they stay as they are. */

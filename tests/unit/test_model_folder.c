@@ -144,8 +144,8 @@ static void weights_start_from_a_text_encoder(void **state) {
         check_ok(context, lbk__model_init_from(model, folder, layers, 2, &report));
         check_layer_is(model, 0, source, 2, i == 1 ? 1e-4f : 0.0f);
         check_layer_is(model, 1, source, 0, i == 1 ? 1e-4f : 0.0f);
-        check_near((double)values_of(model, "visual_bert.embeddings.visual_position_embeddings.weight")[3],
-                   (double)values_of(source, "visual_bert.embeddings.position_embeddings.weight")[3], 1e-4);
+        const char *visual = "visual_bert.embeddings.visual_position_embeddings.weight";
+        check_near((double)values_of(model, visual)[3], (double)values_of(untouched, visual)[3], 0);
         assert_memory_equal(values_of(model, "cls.weight"), values_of(untouched, "cls.weight"),
                             3 * HIDDEN * 4);
         assert_non_null(strstr(report, "cls.weight"));
