@@ -14,6 +14,7 @@ enum {
     LBK__STREAM_SPLIT = 3,
     LBK__STREAM_SYNTHETIC = 4,
     LBK__STREAM_META = 5, /* weight network, meta batches */
+    LBK__STREAM_BOOTSTRAP = 6,
     LBK__STREAM_DROPOUT = 0x10000
 };
 
