@@ -1,29 +1,35 @@
 #!/bin/sh
-# pack_million.sh: packs synthetic JSON lines and shows the largest resident memory, which must stay below 1 GiB whatever
-# the number of samples: a million by default, on a thousand pictures that they share.
+# pack_million.sh: packs synthetic rows and shows the largest resident memory, which must stay below 1 GiB whatever the
+# number of rows: a million by default, on a thousand pictures that they share.
 #
-#   bench/pack_million.sh [SAMPLES]        LIMBECK=build/src/cli/limbeck
+#   bench/pack_million.sh [ROWS] [jsonl | snli-ve]        LIMBECK=build/src/cli/limbeck
 set -eu
 cd "$(dirname "$0")/.."
 limbeck=${LIMBECK:-build/src/cli/limbeck}
-samples=${1:-1000000}
+rows=${1:-1000000} source=${2:-jsonl}
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
+lines=$folder/snli_ve_train.jsonl
+case $source in jsonl) data=$lines ;; *) data=$folder ;; esac
 
-for i in $(seq 0 999); do cp tests/golden/images/smooth.png "$folder/$i.png"; done
-awk -v n="$samples" 'BEGIN {
+mkdir "$folder/flickr30k_images"
+for i in $(seq 0 999); do cp tests/golden/images/smooth.png "$folder/flickr30k_images/$i.png"; done
+awk -v n="$rows" 'BEGIN { # the keys of both layouts in each row; every eleventh one has no gold label
     split("a the red small dog cat tree house runs sleeps on under with old new car sky river bright slow", word)
+    split("entailment neutral contradiction", gold)
     srand(1)
     for (i = 0; i < n; i++) {
         text = "sample"
         for (k = int(rand() * 24); k >= 0; k--) text = text " " word[1 + int(rand() * 20)]
-        printf "{\"id\":\"synthetic-%d\",\"text\":\"%s\",\"image\":\"%d.png\",\"label\":\"class %d\",\"split\":\"%s\"}\n",
-            i, text, int(rand() * 1000), int(rand() * 100), rand() < 0.9 ? "train" : "test"
+        image = int(rand() * 1000)
+        printf "{\"id\":\"%d\",\"text\":\"%s\",\"image\":\"flickr30k_images/%d.png\",\"label\":\"class %d\",", i, text, image, i % 100
+        printf "\"pairID\":\"%d\",\"sentence2\":\"%s\",\"Flickr30K_ID\":\"%d\",\"gold_label\":\"%s\"}\n", i, text, image,
+            i % 11 == 10 ? "-" : gold[1 + i % 3]
     }
-}' >"$folder/data.jsonl"
+}' >"$lines"
 
 begun=$(date +%s)
-"$limbeck" pack "$folder/data.jsonl" --vocab tests/golden/tokenizer/vocab.txt --out "$folder/pack" --image-size 64 \
+"$limbeck" pack "$data" --source "$source" --vocab tests/golden/tokenizer/vocab.txt --out "$folder/pack" --image-size 64 \
     --json >"$folder/summary.json" &
 peak=0
 while kill -0 $! 2>/dev/null; do # the kernel's own high-water mark; a finished process has none
@@ -32,6 +38,6 @@ while kill -0 $! 2>/dev/null; do # the kernel's own high-water mark; a finished 
     sleep 0.1
 done
 wait $!
-echo "$samples samples, $(($(wc -c <"$folder/data.jsonl") >> 20)) MiB of JSON lines, pack of $(($(wc -c <"$folder/pack") >> 20)) MiB"
+echo "$rows rows, $(($(wc -c <"$lines") >> 20)) MiB of JSON lines, pack of $(($(wc -c <"$folder/pack") >> 20)) MiB"
 echo "$(($(date +%s) - begun)) s, at most $((peak >> 10)) MiB resident"
 [ "$peak" -lt 1048576 ]

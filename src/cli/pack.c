@@ -14,12 +14,14 @@ typedef struct arguments {
     bool json;
 } arguments;
 
-static const char *const sources[] = {"jsonl", "mmimdb", "openclipart", NULL};
+/* In the order of lbk_source, as the two lists after it are in that of their enumerations. */
+static const char *const sources[] = {"jsonl", "mmimdb", "openclipart", "snli-ve", "hateful-memes", NULL};
 static const char *const visuals[] = {"none", "patches", "hdf5", NULL};
 static const char *const label_kinds[] = {"single", "multi", "soft", NULL};
 
 static const struct argp_option options[] = {
-    {"source", 's', "KIND", 0, "What DATA is: jsonl (default), mmimdb, openclipart", 1},
+    {"source", 's', "KIND", 0, "What DATA is: jsonl (default), mmimdb, openclipart, snli-ve, hateful-memes",
+     1},
     {"images", IMAGES, "FOLDER", 0, "What image paths are relative to (default: the folder of DATA)", 1},
     {"labels", LABELS, "KIND", 0, "Labels of JSON lines: single (default), multi, soft", 1},
     {"classes", CLASSES, "FILE", 0, "Legal class names, one a line (default: those that occur)", 1},

@@ -5,10 +5,8 @@
  * "id" is a text or a whole number. "image" may be absent. Labels are "label": text, "labels": [text, …] or
  * "scores": {text: 0 … 1}, by the label kind of the pack; absent or null: unlabelled. "split" absent:
  * "train". Other keys are ignored. */
-#include "data/loader.h"
-#include "format/json.h"
+#include "data/split_lines.h"
 
-#include <stdio.h>
 #include <string.h>
 
 typedef struct jsonl {
@@ -18,19 +16,6 @@ typedef struct jsonl {
 } jsonl;
 
 static const char *const label_keys[] = {"label", "labels", "scores"}; /* in the order of lbk_label_kind */
-
-static lbk_status set_string(lbk__json_in in, const char *key, lbk__text *field) {
-    const char *text;
-    LBK_TRY(lbk__json_get_string(in, key, &text));
-    return lbk__record_set(in.context, field, text, strlen(text));
-}
-
-static lbk_status set_id(lbk__json_in in, lbk__record *record) {
-    if (!json_is_integer(json_object_get(in.object, "id"))) return set_string(in, "id", &record->id);
-    int64_t number = 0;
-    LBK_TRY(lbk__json_get_integer(in, "id", INT64_MIN, INT64_MAX, &number));
-    return lbk__text_printf(in.context, &record->id, "%lld", (long long)number);
-}
 
 static lbk_status add_list(lbk__json_in in, lbk__record *record) {
     const json_t *array;
@@ -80,11 +65,11 @@ static lbk_status next(lbk__loader *base, lbk__record *record, bool *more) {
     *more = in.object != NULL;
     if (!*more) return LBK_OK;
     LBK_TRY(lbk__record_set(base->context, &record->where, in.where, strlen(in.where)));
-    LBK_TRY(set_id(in, record));
-    LBK_TRY(set_string(in, "text", &record->text));
-    if (lbk__json_has(in, "image")) LBK_TRY(set_string(in, "image", &record->image));
+    LBK_TRY(lbk__record_get_id(in, "id", record));
+    LBK_TRY(lbk__record_get_string(in, "text", &record->text));
+    if (lbk__json_has(in, "image")) LBK_TRY(lbk__record_get_string(in, "image", &record->image));
     if (lbk__json_has(in, "split"))
-        LBK_TRY(set_string(in, "split", &record->split));
+        LBK_TRY(lbk__record_get_string(in, "split", &record->split));
     else
         LBK_TRY(lbk__record_set(base->context, &record->split, "train", 5));
     return add_labels(loader, in, record);
@@ -95,22 +80,6 @@ static void close_jsonl(lbk__loader *base) {
     lbk_free(base->context, base);
 }
 
-/* The number of lines, for the progress. */
-static lbk_status count_lines(lbk_context *context, const char *path, uint64_t *count) {
-    FILE *file = fopen(path, "rbe");
-    if (!file) return lbk__fail_errno(context, "%s: cannot open", path);
-    char piece[1 << 16], last = '\n';
-    size_t got;
-    *count = 0;
-    while ((got = fread(piece, 1, sizeof piece, file)) > 0) {
-        for (const char *at = piece; (at = memchr(at, '\n', (size_t)(piece + got - at))); at++) ++*count;
-        last = piece[got - 1];
-    }
-    *count += last != '\n';
-    fclose(file);
-    return LBK_OK;
-}
-
 lbk_status lbk__load_jsonl(lbk_context *context, const lbk_pack_options *options, lbk__loader **out) {
     *out = NULL;
     jsonl *loader;
@@ -119,7 +88,7 @@ lbk_status lbk__load_jsonl(lbk_context *context, const lbk_pack_options *options
     loader->kind = options->label_kind;
     lbk_status status = LBK_OK;
     LBK_GO(lbk__loader_add_input(&loader->base, options->path));
-    LBK_GO(count_lines(context, options->path, &loader->base.total));
+    LBK_GO(lbk__count_lines(context, options->path, &loader->base.total));
     LBK_GO(lbk__json_lines_open(context, options->path, &loader->lines));
     *out = &loader->base;
 done:

@@ -61,20 +61,12 @@ static lbk_status add_text(lbk__json_in in, lbk__record *record) {
     return lbk__text_printf(in.context, &record->text, "%s%s%s", title, *title ? ". " : "", plot);
 }
 
-/* The poster's path; where there is none, the one that the benchmark would have, for the message. */
 static lbk_status add_image(const mmimdb *loader, const char *id, lbk__record *record) {
-    static const char *const kinds[] = {"jpg", "png", "webp", "jpeg"};
-    lbk_context *context = loader->base.context;
-    bool found = false;
-    for (size_t i = 0; i < LBK_COUNT(kinds) && !found; i++) {
-        char *path;
-        record->image.length = 0;
-        LBK_TRY(lbk__text_printf(context, &record->image, "dataset/%s.%s", id, kinds[i]));
-        LBK_TRY(lbk__join(context, loader->images, record->image.data, &path));
-        found = lbk__exists(path);
-        lbk_free(context, path);
-    }
-    return LBK_OK;
+    char *stem;
+    LBK_TRY(lbk__format(loader->base.context, &stem, "dataset/%s", id));
+    lbk_status status = lbk__find_image(loader->base.context, loader->images, stem, "jpeg", &record->image);
+    lbk_free(loader->base.context, stem);
+    return status;
 }
 
 static lbk_status read_film(const mmimdb *loader, const char *id, lbk__record *record) {

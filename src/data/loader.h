@@ -6,6 +6,7 @@
 #include "base/base.h"
 #include "base/file.h"
 #include "data/image.h"
+#include "format/json.h"
 
 /* Buffers are reused from record to record. */
 typedef struct lbk__record {
@@ -23,10 +24,13 @@ void lbk__record_clear(lbk__record *record); /* keeps the buffers */
 void lbk__record_free(lbk_context *context, lbk__record *record);
 /* Sets one of the record's texts. */
 lbk_status lbk__record_set(lbk_context *context, lbk__text *field, const char *text, size_t length);
+/* The same from a key of a JSON object: a text; for the id, a text or a whole number. */
+lbk_status lbk__record_get_string(lbk__json_in in, const char *key, lbk__text *field);
+lbk_status lbk__record_get_id(lbk__json_in in, const char *key, lbk__record *record);
 /* A label that the record has already is not added twice. */
 lbk_status lbk__record_add_label(lbk_context *context, lbk__record *record, const char *name, float score);
 
-enum { LBK__MAX_INPUTS = 2 };
+enum { LBK__MAX_INPUTS = 8, LBK__MAX_REASONS = 4 };
 
 typedef struct lbk__loader lbk__loader;
 struct lbk__loader {
@@ -43,16 +47,31 @@ struct lbk__loader {
         char hash[LBK__HASH_SIZE];
     } inputs[LBK__MAX_INPUTS];
     int num_inputs;
+    /* What the layout itself leaves out, such as rows without a gold label; told in the pack's description.
+     */
+    struct lbk__left_out {
+        const char *reason; /* a constant */
+        int64_t count;
+    } left_out[LBK__MAX_REASONS];
+    int num_reasons;
 };
 
 lbk_status lbk__load_jsonl(lbk_context *context, const lbk_pack_options *options, lbk__loader **out);
 lbk_status lbk__load_mmimdb(lbk_context *context, const lbk_pack_options *options, lbk__loader **out);
 lbk_status lbk__load_openclipart(lbk_context *context, const lbk_pack_options *options, lbk__loader **out);
+lbk_status lbk__load_snli_ve(lbk_context *context, const lbk_pack_options *options, lbk__loader **out);
+lbk_status lbk__load_hateful_memes(lbk_context *context, const lbk_pack_options *options, lbk__loader **out);
 
 /* By options->source. */
 lbk_status lbk__loader_open(lbk_context *context, const lbk_pack_options *options, lbk__loader **out);
 void lbk__loader_close(lbk__loader *loader); /* NULL is allowed */
 /* For loaders: adds an input that is a file, with the hash of its content. */
 lbk_status lbk__loader_add_input(lbk__loader *loader, const char *path);
+/* Counts one more that is left out for `reason`, a constant. */
+void lbk__loader_leave_out(lbk__loader *loader, const char *reason);
+/* The path of an image whose extension is not known: STEM.jpg, .png, .webp or .jpeg, whichever is below
+ * `root`; with `usual` where none is (features may have it all the same), which is looked for first. */
+lbk_status lbk__find_image(lbk_context *context, const char *root, const char *stem, const char *usual,
+                           lbk__text *image);
 
 #endif

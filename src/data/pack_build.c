@@ -127,6 +127,9 @@ static lbk_status read_all(lbk__pack_builder *builder) {
         LBK_TRY(lbk__pack_append_batch(builder));
         lbk__report(context, "pack", "records", (uint64_t)builder->num_records, builder->loader->total, NULL);
     }
+    for (int i = 0; i < builder->loader->num_reasons; i++)
+        lbk__log(context, LBK_LOG_INFO, "left out %lld: %s", (long long)builder->loader->left_out[i].count,
+                 builder->loader->left_out[i].reason);
     if (builder->num_skipped)
         lbk__log(context, LBK_LOG_WARNING, "skipped %lld bad records of %lld",
                  (long long)builder->num_skipped, (long long)builder->num_records);

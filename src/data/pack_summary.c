@@ -58,8 +58,9 @@ lbk_status lbk__pack_summary(lbk_context *context, const char *path, char **out)
     count_samples(pack, counts);
     const char *text = lbk__pack_description(pack);
     LBK_GO(lbk__json_load_bytes(context, path, text, strlen(text), &description));
-    root = json_pack("{s:s, s:s, s:I, s:O, s:O, s:O, s:o, s:o}", "pack", path, "sha256", pack->hash, "bytes",
-                     (json_int_t)found.st_size, "counts", json_object_get(description, "counts"),
+    root = json_pack("{s:s, s:s, s:I, s:O, s:O?, s:O, s:O, s:o, s:o}", "pack", path, "sha256", pack->hash,
+                     "bytes", (json_int_t)found.st_size, "counts", json_object_get(description, "counts"),
+                     "left_out", json_object_get(json_object_get(description, "source"), "left_out"),
                      "label_kind", json_object_get(description, "label_kind"), "visual",
                      json_object_get(description, "visual"), "splits", splits_json(pack, counts),
                      "text_tokens", tokens_json(pack));

@@ -5,8 +5,8 @@
 #include "base/base.h"
 
 /* Opens the pack `path` (and so checks what was just written):
- *   {"pack", "sha256", "bytes", "counts": {…as in the description…}, "label_kind", "visual": {…},
- *    "splits": {name: {"samples", "labelled", "labels": {class: count}}},
+ *   {"pack", "sha256", "bytes", "counts": {…as in the description…}, "left_out": {reason: count},
+ * "label_kind", "visual": {…}, "splits": {name: {"samples", "labelled", "labels": {class: count}}},
  *    "text_tokens": {"shortest", "mean", "longest"}} */
 lbk_status lbk__pack_summary(lbk_context *context, const char *path, char **out);
 

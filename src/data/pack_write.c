@@ -23,8 +23,15 @@ static json_t *inputs_json(const lbk__loader *loader) {
     return array;
 }
 
+static json_t *left_out_json(const lbk__loader *loader) {
+    json_t *object = json_object();
+    for (int i = 0; i < loader->num_reasons; i++)
+        json_object_set_new(object, loader->left_out[i].reason, json_integer(loader->left_out[i].count));
+    return object;
+}
+
 static lbk_status describe(const lbk__pack_builder *builder, char **out) {
-    static const char *const sources[] = {"jsonl", "mmimdb", "openclipart"};
+    static const char *const sources[] = {"jsonl", "mmimdb", "openclipart", "snli-ve", "hateful-memes"};
     char version[32], vocab[LBK__HASH_SIZE];
     snprintf(version, sizeof version, "limbeck %d.%d.%d", LBK_VERSION_MAJOR, LBK_VERSION_MINOR,
              LBK_VERSION_PATCH);
@@ -39,8 +46,8 @@ static lbk_status describe(const lbk__pack_builder *builder, char **out) {
                   (json_int_t)builder->num_labelled, "images", (json_int_t)builder->num_images, "visual_rows",
                   (json_int_t)builder->last[LBK__PART_ROWS], "truncated_texts",
                   (json_int_t)builder->num_truncated, "skipped_records", (json_int_t)builder->num_skipped);
-    json_t *source = json_pack("{s:s, s:o}", "kind", sources[builder->options.source], "inputs",
-                               inputs_json(builder->loader));
+    json_t *source = json_pack("{s:s, s:o, s:o}", "kind", sources[builder->options.source], "inputs",
+                               inputs_json(builder->loader), "left_out", left_out_json(builder->loader));
     json_t *root =
         json_pack("{s:s, s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:s}", "kind", "pack", "version",
                   LBK__PACK_VERSION, "label_kind", lbk__pack_label_kinds[builder->options.label_kind],

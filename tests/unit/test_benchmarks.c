@@ -1,0 +1,210 @@
+/* Loaders of the published benchmarks, on fixtures in exactly their layouts and on the shared twins where
+ * they are: SNLI-VE and the Hateful Memes. */
+#include "benchmark_fixture.h"
+
+/* ---- SNLI-VE ---- */
+
+/* A row as published: SNLI's fields and the image's id. */
+#define SNLI(pair, image, label, hypothesis)                                                              \
+    "{\"Flickr30K_ID\": \"" image "\", \"annotator_labels\": [\"" label "\"], \"captionID\": \"" image    \
+    ".jpg#0\", \"gold_label\": \"" label "\", \"pairID\": \"" pair "\", \"sentence1\": \"A caption .\", " \
+    "\"sentence1_binary_parse\": \"( A caption )\", \"sentence1_parse\": \"(ROOT)\", \"sentence2\": "     \
+    "\"" hypothesis "\", \"sentence2_binary_parse\": \"( x )\", \"sentence2_parse\": \"(ROOT)\"}\n"
+
+static void put_snli(fixture *f) {
+    fixture_source(f, LBK_SOURCE_SNLI_VE, LBK_LABEL_SINGLE);
+    put_text(f, "snli_ve_train.jsonl",
+             SNLI("1.jpg#0r1e", "1", "entailment", "Someone is outside.")
+                 SNLI("1.jpg#0r1c", "1", "contradiction", "Nobody is there.")
+                     SNLI("2.jpg#3r2n", "2", "-", "No one agrees."));
+    put_text(f, "snli_ve_dev.jsonl", SNLI("3.jpg#1r1n", "3", "neutral", "It is late."));
+    put_text(f, "snli_ve_test.jsonl",
+             SNLI("4.jpg#1r1n", "4", "-", "x") SNLI("4.jpg#1r1e", "4", "entailment", "y"));
+    for (int i = 1; i <= 4; i++) {
+        char name[40];
+        snprintf(name, sizeof name, "flickr30k_images/%d.jpg", i);
+        copy_file(f, IMAGES "turned.jpg", name);
+    }
+}
+
+static void entailment_is_loaded(void **state) {
+    (void)state;
+    fixture f = fixture_open(NULL);
+    fixture_start(&f);
+    put_snli(&f);
+    char *summary;
+    check_ok(f.context, lbk_pack_build(f.context, &f.options, f.pack, &summary));
+    check_contains(summary, "\"no gold label\": 2");
+    check_contains(summary, "\"skipped_records\": 0");
+    lbk_free(f.context, summary);
+    lbk_pack *pack = build(&f);
+    assert_int_equal(lbk_pack_num_samples(pack), 4);
+    assert_int_equal(lbk_pack_num_images(pack), 3);
+    check_sample(&f, pack, 0, "1.jpg#0r1e", "train", "Someone is outside.", "entailment");
+    check_sample(&f, pack, 1, "1.jpg#0r1c", "train", "Nobody is there.", "contradiction");
+    check_sample(&f, pack, 2, "3.jpg#1r1n", "dev", "It is late.", "neutral");
+    check_sample(&f, pack, 3, "4.jpg#1r1e", "test", "y", "entailment");
+    check_image(pack, 0, "flickr30k_images/1.jpg");
+    assert_int_equal(sample_of(&f, pack, 0).image, sample_of(&f, pack, 1).image);
+    lbk_pack_close(pack);
+    fixture_close(&f);
+}
+
+static void bad_entailment_is_named(void **state) {
+    (void)state;
+    static const trouble cases[] = {
+        {"snli_ve_dev.jsonl", SNLI("3.jpg#1r1n", "9", "neutral", "x"),
+         "flickr30k_images/9.jpg: no such image"},
+        {"snli_ve_dev.jsonl", SNLI("3.jpg#1r1n", "3", "maybe", "x"),
+         "dev.jsonl, line 1: gold_label is \"maybe\""},
+        {"snli_ve_dev.jsonl", SNLI("3.jpg#1r1n", "../3", "neutral", "x"), "\"../3\" has a '/'"},
+        {"snli_ve_dev.jsonl", SNLI("1.jpg#0r1c", "3", "neutral", "x"), "that of record number 2 already"},
+        {"snli_ve_dev.jsonl", SNLI("3.jpg#1r1n", "3", "neutral", ""), "its text is empty"},
+        {"snli_ve_dev.jsonl", "{\"gold_label\": 1}", "\"gold_label\": is an integer"},
+        {"snli_ve_dev.jsonl", "{\"sentence2\": \"x\"}", "has no key \"gold_label\""},
+        {"snli_ve_dev.jsonl", "{\"gold_label\": \"neutral\", \"pairID\": \"3\", \"sentence2\": \"x\"}",
+         "has no key \"Flickr30K_ID\""},
+        {"snli_ve_dev.jsonl",
+         "{\"gold_label\": \"neutral\", \"pairID\": \"3\", \"sentence2\": [\"x\"], \"Flickr8K_ID\": \"1\"}",
+         "\"sentence2\": is an array"},
+        {"snli_ve_dev.jsonl", "[]", "must be a JSON object"},
+        {"snli_ve_dev.jsonl", "{", "snli_ve_dev.jsonl, line 1"},
+    };
+    check_troubles(put_snli, cases, LBK_COUNT(cases), 4);
+}
+
+/* ---- Hateful Memes ---- */
+
+static void put_memes(fixture *f) {
+    fixture_source(f, LBK_SOURCE_HATEFUL_MEMES, LBK_LABEL_SINGLE);
+    put_text(f, "train.jsonl",
+             "{\"id\":42953,\"img\":\"img\\/42953.png\",\"label\":0,\"text\":\"its their character\"}\n"
+             "{\"id\":1235,\"img\":\"img\\/01235.png\",\"label\":1,\"text\":\"don't be afraid\"}");
+    put_text(f, "dev_seen.jsonl",
+             "{\"id\":8291,\"img\":\"img\\/08291.png\",\"label\":1,\"text\":\"look at them all\"}\n");
+    put_text(f, "dev_unseen.jsonl",
+             "{\"id\":8291,\"img\":\"img\\/08291.png\",\"label\":1,\"text\":\"look at them all\"}\n"
+             "{\"id\":\"08292\",\"img\":\"img\\/08292.png\",\"label\":0,\"text\":\"a dog\"}\n");
+    put_text(f, "test_seen.jsonl",
+             "{\"id\":16395,\"img\":\"img\\/16395.png\",\"text\":\"when the rain stops\"}\n");
+    put_text(f, "test_unseen.jsonl", "{\"id\":3869,\"img\":\"img\\/03869.png\",\"text\":\"bows here\"}\n");
+    static const char *const names[] = {"42953", "01235", "08291", "08292", "16395", "03869"};
+    for (size_t i = 0; i < LBK_COUNT(names); i++) {
+        char name[40];
+        snprintf(name, sizeof name, "img/%s.png", names[i]);
+        copy_file(f, IMAGES "rgb.png", name);
+    }
+}
+
+static void memes_are_loaded(void **state) {
+    (void)state;
+    fixture f = fixture_open(NULL);
+    fixture_start(&f);
+    put_memes(&f);
+    lbk_pack *pack = build(&f);
+    assert_int_equal(lbk_pack_num_samples(pack), 7);
+    assert_int_equal(lbk_pack_num_images(pack), 6);
+    assert_string_equal(lbk_pack_class_name(pack, 1), "not-hateful");
+    check_sample(&f, pack, 0, "42953", "train", "its their character", "not-hateful");
+    check_sample(&f, pack, 1, "1235", "train", "don't be afraid", "hateful");
+    check_sample(&f, pack, 2, "8291", "dev", "look at them all", "hateful");
+    check_sample(&f, pack, 3, "16395", "test", "when the rain stops", NULL);
+    check_sample(&f, pack, 4, "8291@dev_unseen", "dev_unseen", "look at them all", "hateful");
+    check_sample(&f, pack, 5, "08292", "dev_unseen", "a dog", "not-hateful");
+    check_sample(&f, pack, 6, "3869", "test_unseen", "bows here", NULL);
+    check_image(pack, 1, "img/01235.png");
+    lbk_pack_close(pack);
+    fixture_close(&f);
+}
+
+static void bad_memes_are_named(void **state) {
+    (void)state;
+    static const trouble cases[] = {
+        {"test_seen.jsonl", "{\"id\":1,\"img\":\"img/1.png\",\"text\":\"x\"}", "img/1.png: no such image"},
+        {"test_seen.jsonl", "{\"id\":1,\"img\":\"img/08291.png\",\"text\":\"x\",\"label\":2}",
+         "must be from 0 to 1"},
+        {"test_seen.jsonl", "{\"id\":1,\"img\":\"img/08291.png\",\"text\":\"x\",\"label\":\"1\"}",
+         "\"label\": is a string, must be an integer"},
+        {"test_seen.jsonl", "{\"id\":1.5,\"img\":\"img/08291.png\",\"text\":\"x\"}", "\"id\""},
+        {"test_seen.jsonl", "{\"id\":1,\"img\":8291,\"text\":\"x\"}", "\"img\": is an integer"},
+        {"test_seen.jsonl", "{\"id\":1,\"img\":\"img/08291.png\"}", "has no key \"text\""},
+        {"test_seen.jsonl", "{\"id\":1,\"img\":\"img/08291.png\",\"text\":\" \"}", "its text is empty"},
+    };
+    check_troubles(put_memes, cases, LBK_COUNT(cases), 7);
+    fixture f = fixture_open(NULL);
+    fixture_start(&f);
+    put_memes(&f);
+    put_text(&f, "train.jsonl",
+             "{\"id\":8,\"img\":\"img/08291.png\",\"text\":\"x\"}\n{\"id\":8,\"img\":\"img/"
+             "08291.png\",\"text\":\"x\"}");
+    check_fails(f.context, LBK_BAD_DATA, "line 2: record \"8\": the id was that of record number 1",
+                lbk_pack_build(f.context, &f.options, f.pack, NULL));
+    fixture_close(&f);
+}
+
+static void wrong_folders_and_kinds_are_refused(void **state) {
+    (void)state;
+    fixture f = fixture_open(NULL);
+    fixture_start(&f);
+    fixture_source(&f, LBK_SOURCE_SNLI_VE, LBK_LABEL_SINGLE);
+    check_fails(f.context, LBK_BAD_DATA,
+                "has no snli_ve_train.jsonl, snli_ve_dev.jsonl or snli_ve_test.jsonl",
+                lbk_pack_build(f.context, &f.options, f.pack, NULL));
+    fixture_source(&f, LBK_SOURCE_HATEFUL_MEMES, LBK_LABEL_SINGLE);
+    check_fails(f.context, LBK_BAD_DATA, "has no train.jsonl, ",
+                lbk_pack_build(f.context, &f.options, f.pack, NULL));
+    fixture_source(&f, LBK_SOURCE_SNLI_VE, LBK_LABEL_MULTI);
+    check_fails(f.context, LBK_INVALID_ARGUMENT, "must be single",
+                lbk_pack_build(f.context, &f.options, f.pack, NULL));
+    fixture_source(&f, LBK_SOURCE_HATEFUL_MEMES, LBK_LABEL_SOFT);
+    check_fails(f.context, LBK_INVALID_ARGUMENT, "must be single",
+                lbk_pack_build(f.context, &f.options, f.pack, NULL));
+    fixture_close(&f);
+}
+
+/* ---- the twins ---- */
+
+static void twins_have_their_counts(void **state) {
+    (void)state;
+    need_shared();
+    fixture f = fixture_open(NULL);
+    fixture_start(&f);
+    f.options = (lbk_pack_options){.path = SHARED "snli_ve_mini",
+                                   .vocab = VOCAB,
+                                   .source = LBK_SOURCE_SNLI_VE,
+                                   .visual = LBK_VISUAL_HDF5,
+                                   .features = SHARED "snli_ve_mini/features.h5"};
+    lbk_pack *pack = build(&f);
+    check_count(&f, pack, "train", "entailment", 2365);
+    check_count(&f, pack, "train", "neutral", 3065);
+    check_count(&f, pack, "train", "contradiction", 2301);
+    check_count(&f, pack, "dev", "entailment", 753);
+    check_count(&f, pack, "dev", "neutral", 741);
+    check_count(&f, pack, "dev", "contradiction", 742);
+    check_count(&f, pack, "test", "entailment", 774);
+    check_count(&f, pack, "test", "neutral", 756);
+    check_count(&f, pack, "test", "contradiction", 748);
+    assert_int_equal(lbk_pack_num_images(pack), 3385 + 701 + 720);
+    lbk_pack_close(pack);
+    f.options.path = SHARED "snli_ve_mini/flickr8k_match.jsonl";
+    f.options.source = LBK_SOURCE_JSONL;
+    pack = build(&f);
+    check_count(&f, pack, "train", NULL, 13496);
+    check_count(&f, pack, "dev", NULL, 1840);
+    check_count(&f, pack, "test", NULL, 3844);
+    check_count(&f, pack, "test", "match", 1922);
+    lbk_pack_close(pack);
+    fixture_close(&f);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(entailment_is_loaded),
+        cmocka_unit_test(bad_entailment_is_named),
+        cmocka_unit_test(memes_are_loaded),
+        cmocka_unit_test(bad_memes_are_named),
+        cmocka_unit_test(wrong_folders_and_kinds_are_refused),
+        cmocka_unit_test(twins_have_their_counts),
+    };
+    return cmocka_run_group_tests_name("benchmarks", tests, NULL, NULL);
+}
