@@ -199,6 +199,21 @@ static inline lbk_status small_run_go(small_run *run, const char *const *changes
 }
 
 #define CHANGES(...) ((const char *const[]){__VA_ARGS__, NULL})
+/* A student smaller than its teacher. */
+#define SMALL_STUDENT "model.hidden_size=8", "model.num_attention_heads=2"
+
+/* With a teacher and its cache in the folder. */
+static inline int small_run_set_up_cache(void **state) {
+    if (small_run_set_up(state) != 0) return 1;
+    small_run *run = *state;
+    char *teacher = small_run_path(run, "teacher"), *pack = small_run_path(run, "pack"),
+         *cache = small_run_path(run, "cache");
+    check_ok(run->context, small_run_go(run, CHANGES("train.epochs=6"), NULL, "teacher", 0, NULL));
+    const lbk_probe_options options = {.teacher = teacher, .pack = pack, .out = cache};
+    check_ok(run->context, lbk_probe(run->context, &options, NULL));
+    free(teacher), free(pack), free(cache);
+    return 0;
+}
 
 static inline char *small_run_read(const small_run *run, const char *name, size_t *size) {
     char *path = small_run_path(run, name), *data, *copy;

@@ -13,8 +13,9 @@ enum {
     LBK__STREAM_SHUFFLE = 2,
     LBK__STREAM_SPLIT = 3,
     LBK__STREAM_SYNTHETIC = 4,
-    LBK__STREAM_META = 5, /* weight network, meta batches */
+    LBK__STREAM_WEIGHTS = 5, /* the first weights of a weight network */
     LBK__STREAM_BOOTSTRAP = 6,
+    LBK__STREAM_META = 7, /* order of the meta split */
     LBK__STREAM_DROPOUT = 0x10000
 };
 

@@ -12,7 +12,13 @@ static const struct argp_option options[] = {
     {"cache", 'k', "FILE", 0, "The teacher's cache, made by `limbeck probe`", 1},
     {"method", 'm', "NAME", 0, "alone (3), kd (4) or msd (5): --set distill.method=NAME", 3},
     {"weights", 'w', "NAME", 0,
-     "uniform (7), fixed (8), population (9) or instance (10): --set distill.weights=NAME", 3},
+     "uniform (7), fixed (8), population (9), instance (10), learned or learned-population (11): --set "
+     "distill.weights=NAME",
+     3},
+    {"meta-split", 'M', "NAME", 0,
+     "Learn weights on this split of the pack, not on a part of the training split: --set "
+     "distill.meta_split=NAME",
+     3},
     {"alpha", 'a', "X", 0, "Share of the divergence in the loss, 0 to 1: --set distill.alpha=X", 3},
     {"temperature", 'T', "X", 0, "Softens both predictions: --set distill.temperature=X", 3},
     {"json", 'j', 0, 0, "Print the summary as JSON", 4},
@@ -33,6 +39,9 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
         return 0;
     case 'w':
         cli_run_set(&given->run, "distill.weights", argument);
+        return 0;
+    case 'M':
+        cli_run_set(&given->run, "distill.meta_split", argument);
         return 0;
     case 'a':
         cli_run_set(&given->run, "distill.alpha", argument);

@@ -1,5 +1,6 @@
-/* distill.h: losses (1)–(5), saliency (6), weights (7)–(10): functions of logits, nothing else.
- * Arrays are [view][sample][class], row-major: logits of view v, sample i start at ((v · B) + i) · C. */
+/* distill.h: losses (1)–(5), saliency (6), weights (7)–(10): functions of logits, nothing else. Learned
+ * weights, (11), are in weight_network.h. Arrays are [view][sample][class], row-major: logits of view v,
+ * sample i start at ((v · B) + i) · C. */
 #ifndef LBK_DISTILL_DISTILL_H
 #define LBK_DISTILL_DISTILL_H
 
@@ -40,9 +41,14 @@ typedef enum lbk__weighting {
     LBK__WEIGHTS_FIXED,
     LBK__WEIGHTS_POPULATION,
     LBK__WEIGHTS_INSTANCE,
+    LBK__WEIGHTS_LEARNED,            /* (11), by weight_network.h … */
+    LBK__WEIGHTS_LEARNED_POPULATION, /* … the same three numbers for all samples */
     LBK__NUM_WEIGHTINGS
 } lbk__weighting;
-extern const char *const lbk__weighting_names[]; /* "uniform", "fixed", "population", "instance", NULL */
+extern const char *const lbk__weighting_names[]; /* "uniform", …, "learned-population", NULL */
+static inline bool lbk__weights_are_learned(lbk__weighting weighting) {
+    return weighting == LBK__WEIGHTS_LEARNED || weighting == LBK__WEIGHTS_LEARNED_POPULATION;
+}
 /* (9), (10) from the two saliencies, each ≥ 0 (population: their means over the training set): joint = ρ, the
  * rest shared in their proportion; halves where both are 0. */
 void lbk__saliency_weights(double rho, double saliency_text, double saliency_image, float out[LBK_NUM_VIEWS]);
@@ -53,7 +59,7 @@ typedef struct lbk__weight_rule {
     double rho;                  /* (9), (10): in [0, 1] */
     double mean_saliency[2];     /* (9): of text, image */
 } lbk__weight_rule;
-/* The weights of a sample; `saliency` (text, image) is read by (10) only. */
+/* The weights of a sample by (7)–(10); `saliency` (text, image) is read by (10) only. */
 void lbk__sample_weights(const lbk__weight_rule *rule, const float saliency[2], float out[LBK_NUM_VIEWS]);
 
 typedef struct lbk__weight_summary {

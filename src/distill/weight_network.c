@@ -37,7 +37,7 @@ static void initialise(lbk__weight_network *network) {
     const layers l = layers_of(network, network->parameters);
     const double scale = 1 / sqrt(LBK_MAX(1, o->num_features));
     for (int32_t k = 0; k < o->hidden_size * o->num_features; k++)
-        l.w1[k] = scale * lbk__normal(o->seed, LBK__STREAM_META, 0, (uint64_t)k);
+        l.w1[k] = scale * lbk__normal(o->seed, LBK__STREAM_WEIGHTS, 0, (uint64_t)k);
     for (int v = 0; v < LBK_NUM_VIEWS; v++) l.b2[v] = o->activation == LBK__WEIGHT_SIGMOID ? -log(2) : 0;
     for (int f = 0; f < LBK__NUM_FEATURES; f++) network->variance[f] = 1;
 }

@@ -1,7 +1,8 @@
 /* weights.c: (7)–(10): how much each view's divergence counts. */
 #include "distill/distill.h"
 
-const char *const lbk__weighting_names[] = {"uniform", "fixed", "population", "instance", NULL};
+const char *const lbk__weighting_names[] = {
+    "uniform", "fixed", "population", "instance", "learned", "learned-population", NULL};
 
 void lbk__saliency_weights(double rho, double saliency_text, double saliency_image,
                            float out[LBK_NUM_VIEWS]) {
@@ -23,8 +24,7 @@ void lbk__sample_weights(const lbk__weight_rule *rule, const float saliency[2], 
     case LBK__WEIGHTS_INSTANCE:
         lbk__saliency_weights(rule->rho, (double)saliency[0], (double)saliency[1], out);
         break;
-    case LBK__WEIGHTS_UNIFORM:
-    case LBK__NUM_WEIGHTINGS:
+    default: /* uniform */
         for (int v = 0; v < LBK_NUM_VIEWS; v++) out[v] = 1.0f / LBK_NUM_VIEWS;
     }
 }

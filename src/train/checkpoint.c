@@ -2,14 +2,28 @@
 #include "train/checkpoint.h"
 
 #include "format/json.h"
-#include "format/safetensors.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { VERSION = 1, NUM_TENSORS = 3, NUM_WINDOW = sizeof(lbk__window) / sizeof(double) };
+enum { VERSION = 1, NUM_FIXED = 3, MOST_TENSORS = NUM_FIXED + LBK__MAX_CHECKPOINT_PARTS };
 
-static const char *const tensor_names[NUM_TENSORS] = {"values", "first_moment", "second_moment"};
+/* All tensors of a checkpoint, where their numbers are. */
+typedef struct tensors {
+    lbk__checkpoint_part list[MOST_TENSORS];
+    size_t count;
+} tensors;
+
+static tensors tensors_of(const lbk__optimizer *optimizer, const lbk__checkpoint_part *parts,
+                          size_t num_parts) {
+    const lbk__model *model = optimizer->model;
+    tensors all = {{{"values", LBK__F32, model->values, model->num_values},
+                    {"first_moment", LBK__F32, optimizer->first, model->num_values},
+                    {"second_moment", LBK__F32, optimizer->second, model->num_values}},
+                   NUM_FIXED};
+    for (size_t i = 0; i < num_parts; i++) all.list[all.count++] = parts[i];
+    return all;
+}
 
 /* ---- the fields of the JSON, once for both ways ---- */
 
@@ -27,6 +41,16 @@ static const whole_field wholes[] = {
     {"evaluations_since_best", offsetof(lbk__train_state, evaluations_since_best)},
     {"skipped", offsetof(lbk__train_state, skipped)},
     {"skipped_in_a_row", offsetof(lbk__train_state, skipped_in_a_row)},
+    {"meta_skipped", offsetof(lbk__train_state, meta_skipped)},
+};
+
+/* Structs of doubles. */
+static const struct sums_field {
+    const char *name;
+    size_t offset, count;
+} sums_fields[] = {
+    {"window", offsetof(lbk__train_state, window), sizeof(lbk__window) / sizeof(double)},
+    {"meta", offsetof(lbk__train_state, meta), sizeof(lbk__meta_window) / sizeof(double)},
 };
 
 static json_t *describe(const lbk__optimizer *optimizer, const lbk__train_state *state,
@@ -43,30 +67,35 @@ static json_t *describe(const lbk__optimizer *optimizer, const lbk__train_state 
         memcpy(&value, (const char *)state + wholes[i].offset, sizeof value);
         json_object_set_new(json, wholes[i].name, json_integer(value));
     }
-    double window[NUM_WINDOW];
-    memcpy(window, &state->window, sizeof window);
-    json_t *sums = json_array();
-    for (size_t i = 0; i < NUM_WINDOW; i++) json_array_append_new(sums, json_real(window[i]));
-    if (json) json_object_set_new(json, "window", sums);
+    for (size_t f = 0; json && f < LBK_COUNT(sums_fields); f++) {
+        json_t *sums = json_array();
+        for (size_t i = 0; i < sums_fields[f].count; i++) {
+            double value;
+            memcpy(&value, (const char *)state + sums_fields[f].offset + i * sizeof value, sizeof value);
+            json_array_append_new(sums, json_real(value));
+        }
+        json_object_set_new(json, sums_fields[f].name, sums);
+    }
     return json;
 }
 
 /* ---- writing ---- */
 
-static lbk_status write_tensors(const char *path, const lbk__optimizer *optimizer, const char *description) {
-    const lbk__model *model = optimizer->model;
-    const float *data[NUM_TENSORS] = {model->values, optimizer->first, optimizer->second};
-    lbk__tensor_spec specs[NUM_TENSORS];
-    for (size_t i = 0; i < NUM_TENSORS; i++)
-        specs[i] = (lbk__tensor_spec){
-            .name = tensor_names[i], .dtype = LBK__F32, .rank = 1, .shape = {(int64_t)model->num_values}};
+static lbk_status write_tensors(lbk_context *context, const char *path, const tensors *all,
+                                const char *description) {
+    lbk__tensor_spec specs[MOST_TENSORS];
+    for (size_t i = 0; i < all->count; i++)
+        specs[i] = (lbk__tensor_spec){.name = all->list[i].name,
+                                      .dtype = all->list[i].dtype,
+                                      .rank = 1,
+                                      .shape = {(int64_t)all->list[i].count}};
     const lbk__metadata metadata = {"limbeck", description};
     lbk__safetensors_writer *writer = NULL;
     lbk_status status = LBK_OK;
-    LBK_GO(lbk__safetensors_writer_open(model->context, path, specs, NUM_TENSORS, &metadata, 1, "sha256",
-                                        &writer));
-    for (size_t i = 0; i < NUM_TENSORS; i++)
-        LBK_GO(lbk__safetensors_writer_put(writer, data[i], model->num_values * sizeof(float)));
+    LBK_GO(lbk__safetensors_writer_open(context, path, specs, all->count, &metadata, 1, "sha256", &writer));
+    for (size_t i = 0; i < all->count; i++)
+        LBK_GO(lbk__safetensors_writer_put(writer, all->list[i].data,
+                                           all->list[i].count * lbk__dtype_size(all->list[i].dtype)));
     LBK_GO(lbk__safetensors_writer_commit(writer, NULL));
 done:
     lbk__safetensors_writer_close(writer);
@@ -74,14 +103,16 @@ done:
 }
 
 lbk_status lbk__checkpoint_save(const char *path, const lbk__optimizer *optimizer,
+                                const lbk__checkpoint_part *parts, size_t num_parts,
                                 const lbk__train_state *state, const lbk__train_key *key,
                                 const lbk__run_mark *mark) {
     lbk_context *context = optimizer->model->context;
+    const tensors all = tensors_of(optimizer, parts, num_parts);
     json_t *json = describe(optimizer, state, key, mark);
     char *description = NULL;
     lbk_status status = lbk__json_dump(context, json, JSON_COMPACT, &description);
     json_decref(json);
-    if (status == LBK_OK) status = write_tensors(path, optimizer, description);
+    if (status == LBK_OK) status = write_tensors(context, path, &all, description);
     lbk_free(context, description);
     return status;
 }
@@ -109,17 +140,17 @@ static lbk_status check_key(lbk__json_in in, const lbk__train_key *key) {
     return LBK_OK;
 }
 
-static lbk_status read_window(lbk__json_in in, lbk__window *out) {
+static lbk_status read_sums(lbk__json_in in, const struct sums_field *field, lbk__train_state *state) {
     const json_t *sums;
-    double window[NUM_WINDOW];
-    LBK_TRY(lbk__json_get_array(in, "window", &sums));
-    for (size_t i = 0; i < NUM_WINDOW; i++) {
+    LBK_TRY(lbk__json_get_array(in, field->name, &sums));
+    for (size_t i = 0; i < field->count; i++) {
         const json_t *item = json_array_get(sums, i);
         if (!json_is_real(item))
-            return lbk__fail(in.context, LBK_BAD_DATA, "%s: \"window\" has no number at %zu", in.where, i);
-        window[i] = json_real_value(item);
+            return lbk__fail(in.context, LBK_BAD_DATA, "%s: \"%s\" has no number at %zu", in.where,
+                             field->name, i);
+        const double value = json_real_value(item);
+        memcpy((char *)state + field->offset + i * sizeof value, &value, sizeof value);
     }
-    memcpy(out, window, sizeof window);
     return LBK_OK;
 }
 
@@ -156,30 +187,29 @@ static lbk_status read_state(lbk__json_in in, lbk__optimizer *optimizer, lbk__tr
     LBK_TRY(lbk__json_get_real(in, "best", -HUGE_VAL, HUGE_VAL, &state->best));
     LBK_TRY(lbk__json_get_bool(in, "finished", &state->finished));
     LBK_TRY(lbk__json_get_bool(in, "stopped_early", &state->stopped_early));
-    LBK_TRY(read_window(in, &state->window));
+    for (size_t f = 0; f < LBK_COUNT(sums_fields); f++) LBK_TRY(read_sums(in, &sums_fields[f], state));
     return read_mark(in, mark);
 }
 
-static lbk_status read_tensors(const lbk__safetensors *file, lbk__optimizer *optimizer) {
-    lbk__model *model = optimizer->model;
-    float *const data[NUM_TENSORS] = {model->values, optimizer->first, optimizer->second};
-    const int64_t shape[] = {(int64_t)model->num_values};
-    for (size_t i = 0; i < NUM_TENSORS; i++) {
+static lbk_status read_tensors(lbk_context *context, const lbk__safetensors *file, const tensors *all) {
+    for (size_t i = 0; i < all->count; i++) {
         const lbk__tensor_entry *entry;
-        LBK_TRY(lbk__safetensors_expect(file, tensor_names[i], LBK__F32, 1, shape, &entry));
-        memcpy(data[i], entry->data, entry->bytes);
+        const int64_t shape[] = {(int64_t)all->list[i].count};
+        LBK_TRY(lbk__safetensors_expect(file, all->list[i].name, all->list[i].dtype, 1, shape, &entry));
+        memcpy(all->list[i].data, entry->data, entry->bytes);
     }
     char hash[LBK__HASH_SIZE];
     lbk__safetensors_hash(file, hash);
     const char *kept = lbk__safetensors_metadata(file, "sha256");
     if (!kept || strcmp(kept, hash) != 0)
-        return lbk__fail(model->context, LBK_BAD_DATA,
+        return lbk__fail(context, LBK_BAD_DATA,
                          "%s: is damaged: its numbers do not have the hash they were written with",
                          lbk__safetensors_path(file));
     return LBK_OK;
 }
 
-lbk_status lbk__checkpoint_load(const char *path, lbk__optimizer *optimizer, lbk__train_state *state,
+lbk_status lbk__checkpoint_load(const char *path, lbk__optimizer *optimizer,
+                                const lbk__checkpoint_part *parts, size_t num_parts, lbk__train_state *state,
                                 const lbk__train_key *key, lbk__run_mark *mark) {
     lbk_context *context = optimizer->model->context;
     lbk__safetensors *file = NULL;
@@ -193,7 +223,8 @@ lbk_status lbk__checkpoint_load(const char *path, lbk__optimizer *optimizer, lbk
     }
     LBK_GO(lbk__json_load_bytes(context, path, description, strlen(description), &json));
     LBK_GO(read_state((lbk__json_in){context, path, json}, optimizer, state, key, mark));
-    LBK_GO(read_tensors(file, optimizer));
+    const tensors all = tensors_of(optimizer, parts, num_parts);
+    LBK_GO(read_tensors(context, file, &all));
 done:
     json_decref(json);
     lbk__safetensors_close(file);

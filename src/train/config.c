@@ -136,6 +136,34 @@ done:
     return status;
 }
 
+/* Index of a name in lbk__feature_names; LBK__NUM_FEATURES when it is none. */
+static int find_feature(const char *name) {
+    int f = 0;
+    while (f < LBK__NUM_FEATURES && strcmp(lbk__feature_names[f], name) != 0) f++;
+    return f;
+}
+
+static lbk_status check_features(const lbk_config *config) {
+    const lbk__texts *names = &config->distill.weight_features;
+    bool seen[LBK__NUM_FEATURES + 1] = {false};
+    for (size_t i = 0; i < names->count; i++) {
+        const char *name = names->items[i], *near = lbk__nearest(name, lbk__feature_names);
+        const int f = find_feature(name);
+        char shown[80];
+        lbk__printable(shown, sizeof shown, name, strlen(name));
+        if (f == LBK__NUM_FEATURES)
+            return lbk__fail(config->context, LBK_INVALID_ARGUMENT,
+                             "distill.weight_features: there is no feature \"%s\"%s%s; docs/configuration.md "
+                             "lists them",
+                             shown, near ? "; did you mean " : "", near ? near : "");
+        if (seen[f])
+            return lbk__fail(config->context, LBK_INVALID_ARGUMENT, "distill.weight_features names %s twice",
+                             shown);
+        seen[f] = true;
+    }
+    return LBK_OK;
+}
+
 /* What no key can say alone. */
 static lbk_status check_together(const lbk_config *config) {
     lbk__model_config sizes = lbk__config_model(config);
@@ -159,6 +187,7 @@ static lbk_status check_together(const lbk_config *config) {
         return lbk__fail(config->context, LBK_INVALID_ARGUMENT,
                          "distill.weights is fixed, but distill.fixed_weights is not given: write three "
                          "numbers, joint, text, image");
+    LBK_TRY(check_features(config));
     return check_metric(config);
 }
 
@@ -205,4 +234,18 @@ lbk__model_config lbk__config_model(const lbk_config *config) {
         .layer_norm_eps = (float)config->model.layer_norm_eps,
         .initializer_range = (float)config->model.initializer_range,
     };
+}
+
+lbk__weight_network_options lbk__config_weight_network(const lbk_config *config) {
+    lbk__weight_network_options options = {.activation =
+                                               (lbk__weight_activation)config->distill.weight_activation,
+                                           .learning_rate = config->distill.weight_learning_rate,
+                                           .seed = (uint64_t)config->seed};
+    if (config->distill.weights == LBK__WEIGHTS_LEARNED_POPULATION) return options;
+    const lbk__texts *names = &config->distill.weight_features;
+    options.hidden_size = (int32_t)config->distill.weight_hidden_size;
+    options.num_features = names->count ? (int32_t)names->count : LBK__NUM_FEATURES;
+    for (int32_t k = 0; k < options.num_features; k++)
+        options.features[k] = (lbk__feature)(names->count ? find_feature(names->items[k]) : k);
+    return options;
 }

@@ -4,7 +4,7 @@
 #ifndef LBK_TRAIN_CONFIG_H
 #define LBK_TRAIN_CONFIG_H
 
-#include "distill/distill.h"
+#include "distill/weight_network.h"
 #include "model/model.h"
 
 typedef enum lbk__precision { LBK__PRECISION_AUTO, LBK__PRECISION_FP32 } lbk__precision;
@@ -54,6 +54,12 @@ struct lbk_config {
         double alpha, temperature, rho;
         int64_t saliency; /* lbk__saliency */
         lbk__texts unlabelled_splits;
+        lbk__texts weight_features;                    /* of lbk__feature_names; empty: all */
+        int64_t weight_hidden_size, weight_activation; /* lbk__weight_activation */
+        double weight_learning_rate;
+        char *meta_split; /* "": drawn from the training split */
+        double meta_fraction;
+        int64_t meta_steps;
     } distill;
     bool given[LBK__MAX_CONFIG_KEYS]; /* by index in lbk__config_keys: read from a file or an override */
 };
@@ -110,5 +116,7 @@ lbk_status lbk__config_hash(const lbk_config *config, char out[65]);
 lbk_status lbk__config_match(const lbk_config *config, const lbk_config *other, const char *where);
 /* The sizes of the configuration; vocabulary, visual rows and labels stay 0. */
 lbk__model_config lbk__config_model(const lbk_config *config);
+/* The weight network of distill.weights, which is learned or learned-population. */
+lbk__weight_network_options lbk__config_weight_network(const lbk_config *config);
 
 #endif

@@ -70,6 +70,14 @@ const lbk__config_key lbk__config_keys[] = {
     REAL("distill", "rho", distill.rho, 1.0 / 3, 0, 1, LBK__CLOSED),
     WORD("distill", "saliency", distill.saliency, LBK__SALIENCY_KL, lbk__saliency_names),
     LIST("distill", "unlabelled_splits", LBK__KEY_TEXTS, distill.unlabelled_splits, 0, 0),
+    LIST("distill", "weight_features", LBK__KEY_TEXTS, distill.weight_features, 0, 0),
+    INTEGER("distill", "weight_hidden_size", distill.weight_hidden_size, 64, 1, 4096),
+    WORD("distill", "weight_activation", distill.weight_activation, LBK__WEIGHT_SIGMOID,
+         lbk__weight_activation_names),
+    REAL("distill", "weight_learning_rate", distill.weight_learning_rate, 1e-3, 0, 100, LBK__OPEN_LEFT),
+    TEXT("distill", "meta_split", distill.meta_split, ""),
+    REAL("distill", "meta_fraction", distill.meta_fraction, 0.1, 0, 1, LBK__OPEN),
+    INTEGER("distill", "meta_steps", distill.meta_steps, 1, 1, LARGEST),
 };
 const size_t lbk__num_config_keys = LBK_COUNT(lbk__config_keys);
 _Static_assert(LBK_COUNT(lbk__config_keys) <= LBK__MAX_CONFIG_KEYS, "raise LBK__MAX_CONFIG_KEYS");

@@ -16,7 +16,7 @@ static int64_t steps_per_epoch(const lbk__training *t) {
     return (t->samples.count + size - 1) / size;
 }
 
-static int64_t total_steps(const lbk__training *t) {
+int64_t lbk__training_total_steps(const lbk__training *t) {
     return t->config->train.max_steps ? t->config->train.max_steps
                                       : t->config->train.epochs * steps_per_epoch(t);
 }
@@ -26,7 +26,7 @@ double lbk__training_epoch(const lbk__training *t) {
 }
 
 static bool over(const lbk__training *t) {
-    return t->state.step >= total_steps(t) || t->state.stopped_early;
+    return t->state.step >= lbk__training_total_steps(t) || t->state.stopped_early;
 }
 
 static bool evaluation_due(const lbk__training *t) {
@@ -46,8 +46,11 @@ static void shuffle(lbk__training *t) {
 
 static lbk_status save(lbk__training *t) {
     lbk__run_mark mark;
+    lbk__checkpoint_part parts[LBK__MAX_CHECKPOINT_PARTS];
+    const size_t count = lbk__training_parts(t, parts);
     LBK_TRY(lbk__run_sync(&t->run, &mark));
-    return lbk__checkpoint_save(t->run.checkpoint, &t->optimizer, &t->state, &t->key, &mark);
+    LBK_TRY(lbk__checkpoint_save(t->run.checkpoint, &t->optimizer, parts, count, &t->state, &t->key, &mark));
+    return lbk__meta_write(t);
 }
 
 /* ---- lines of metrics.jsonl ---- */
@@ -80,30 +83,6 @@ static lbk_status log_window(lbk__training *t) {
     return LBK_OK;
 }
 
-/* Summary of the weights (5) of the epoch's samples so far. */
-static lbk_status log_weights(lbk__training *t) {
-    if (t->method != LBK__METHOD_MSD) return LBK_OK;
-    const int64_t count = t->state.position;
-    for (int64_t i = 0; i < count; i++)
-        lbk__training_weights(t, t->samples.order[i], t->epoch_weights + i * LBK_NUM_VIEWS);
-    lbk__weight_summary summary[LBK_NUM_VIEWS];
-    LBK_TRY(lbk__summarise_weights(t->context, t->epoch_weights, count, summary));
-    lbk__scalar scalars[5 * LBK_NUM_VIEWS];
-    char names[5 * LBK_NUM_VIEWS][32];
-    static const char *const parts[] = {"mean", "deviation", "p5", "p50", "p95"};
-    for (int v = 0; v < LBK_NUM_VIEWS; v++) {
-        const double values[] = {summary[v].mean, summary[v].deviation, summary[v].percentile_5,
-                                 summary[v].percentile_50, summary[v].percentile_95};
-        for (int p = 0; p < 5; p++) {
-            char *name = names[5 * v + p];
-            snprintf(name, sizeof names[0], "%s_%s", lbk__view_names[v], parts[p]);
-            scalars[5 * v + p] = (lbk__scalar){name, values[p]};
-        }
-    }
-    return lbk__run_scalars(&t->run, "weights", t->state.step, lbk__training_epoch(t), scalars,
-                            LBK_COUNT(scalars));
-}
-
 static void report(lbk__training *t) {
     char note[96];
     const lbk__window *w = &t->state.window;
@@ -112,7 +91,8 @@ static void report(lbk__training *t) {
     if (w->steps > 0) length = snprintf(note, sizeof note, "loss %.4f", w->loss / w->steps);
     if (!isnan(t->last_dev))
         snprintf(note + length, sizeof note - (size_t)length, "  dev %s %.4f", t->metric, t->last_dev);
-    lbk__report(t->context, t->stage, "steps", (uint64_t)t->state.step, (uint64_t)total_steps(t), note);
+    lbk__report(t->context, t->stage, "steps", (uint64_t)t->state.step,
+                (uint64_t)lbk__training_total_steps(t), note);
 }
 
 /* ---- the loop ---- */
@@ -125,7 +105,10 @@ static lbk_status advance(lbk__training *t) {
     report(t);
     LBK_TRY(log_window(t));
     const bool epoch_ends = t->state.position == t->samples.count;
-    if (epoch_ends || over(t)) LBK_TRY(log_weights(t));
+    if (epoch_ends || over(t)) {
+        LBK_TRY(lbk__training_log_weights(t));
+        if (t->meta.network) LBK_TRY(lbk__training_log_meta(t));
+    }
     if (!epoch_ends) return LBK_OK;
     t->state.epoch++;
     t->state.position = 0;
@@ -148,12 +131,12 @@ static lbk_status evaluate(lbk__training *t) {
 static lbk_status stop(lbk__training *t) {
     LBK_TRY(save(t));
     lbk__run_log(&t->run, LBK_LOG_INFO, "stopped on request at step %lld of %lld", (long long)t->state.step,
-                 (long long)total_steps(t));
+                 (long long)lbk__training_total_steps(t));
     return lbk__fail(
         t->context, LBK_INTERRUPTED,
         "stopped on request at step %lld of %lld; the state is saved in %s: run the same command "
         "with --resume to go on",
-        (long long)t->state.step, (long long)total_steps(t), t->run.folder);
+        (long long)t->state.step, (long long)lbk__training_total_steps(t), t->run.folder);
 }
 
 static lbk_status loop(lbk__training *t) {
@@ -205,16 +188,20 @@ static lbk_status begin(lbk__training *t, bool resume) {
     lbk__run_mark mark;
     if (resume) LBK_TRY(compare_config(t));
     LBK_TRY(lbk__training_open(t));
-    t->schedule =
-        lbk__schedule_make(t->config->train.learning_rate, t->config->train.warmup_ratio, total_steps(t));
+    t->schedule = lbk__schedule_make(t->config->train.learning_rate, t->config->train.warmup_ratio,
+                                     lbk__training_total_steps(t));
     t->state.evaluated_step = -1;
     LBK_TRY(lbk__training_allocate(t));
     LBK_TRY(lbk__training_start(t, resume, &mark));
     LBK_TRY(lbk__run_begin(&t->run, resume ? &mark : NULL));
     if (!resume) LBK_TRY(write_config(t));
+    if (!resume && t->samples.meta) LBK_TRY(lbk__meta_split_write(t));
     lbk__run_log(&t->run, LBK_LOG_INFO, "%s: %s, %lld samples, %lld on dev, %lld steps%s", t->stage,
                  lbk__method_names[t->method], (long long)t->samples.count, (long long)t->samples.num_dev,
-                 (long long)total_steps(t), resume ? ", resumed" : "");
+                 (long long)lbk__training_total_steps(t), resume ? ", resumed" : "");
+    if (t->samples.meta)
+        lbk__run_log(&t->run, LBK_LOG_INFO, "weights are learned on a meta split of %lld samples",
+                     (long long)t->samples.num_meta);
     shuffle(t);
     return LBK_OK;
 }
@@ -236,6 +223,10 @@ static lbk_status summarise(const lbk__training *t, char **out) {
                   (json_int_t)state->best_step, "steps", (json_int_t)state->step, "epochs",
                   lbk__training_epoch(t), "stopped_early", (int)state->stopped_early, "skipped_steps",
                   (json_int_t)state->skipped, "num_samples", (json_int_t)t->samples.count);
+    if (root && t->samples.meta) {
+        json_object_set_new(root, "meta_samples", json_integer((json_int_t)t->samples.num_meta));
+        json_object_set_new(root, "skipped_meta_steps", json_integer((json_int_t)state->meta_skipped));
+    }
     if (root && t->seconds > 0)
         json_object_set_new(root, "samples_per_s", json_real((double)t->samples_done / t->seconds));
     return lbk__json_text(t->context, root, out);

@@ -12,8 +12,23 @@ static size_t batch_bytes(const lbk__batch_limits *limits, int32_t num_classes) 
            logits * (1 + LBK_NUM_VIEWS + (size_t)limits->num_views);
 }
 
-static lbk_status plan_for(const lbk__training *t, int32_t batch_size, lbk__batch_limits *limits,
+/* What learned weights add: s', the meta batch and its activations. */
+static lbk_status add_meta(const lbk__training *t, int32_t batch_size, lbk__batch_limits *limits,
                            lbk__train_plan *plan) {
+    const lbk__train_samples *s = &t->samples;
+    lbk__plan_size size;
+    LBK_TRY(lbk__batch_limits_of(t->context, t->pack, s->meta, s->num_meta,
+                                 (int32_t)LBK_MIN(batch_size, s->num_meta), 1, limits));
+    LBK_TRY(lbk__runner_estimate(t->model, limits, LBK__RUN_TRAIN, &size));
+    plan->weights += size.weights;
+    plan->activations += size.activations;
+    plan->batches += batch_bytes(limits, t->num_classes);
+    return LBK_OK;
+}
+
+static lbk_status plan_for(const lbk__training *t, int32_t batch_size, lbk__batch_limits *limits,
+                           lbk__batch_limits *meta_limits, lbk__train_plan *plan) {
+    const bool learned = lbk__training_learns_weights(t);
     const lbk__train_samples *s = &t->samples;
     const int32_t train = (int32_t)LBK_MIN(batch_size, s->count),
                   dev = (int32_t)LBK_MIN(batch_size, s->num_dev);
@@ -21,7 +36,7 @@ static lbk_status plan_for(const lbk__training *t, int32_t batch_size, lbk__batc
     lbk__plan_size train_size, dev_size;
     LBK_TRY(lbk__batch_limits_of(t->context, t->pack, s->train, s->count, train, t->num_views, limits));
     LBK_TRY(lbk__batch_limits_of(t->context, t->pack, s->dev, s->num_dev, dev, 1, &dev_limits));
-    LBK_TRY(lbk__runner_estimate(t->model, limits, LBK__RUN_TRAIN, &train_size));
+    LBK_TRY(lbk__runner_estimate(t->model, limits, learned ? LBK__RUN_META : LBK__RUN_TRAIN, &train_size));
     LBK_TRY(lbk__runner_estimate(t->model, &dev_limits, LBK__RUN_INFER, &dev_size));
     *plan = (lbk__train_plan){.weights = train_size.weights,
                               .gradients = train_size.gradients,
@@ -29,6 +44,7 @@ static lbk_status plan_for(const lbk__training *t, int32_t batch_size, lbk__batc
                               .activations = train_size.activations + dev_size.activations,
                               .batches = batch_bytes(limits, t->num_classes) +
                                          batch_bytes(&dev_limits, t->num_classes)};
+    if (learned) LBK_TRY(add_meta(t, batch_size, meta_limits, plan));
     plan->total = plan->weights + plan->gradients + plan->moments + plan->activations + plan->batches;
     return LBK_OK;
 }
@@ -38,9 +54,9 @@ static lbk_status largest_that_fits(const lbk__training *t, size_t limit, int32_
     int32_t fits = 0, too_large = (int32_t)t->config->train.batch_size;
     while (too_large - fits > 1) {
         const int32_t middle = fits + (too_large - fits) / 2;
-        lbk__batch_limits limits;
+        lbk__batch_limits limits, meta_limits;
         lbk__train_plan plan;
-        LBK_TRY(plan_for(t, middle, &limits, &plan));
+        LBK_TRY(plan_for(t, middle, &limits, &meta_limits, &plan));
         if (plan.total <= limit)
             fits = middle;
         else
@@ -66,7 +82,7 @@ static lbk_status refuse(const lbk__training *t, const lbk__train_plan *plan, si
 
 lbk_status lbk__training_plan(lbk__training *t) {
     lbk__train_plan plan;
-    LBK_TRY(plan_for(t, (int32_t)t->config->train.batch_size, &t->limits, &plan));
+    LBK_TRY(plan_for(t, (int32_t)t->config->train.batch_size, &t->limits, &t->meta.limits, &plan));
     lbk__run_log(&t->run, LBK_LOG_INFO,
                  "plan: %zu MiB: weights %zu, gradients %zu, moments %zu, activations %zu, batches %zu",
                  MIB(plan.total), MIB(plan.weights), MIB(plan.gradients), MIB(plan.moments),

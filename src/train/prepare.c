@@ -100,7 +100,8 @@ static lbk_status make_model(lbk__training *t) {
     sizes.visual_embedding_dim = LBK_MAX(1, lbk_pack_visual_dim(t->pack));
     LBK_TRY(lbk__model_create(t->context, &sizes, &t->model));
     LBK_TRY(describe_data(t));
-    return lbk__check_fit(t->model, t->pack, t->samples.train, t->samples.count);
+    LBK_TRY(lbk__check_fit(t->model, t->pack, t->samples.train, t->samples.count));
+    return lbk__check_fit(t->model, t->pack, t->samples.meta, t->samples.num_meta);
 }
 
 static lbk_status choose_views(lbk__training *t) {
@@ -142,8 +143,9 @@ static lbk_status allocate_buffers(lbk__training *t) {
     LBK_TRY(LBK_ALLOC(t->context, b->labelled, size));
     LBK_TRY(LBK_ALLOC(t->context, b->weights, size * LBK_NUM_VIEWS));
     LBK_TRY(LBK_ALLOC(t->context, b->gradient, (size_t)t->num_views * size * classes));
-    if (t->cache) LBK_TRY(LBK_ALLOC(t->context, b->teacher, LBK_NUM_VIEWS * size * classes));
-    return LBK_OK;
+    if (!t->cache) return LBK_OK;
+    LBK_TRY(LBK_ALLOC(t->context, b->saliency, size * LBK__NUM_MODALITIES));
+    return LBK_ALLOC(t->context, b->teacher, LBK_NUM_VIEWS * size * classes);
 }
 
 lbk_status lbk__training_allocate(lbk__training *t) {
@@ -152,8 +154,10 @@ lbk_status lbk__training_allocate(lbk__training *t) {
     const size_t classes = (size_t)t->num_classes;
     LBK_TRY(lbk__training_plan(t));
     LBK_TRY(allocate_buffers(t));
-    LBK_TRY(
-        lbk__runner_create(t->model, NULL, &t->limits, LBK__RUN_TRAIN, (uint64_t)config->seed, &t->runner));
+    LBK_TRY(lbk__runner_create(t->model, NULL, &t->limits,
+                               lbk__training_learns_weights(t) ? LBK__RUN_META : LBK__RUN_TRAIN,
+                               (uint64_t)config->seed, &t->runner));
+    LBK_TRY(lbk__meta_create(t));
     LBK_TRY(lbk__optimizer_create(t->model, &t->optimizer));
     LBK_TRY(lbk__inference_create(t->model, NULL, t->pack, s->dev, s->num_dev, 1,
                                   (int32_t)config->train.batch_size, &t->inference));
@@ -172,9 +176,20 @@ static lbk_status start_weights(lbk__training *t) {
     return *t->config->model.init_from ? start_from(t) : LBK_OK;
 }
 
+size_t lbk__training_parts(const lbk__training *t, lbk__checkpoint_part parts[LBK__MAX_CHECKPOINT_PARTS]) {
+    const lbk__meta *m = &t->meta;
+    if (!m->network) return 0;
+    parts[0] = (lbk__checkpoint_part){"weight_network", LBK__F64, m->network->state, m->network->num_state};
+    parts[1] = (lbk__checkpoint_part){"sample_weights", LBK__F32, m->sample_weights,
+                                      (size_t)lbk_pack_num_samples(t->pack) * LBK_NUM_VIEWS};
+    return 2;
+}
+
 lbk_status lbk__training_start(lbk__training *t, bool resume, lbk__run_mark *mark) {
     if (!resume) return start_weights(t);
-    LBK_TRY(lbk__checkpoint_load(t->run.checkpoint, &t->optimizer, &t->state, &t->key, mark));
+    lbk__checkpoint_part parts[LBK__MAX_CHECKPOINT_PARTS];
+    const size_t count = lbk__training_parts(t, parts);
+    LBK_TRY(lbk__checkpoint_load(t->run.checkpoint, &t->optimizer, parts, count, &t->state, &t->key, mark));
     if (t->state.position > t->samples.count)
         return lbk__fail(t->context, LBK_BAD_DATA, "%s: stands at sample %lld of %lld", t->run.checkpoint,
                          (long long)t->state.position, (long long)t->samples.count);
@@ -182,14 +197,15 @@ lbk_status lbk__training_start(lbk__training *t, bool resume, lbk__run_mark *mar
 }
 
 void lbk__training_close(lbk__training *t) {
+    lbk__meta_free(t);
     lbk__inference_free(t->inference);
     lbk__runner_free(t->runner);
     lbk__optimizer_free(&t->optimizer);
     lbk__batch_free(t->context, &t->buffers.batch);
     void *const blocks[] = {t->buffers.targets,  t->buffers.labels,   t->buffers.labelled, t->buffers.teacher,
                             t->buffers.weights,  t->buffers.gradient, t->dev_logits,       t->dev_targets,
-                            t->dev_teacher,      t->epoch_weights,    t->samples.train,    t->samples.order,
-                            t->samples.labelled, t->samples.dev};
+                            t->buffers.saliency, t->samples.meta,     t->dev_teacher,      t->epoch_weights,
+                            t->samples.train,    t->samples.order,    t->samples.labelled, t->samples.dev};
     for (size_t i = 0; i < LBK_COUNT(blocks); i++) lbk_free(t->context, blocks[i]);
     lbk__model_free(t->model);
     lbk__cache_close(t->cache);

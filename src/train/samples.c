@@ -29,21 +29,22 @@ done:
 }
 
 /* The splits of a run must differ: a sample may not be learned from twice, or be measured on as well. */
-static lbk_status check_names(const lbk_config *config) {
+static lbk_status check_names(const lbk_config *config, bool meta) {
     const lbk__texts *unlabelled = &config->distill.unlabelled_splits;
-    const char *train = config->train.train_split, *dev = config->train.dev_split, *twice = NULL;
-    if (strcmp(train, dev) == 0) twice = train;
-    for (size_t i = 0; i < unlabelled->count; i++) {
-        const char *name = unlabelled->items[i];
-        if (strcmp(name, train) == 0 || strcmp(name, dev) == 0) twice = name;
-        for (size_t k = 0; k < i; k++)
-            if (strcmp(name, unlabelled->items[k]) == 0) twice = name;
-    }
+    const char *names[] = {config->train.train_split, config->train.dev_split, config->distill.meta_split};
+    const size_t own = meta && *names[2] ? 3 : 2;
+    const char *twice = NULL;
+    for (size_t i = 0; i < own + unlabelled->count; i++)
+        for (size_t k = 0; k < i; k++) {
+            const char *name = i < own ? names[i] : unlabelled->items[i - own],
+                       *other = k < own ? names[k] : unlabelled->items[k - own];
+            if (strcmp(name, other) == 0) twice = name;
+        }
     if (!twice) return LBK_OK;
     char shown[80];
     return lbk__fail(config->context, LBK_INVALID_ARGUMENT,
-                     "split \"%s\" is named twice among train.train_split, train.dev_split and "
-                     "distill.unlabelled_splits",
+                     "split \"%s\" is named twice among train.train_split, train.dev_split, "
+                     "distill.unlabelled_splits and distill.meta_split",
                      lbk__printable(shown, sizeof shown, twice, strlen(twice)));
 }
 
@@ -69,10 +70,11 @@ lbk_status lbk__train_samples_choose(lbk__training *t) {
     const lbk_config *config = t->config;
     lbk__train_samples *s = &t->samples;
     const bool extra = t->method != LBK__METHOD_ALONE;
-    LBK_TRY(check_names(config));
+    LBK_TRY(check_names(config, lbk__training_learns_weights(t)));
     LBK_TRY(LBK_ALLOC(t->context, s->train, lbk_pack_num_samples(t->pack)));
     LBK_TRY(LBK_ALLOC(t->context, s->labelled, lbk_pack_num_samples(t->pack)));
     LBK_TRY(append_split(t, config->train.train_split, true));
+    if (lbk__training_learns_weights(t)) LBK_TRY(lbk__meta_split_choose(t));
     for (size_t i = 0; extra && i < config->distill.unlabelled_splits.count; i++)
         LBK_TRY(append_split(t, config->distill.unlabelled_splits.items[i], false));
     if (s->count == 0)

@@ -1,28 +1,31 @@
 /* step.c: one optimizer step: gradients of a group of batches, clipping, AdamW. */
-#include "train/training.h"
+#include "train/step.h"
 
 #include <math.h>
 #include <string.h>
 
 enum { MOST_SKIPPED = 10, NAMED_SAMPLES = 8 };
 
-/* The samples of one optimizer step, in batches of `batch_size`. */
-typedef struct group {
-    const int32_t *samples;
-    int32_t count, num_labelled;
-} group;
-
-static group next_group(const lbk__training *t) {
+static lbk__group next_group(const lbk__training *t) {
     const lbk__train_samples *s = &t->samples;
     const int64_t most = t->config->train.batch_size * t->config->train.gradient_accumulation_steps;
-    group g = {.samples = s->order + t->state.position,
-               .count = (int32_t)LBK_MIN(most, s->count - t->state.position)};
+    lbk__group g = {.samples = s->order + t->state.position,
+                    .count = (int32_t)LBK_MIN(most, s->count - t->state.position),
+                    .on_tape = -1};
     for (int32_t i = 0; i < g.count; i++) g.num_labelled += s->labelled[g.samples[i]];
     return g;
 }
 
+int32_t lbk__group_batch(const lbk__training *t, const lbk__group *g, int32_t first) {
+    return (int32_t)LBK_MIN(t->config->train.batch_size, g->count - first);
+}
+
 void lbk__training_weights(const lbk__training *t, int32_t index, float out[LBK_NUM_VIEWS]) {
     float saliency[LBK__NUM_MODALITIES];
+    if (t->meta.network) {
+        memcpy(out, t->meta.sample_weights + (size_t)index * LBK_NUM_VIEWS, LBK_NUM_VIEWS * sizeof *out);
+        return;
+    }
     lbk__cache_saliency(t->cache, (lbk__saliency)t->config->distill.saliency, index, saliency);
     lbk__sample_weights(&t->rule, saliency, out);
 }
@@ -38,14 +41,32 @@ static lbk_status gather(lbk__training *t, const int32_t *samples, int32_t count
         for (int32_t i = 0; i < count; i++)
             memcpy(b->teacher + ((size_t)v * (size_t)count + (size_t)i) * classes,
                    lbk__cache_logits(t->cache, (lbk_view)v, samples[i]), classes * sizeof *b->teacher);
-    for (int32_t i = 0; t->method == LBK__METHOD_MSD && i < count; i++)
-        lbk__training_weights(t, samples[i], b->weights + i * LBK_NUM_VIEWS);
+    for (int32_t i = 0; t->cache && i < count; i++)
+        lbk__cache_saliency(t->cache, (lbk__saliency)t->config->distill.saliency, samples[i],
+                            b->saliency + i * LBK__NUM_MODALITIES);
     return LBK_OK;
+}
+
+/* The weights of (5), by rule or by the network as it is now. */
+static void set_weights(lbk__training *t, const lbk__group *g, int32_t first, int32_t count) {
+    float *weights = t->buffers.weights;
+    const size_t row = LBK_NUM_VIEWS * sizeof *weights;
+    if (!t->meta.network) {
+        for (int32_t i = 0; t->method == LBK__METHOD_MSD && i < count; i++)
+            lbk__sample_weights(&t->rule, t->buffers.saliency + i * LBK__NUM_MODALITIES,
+                                weights + i * LBK_NUM_VIEWS);
+        return;
+    }
+    lbk__weight_network_weights(t->meta.network, t->meta.features + first * LBK__NUM_FEATURES, count,
+                                weights);
+    for (int32_t i = 0; i < count; i++)
+        memcpy(t->meta.sample_weights + (size_t)g->samples[first + i] * LBK_NUM_VIEWS,
+               weights + i * LBK_NUM_VIEWS, row);
 }
 
 /* Shares of a batch in its group's loss, (1 − α)·Σ CE / labelled of the group + α·Σ D / samples of the group,
  * written as scale · ((1 − alpha)·mean CE + alpha·mean D) of the batch. */
-static void share(const lbk__training *t, const group *g, int32_t count, lbk__loss_input *input) {
+static void share(const lbk__training *t, const lbk__group *g, int32_t count, lbk__loss_input *input) {
     int32_t labelled = 0;
     for (int32_t i = 0; i < count; i++) labelled += input->labelled[i];
     const double alpha = t->method == LBK__METHOD_ALONE ? 0 : t->config->distill.alpha;
@@ -55,13 +76,14 @@ static void share(const lbk__training *t, const group *g, int32_t count, lbk__lo
     input->alpha = input->scale > 0 ? teacher / input->scale : 0;
 }
 
-static void add_cross_entropy(const lbk__loss_terms *terms, const group *g, int view, lbk__window *step) {
+static void add_cross_entropy(const lbk__loss_terms *terms, const lbk__group *g, int view,
+                              lbk__window *step) {
     if (g->num_labelled)
         step->cross_entropy[view] += terms->cross_entropy * terms->num_labelled / g->num_labelled;
 }
 
 /* Adds a batch to the step's means over its group. */
-static void add_terms(const lbk__loss_terms *terms, const group *g, int32_t count, double scale,
+static void add_terms(const lbk__loss_terms *terms, const lbk__group *g, int32_t count, double scale,
                       lbk__window *step) {
     const double part = (double)count / g->count;
     step->loss += scale * terms->loss;
@@ -73,7 +95,7 @@ static void add_terms(const lbk__loss_terms *terms, const group *g, int32_t coun
 }
 
 /* λ·CE under the text and under the image view (train.unimodal_weight): (3) on the logits of those views. */
-static void add_unimodal(const lbk__training *t, const group *g, const lbk__loss_input *joint,
+static void add_unimodal(const lbk__training *t, const lbk__group *g, const lbk__loss_input *joint,
                          lbk__window *step) {
     const size_t logits = (size_t)joint->num_samples * (size_t)joint->num_classes;
     for (int view = LBK_VIEW_TEXT; view < t->num_views; view++) {
@@ -87,34 +109,52 @@ static void add_unimodal(const lbk__training *t, const group *g, const lbk__loss
     }
 }
 
-/* Forward and backward of one batch; `pass` counts the passes of the run, for the dropout masks. */
-static lbk_status add_gradients(lbk__training *t, const group *g, const int32_t *samples, int32_t count,
-                                int64_t pass, lbk__window *step) {
+lbk_status lbk__group_forward(lbk__training *t, lbk__group *g, int32_t first, lbk__loss_input *input) {
     lbk__step_buffers *b = &t->buffers;
-    lbk__loss_terms terms;
-    LBK_TRY(gather(t, samples, count));
-    lbk__loss_input input = {.method = t->method,
-                             .label_kind = t->model->label_kind,
-                             .num_samples = count,
-                             .num_classes = t->num_classes,
-                             .temperature = t->config->distill.temperature,
-                             .student = lbk__runner_forward(t->runner, &b->batch, pass),
-                             .teacher = b->teacher,
-                             .targets = b->targets,
-                             .labels = b->labels,
-                             .labelled = b->labelled,
-                             .weights = b->weights};
-    share(t, g, count, &input);
-    lbk__loss(&input, b->gradient, &terms);
-    add_terms(&terms, g, count, input.scale, step);
-    if (t->method == LBK__METHOD_ALONE) add_unimodal(t, g, &input, step);
-    lbk__runner_backward(t->runner, b->gradient);
+    const int32_t count = lbk__group_batch(t, g, first);
+    const bool fresh = g->on_tape != first;
+    if (fresh) {
+        /* The pass's number within the run decides the dropout masks. */
+        const int64_t pass = t->state.step * t->config->train.gradient_accumulation_steps +
+                             first / t->config->train.batch_size;
+        LBK_TRY(gather(t, g->samples + first, count));
+        g->logits = lbk__runner_forward(t->runner, &b->batch, pass);
+        g->on_tape = first;
+    }
+    *input = (lbk__loss_input){.method = t->method,
+                               .label_kind = t->model->label_kind,
+                               .num_samples = count,
+                               .num_classes = t->num_classes,
+                               .temperature = t->config->distill.temperature,
+                               .student = g->logits,
+                               .teacher = b->teacher,
+                               .targets = b->targets,
+                               .labels = b->labels,
+                               .labelled = b->labelled,
+                               .weights = b->weights};
+    share(t, g, count, input);
+    if (fresh && t->meta.network)
+        lbk__weight_features(input, b->saliency, t->meta.features + first * LBK__NUM_FEATURES);
+    set_weights(t, g, first, count);
+    return LBK_OK;
+}
+
+lbk_status lbk__group_gradients(lbk__training *t, lbk__group *g, lbk__window *step) {
+    for (int32_t first = 0; first < g->count; first += lbk__group_batch(t, g, first)) {
+        lbk__loss_input input;
+        lbk__loss_terms terms;
+        LBK_TRY(lbk__group_forward(t, g, first, &input));
+        lbk__loss(&input, t->buffers.gradient, &terms);
+        add_terms(&terms, g, input.num_samples, input.scale, step);
+        if (t->method == LBK__METHOD_ALONE) add_unimodal(t, g, &input, step);
+        lbk__runner_backward(t->runner, t->buffers.gradient);
+    }
     return LBK_OK;
 }
 
 /* ---- steps whose gradient is not finite ---- */
 
-static lbk_status give_up(const lbk__training *t, const group *g) {
+static lbk_status give_up(const lbk__training *t, const lbk__group *g) {
     char ids[256] = "", id[64];
     size_t length = 0;
     for (int32_t i = 0; i < LBK_MIN(g->count, NAMED_SAMPLES) && length < sizeof ids - 80; i++) {
@@ -130,7 +170,7 @@ static lbk_status give_up(const lbk__training *t, const group *g) {
                      (long long)t->state.step, MOST_SKIPPED, ids, g->count > NAMED_SAMPLES ? ", …" : "");
 }
 
-static lbk_status skip(lbk__training *t, const group *g) {
+static lbk_status skip(lbk__training *t, const lbk__group *g) {
     t->state.skipped++;
     t->state.skipped_in_a_row++;
     lbk__run_log(&t->run, LBK_LOG_WARNING, "step %lld: the gradient is not finite; the step is skipped",
@@ -153,7 +193,7 @@ static void update(lbk__training *t, const float *gradients, double norm) {
 }
 
 /* Only steps with a finite gradient count in the window's means. */
-static void add_step(lbk__window *window, const lbk__window *step, const group *g) {
+static void add_step(lbk__window *window, const lbk__window *step, const lbk__group *g) {
     window->loss += step->loss;
     window->gradient_norm += step->gradient_norm;
     for (int v = 0; v < LBK_NUM_VIEWS; v++) {
@@ -166,13 +206,10 @@ static void add_step(lbk__window *window, const lbk__window *step, const group *
 }
 
 lbk_status lbk__training_step(lbk__training *t) {
-    const int64_t per_step = t->config->train.gradient_accumulation_steps;
-    const int32_t batch_size = (int32_t)t->config->train.batch_size;
-    const group g = next_group(t);
+    lbk__group g = next_group(t);
     lbk__window step = {0};
-    int64_t pass = t->state.step * per_step;
-    for (int32_t first = 0; first < g.count; first += batch_size)
-        LBK_TRY(add_gradients(t, &g, g.samples + first, LBK_MIN(batch_size, g.count - first), pass++, &step));
+    if (lbk__meta_due(t)) LBK_TRY(lbk__meta_step(t, &g));
+    LBK_TRY(lbk__group_gradients(t, &g, &step));
     const float *gradients = lbk__runner_gradients(t->runner);
     step.gradient_norm = lbk__gradient_norm(t->model, gradients);
     lbk_status status = LBK_OK;
@@ -183,6 +220,7 @@ lbk_status lbk__training_step(lbk__training *t) {
         status = skip(t, &g);
     }
     lbk__runner_zero_gradients(t->runner);
+    if (t->meta.network) lbk__weight_network_observe(t->meta.network, t->meta.features, g.count);
     t->state.step++;
     t->state.position += g.count;
     t->samples_done += g.count;

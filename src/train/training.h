@@ -4,6 +4,7 @@
 #define LBK_TRAIN_TRAINING_H
 
 #include "distill/cache.h"
+#include "distill/lookahead.h"
 #include "eval/metrics.h"
 #include "train/checkpoint.h"
 #include "train/config.h"
@@ -18,6 +19,8 @@ typedef struct lbk__train_samples {
     uint8_t *labelled; /* [samples of the pack]: its label is used */
     int32_t *dev;
     int64_t num_dev;
+    int32_t *meta; /* NULL unless weights are learned */
+    int64_t num_meta;
 } lbk__train_samples;
 
 /* Buffers of one batch of at most B = batch_size samples, V = 1 or 3 views. */
@@ -27,9 +30,26 @@ typedef struct lbk__step_buffers {
     int32_t *labels;   /* [B] */
     uint8_t *labelled; /* [B] */
     float *teacher;    /* [3, B, C]; NULL without a teacher */
+    float *saliency;   /* [B, 2] of text, image; NULL without a teacher */
     float *weights;    /* [B, 3] */
     float *gradient;   /* [V, B, C] */
 } lbk__step_buffers;
+
+/* What learned weights need, (11) and (12); network NULL: they are not learned. */
+typedef struct lbk__meta {
+    lbk__weight_network *network;
+    lbk__lookahead lookahead;
+    lbk__batch_limits limits;
+    lbk__batch batch;      /* B', joint view */
+    float *targets;        /* [B', C] */
+    int32_t *labels;       /* [B'] */
+    uint8_t *labelled;     /* [B'] */
+    int32_t *order;        /* [num_meta]: this round's */
+    int64_t round;         /* −1: none yet */
+    double *features;      /* [G, 6] of a step's samples */
+    double *d_weights;     /* [B, 3] */
+    float *sample_weights; /* [samples of the pack, 3]: those a sample was last learned with */
+} lbk__meta;
 
 /* In bytes. */
 typedef struct lbk__train_plan {
@@ -54,6 +74,7 @@ typedef struct lbk__training {
     float *dev_logits, *dev_targets, *dev_teacher; /* [num_dev, C], for thresholds; NULL unless multi-label */
     float *epoch_weights;                          /* [count, 3] of (5), for their summary; NULL unless msd */
     lbk__step_buffers buffers;
+    lbk__meta meta;
     lbk__weight_rule rule;
     lbk__schedule schedule;
     lbk__train_key key;
@@ -72,6 +93,9 @@ lbk_status lbk__training_open(lbk__training *training);
 lbk_status lbk__training_allocate(lbk__training *training);
 /* Initial weights, or those of the checkpoint with its state and mark. */
 lbk_status lbk__training_start(lbk__training *training, bool resume, lbk__run_mark *mark);
+/* What a checkpoint keeps beside model, optimizer and state; returns how many parts. */
+size_t lbk__training_parts(const lbk__training *training,
+                           lbk__checkpoint_part parts[LBK__MAX_CHECKPOINT_PARTS]);
 /* Safe at every stage. */
 void lbk__training_close(lbk__training *training);
 
@@ -79,9 +103,32 @@ void lbk__training_close(lbk__training *training);
 
 lbk_status lbk__train_samples_choose(lbk__training *training);
 
+/* ---- meta_split.c ---- */
+
+bool lbk__training_learns_weights(const lbk__training *training);
+/* Takes the meta split out of samples.train, where it is drawn from there, or from the pack's split. */
+lbk_status lbk__meta_split_choose(lbk__training *training);
+/* Its ids, to meta_split.json in the run folder. */
+lbk_status lbk__meta_split_write(const lbk__training *training);
+
+/* ---- meta.c ---- */
+
+/* The network, and buffers for batches of the meta split. */
+lbk_status lbk__meta_create(lbk__training *training);
+void lbk__meta_free(lbk__training *training);
+/* What was learned so far, to weight_network.safetensors in the run folder. */
+lbk_status lbk__meta_write(const lbk__training *training);
+
+/* ---- watch.c ---- */
+
+/* Lines "weights" and "weights_by_class": how the weights (5) of the epoch's samples so far are spread. */
+lbk_status lbk__training_log_weights(lbk__training *training);
+/* Line "meta", and the window of the next epoch begins. */
+lbk_status lbk__training_log_meta(lbk__training *training);
+
 /* ---- plan.c ---- */
 
-/* Logs the plan, refuses one over train.memory_limit. Sets training->limits. */
+/* Logs the plan, refuses one over train.memory_limit. Sets training->limits and training->meta.limits. */
 lbk_status lbk__training_plan(lbk__training *training);
 
 /* ---- step.c ---- */
@@ -101,6 +148,7 @@ lbk_status lbk__training_evaluate(lbk__training *training);
 
 /* The whole run, from the run folder to the summary (may be NULL). */
 lbk_status lbk__training_run(lbk__training *training, const char *out, bool resume, char **summary);
+int64_t lbk__training_total_steps(const lbk__training *training);
 /* Epochs done, with the fraction of the one at hand. */
 double lbk__training_epoch(const lbk__training *training);
 

@@ -4,21 +4,6 @@
 
 #include "distill/cache.h"
 
-static const char *const size[] = {"model.hidden_size=8", "model.num_attention_heads=2"};
-
-/* A teacher and its cache in the folder. */
-static int distilling_set_up(void **state) {
-    if (small_run_set_up(state) != 0) return 1;
-    small_run *run = *state;
-    char *teacher = small_run_path(run, "teacher"), *pack = small_run_path(run, "pack"),
-         *cache = small_run_path(run, "cache");
-    check_ok(run->context, small_run_go(run, CHANGES("train.epochs=6"), NULL, "teacher", 0, NULL));
-    const lbk_probe_options options = {.teacher = teacher, .pack = pack, .out = cache};
-    check_ok(run->context, lbk_probe(run->context, &options, NULL));
-    free(teacher), free(pack), free(cache);
-    return 0;
-}
-
 static void check_train_line(const small_run *run, const char *out, lbk__method method, double alpha) {
     int count;
     json_t *line = small_run_last(run, out, "train", &count);
@@ -59,7 +44,7 @@ static void every_method_and_weighting_runs(void **state) {
         char out[16], *text;
         snprintf(out, sizeof out, "student%zu", i);
         check_ok(run->context, small_run_go(run,
-                                            CHANGES(size[0], size[1], cases[i].method, cases[i].weights,
+                                            CHANGES(SMALL_STUDENT, cases[i].method, cases[i].weights,
                                                     cases[i].other, "distill.alpha=0.7"),
                                             "cache", out, 0, &text));
         json_t *summary = small_run_json(run, text);
@@ -88,7 +73,7 @@ static void a_student_follows_its_teacher(void **state) {
     char *text;
     check_ok(run->context,
              small_run_go(run,
-                          CHANGES(size[0], size[1], "distill.alpha=1", "distill.unlabelled_splits=[extra]",
+                          CHANGES(SMALL_STUDENT, "distill.alpha=1", "distill.unlabelled_splits=[extra]",
                                   "train.epochs=30", "train.metric=kl", "distill.temperature=1",
                                   "model.hidden_dropout_prob=0", "model.attention_probs_dropout_prob=0"),
                           "cache", "student", 0, &text));
@@ -102,8 +87,7 @@ static void a_student_follows_its_teacher(void **state) {
 /* What is learned from unlabelled samples does not depend on how batches are split. */
 static void accumulation_weighs_labels_rightly(void **state) {
     small_run *run = *state;
-    const char *common[] = {size[0],
-                            size[1],
+    const char *common[] = {SMALL_STUDENT,
                             "distill.unlabelled_splits=[extra]",
                             "model.hidden_dropout_prob=0",
                             "model.attention_probs_dropout_prob=0",
@@ -128,7 +112,7 @@ static void accumulation_weighs_labels_rightly(void **state) {
 
 static void a_resumed_distillation_is_the_uninterrupted_one(void **state) {
     small_run *run = *state;
-    const char *const *changes = CHANGES(size[0], size[1], "train.epochs=2", "train.eval_steps=3");
+    const char *const *changes = CHANGES(SMALL_STUDENT, "train.epochs=2", "train.eval_steps=3");
     check_ok(run->context, small_run_go(run, changes, "cache", "whole", 0, NULL));
     lbk_status status = LBK_INTERRUPTED;
     for (int resume = 0; status == LBK_INTERRUPTED; resume = 1) {
@@ -142,7 +126,7 @@ static void a_resumed_distillation_is_the_uninterrupted_one(void **state) {
 
 static void wrong_teachers_are_refused(void **state) {
     small_run *run = *state;
-    lbk_config *config = small_run_config(run, CHANGES(size[0], size[1]));
+    lbk_config *config = small_run_config(run, CHANGES(SMALL_STUDENT));
     char *out = small_run_path(run, "out");
     check_fails(run->context, LBK_INVALID_ARGUMENT, "needs a teacher",
                 lbk_distill(run->context, config, NULL, out, 0, NULL));
@@ -157,7 +141,7 @@ static void wrong_teachers_are_refused(void **state) {
                 small_run_go(run, CHANGES("distill.unlabelled_splits=[elsewhere]"), "cache", "out", 0, NULL));
     lbk_config_close(config);
 
-    config = small_run_config(run, CHANGES(size[0], size[1], "distill.method=alone"));
+    config = small_run_config(run, CHANGES(SMALL_STUDENT, "distill.method=alone"));
     check_ok(run->context, lbk_distill(run->context, config, NULL, out, 0, NULL));
     lbk_config_close(config);
     free(out);
@@ -178,7 +162,7 @@ static void wrong_teachers_are_refused(void **state) {
     free(teacher), free(pack), free(cache);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, distilling_set_up, small_run_tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, small_run_set_up_cache, small_run_tear_down)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

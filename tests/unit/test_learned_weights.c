@@ -1,0 +1,246 @@
+/* Distilling with learned weights: the meta split, what is learned and logged, exact resumption, refusals. */
+#define _GNU_SOURCE /* memmem */
+#include "small_run.h"
+
+#include "format/safetensors.h"
+
+/* Whether the id is among those of a run's meta split. */
+static bool in_meta_split(const json_t *split, const char *id) {
+    size_t i;
+    json_t *item;
+    json_array_foreach(json_object_get(split, "ids"), i, item) if (strcmp(json_string_value(item), id) == 0) {
+        return true;
+    }
+    return false;
+}
+
+static json_t *read_json(const small_run *run, const char *name) {
+    size_t length;
+    char *text = small_run_read(run, name, &length);
+    json_t *root = json_loads(text, 0, NULL);
+    assert_non_null(root);
+    free(text);
+    return root;
+}
+
+/* Of sample i of the pack, of the file small_run_data writes: weights it was last learned with, 0 if never.
+ */
+static void check_sample_weights(const small_run *run, const char *folder, const json_t *split,
+                                 bool softmax) {
+    char name[64], id[16];
+    snprintf(name, sizeof name, "%s/weight_network.safetensors", folder);
+    char *path = small_run_path(run, name);
+    lbk__safetensors *file;
+    const lbk__tensor_entry *entry;
+    check_ok(run->context, lbk__safetensors_open(run->context, path, &file));
+    check_ok(run->context, lbk__safetensors_expect(file, "sample_weights", LBK__F32, 2,
+                                                   (int64_t[]){SAMPLES, LBK_NUM_VIEWS}, &entry));
+    const float *w = entry->data;
+    for (int i = 0; i < SAMPLES; i++, w += LBK_NUM_VIEWS) {
+        snprintf(id, sizeof id, "s%d", i);
+        const bool learned_from = i < TRAIN && !in_meta_split(split, id);
+        const double sum = (double)w[0] + (double)w[1] + (double)w[2];
+        assert_int_equal(sum > 0, learned_from);
+        if (learned_from && softmax) check_near(sum, 1, 1e-6);
+        if (learned_from) assert_true(w[1] > 0 && w[1] < 1);
+    }
+    lbk__safetensors_close(file);
+    free(path);
+}
+
+static void learned_weights_are_learned(void **state) {
+    small_run *run = *state;
+    static const char *const cases[][3] = {
+        {"distill.weights=learned", "seed=0", "distill.weight_learning_rate=0.01"},
+        {"distill.weights=learned", "distill.weight_activation=softmax",
+         "distill.weight_features=[divergence_image, entropy]"},
+        {"distill.weights=learned-population", "distill.weight_learning_rate=0.05", "distill.meta_steps=2"},
+    };
+    for (size_t i = 0; i < LBK_COUNT(cases); i++) {
+        char out[16], name[64], *text;
+        snprintf(out, sizeof out, "student%zu", i);
+        run->steps_with_allocations = 0;
+        check_ok(run->context, small_run_go(run,
+                                            CHANGES(SMALL_STUDENT, cases[i][0], cases[i][1], cases[i][2],
+                                                    "distill.meta_fraction=0.2", "train.epochs=4"),
+                                            "cache", out, 0, &text));
+        json_t *summary = small_run_json(run, text);
+        snprintf(name, sizeof name, "%s/meta_split.json", out);
+        json_t *split = read_json(run, name);
+        /* 40 of the 45 training samples have a label. */
+        check_near(small_run_number(summary, "meta_samples"), 8, 0);
+        check_near(small_run_number(split, "count"), 8, 0);
+        check_near(small_run_number(summary, "num_samples"), TRAIN - 8, 0);
+        check_near(small_run_number(summary, "skipped_meta_steps"), 0, 0);
+        check_sample_weights(run, out, split, i == 1);
+        int count;
+        json_t *meta = small_run_last(run, out, "meta", &count),
+               *weights = small_run_last(run, out, "weights", &count);
+        assert_int_equal(count, 4);
+        assert_true(small_run_number(meta, "gradient_norm") > 0);
+        assert_true(small_run_number(meta, "gain") != small_run_number(meta, "gain_uniform"));
+        assert_true(fabs(small_run_number(meta, "cosine_joint")) <= 1);
+        assert_true(fabs(small_run_number(weights, "joint_mean") - 1.0 / 3) > 1e-3);
+        assert_true(small_run_number(weights, "text_deviation") > 0);
+        json_t *classes = small_run_last(run, out, "weights_by_class", &count);
+        assert_true(small_run_number(classes, "dog_image_mean") > 0);
+        json_decref(summary), json_decref(split), json_decref(meta), json_decref(weights),
+            json_decref(classes);
+    }
+}
+
+/* Each class gives its share of the meta split; the seed decides which samples. */
+static void meta_splits_are_stratified(void **state) {
+    small_run *run = *state;
+    static const char *const seeds[] = {"seed=1", "seed=2"};
+    json_t *split[2];
+    for (int k = 0; k < 2; k++) {
+        int per_class[3] = {0};
+        const char *out = k ? "two" : "one";
+        char name[64];
+        check_ok(run->context,
+                 small_run_go(run,
+                              CHANGES(SMALL_STUDENT, "distill.weights=learned", "distill.meta_fraction=0.5",
+                                      "train.max_steps=1", seeds[k]),
+                              "cache", out, 0, NULL));
+        snprintf(name, sizeof name, "%s/meta_split.json", out);
+        split[k] = read_json(run, name);
+        size_t i;
+        json_t *item;
+        json_array_foreach(json_object_get(split[k], "ids"), i, item) {
+            const int number = atoi(json_string_value(item) + 1);
+            assert_true(number < TRAIN && number % 10 != 5); /* those have no label */
+            per_class[number % 3]++;
+        }
+        for (int c = 0; c < 3; c++) assert_in_range(per_class[c], 6, 7); /* half of 14, 13, 13 */
+    }
+    assert_false(json_equal(split[0], split[1]));
+    json_decref(split[0]), json_decref(split[1]);
+}
+
+/* Batches that do not fit the tape together: the meta gradient is that of all of them. */
+static void accumulation_does_not_change_what_is_learned(void **state) {
+    small_run *run = *state;
+    const char *common[] = {SMALL_STUDENT,
+                            "distill.weights=learned",
+                            "distill.meta_split=extra",
+                            "model.hidden_dropout_prob=0",
+                            "model.attention_probs_dropout_prob=0",
+                            "train.logging_steps=1",
+                            "train.max_steps=5",
+                            NULL,
+                            NULL,
+                            NULL};
+    /* B' is a batch: with 12 samples to choose from it is all of them in both runs. */
+    common[8] = "train.batch_size=24";
+    check_ok(run->context, small_run_go(run, common, "cache", "one", 0, NULL));
+    common[8] = "train.batch_size=12", common[9] = "train.gradient_accumulation_steps=2";
+    check_ok(run->context, small_run_go(run, common, "cache", "two", 0, NULL));
+    static const char *const kinds[] = {"train", "train", "train", "meta", "meta", "meta", "meta", "weights"};
+    static const char *const keys[] = {"loss", "weight_text",  "weight_image", "meta_loss",
+                                       "gain", "gain_uniform", "cosine_text",  "text_deviation"};
+    for (size_t i = 0; i < LBK_COUNT(keys); i++) {
+        int count;
+        json_t *one = small_run_last(run, "one", kinds[i], &count),
+               *two = small_run_last(run, "two", kinds[i], &count);
+        const double value = small_run_number(one, keys[i]);
+        check_near(small_run_number(two, keys[i]), value, 2e-3 * fabs(value));
+        json_decref(one), json_decref(two);
+    }
+}
+
+static void learned_weights_resume_to_the_byte(void **state) {
+    small_run *run = *state;
+    static const char *const kinds[] = {"distill.weights=learned", "distill.weights=learned-population"};
+    for (int k = 0; k < 2; k++) {
+        const char *const *changes = CHANGES(SMALL_STUDENT, kinds[k], "train.epochs=3", "train.eval_steps=3",
+                                             "distill.meta_fraction=0.3", "distill.meta_steps=2");
+        const char *whole = k ? "whole1" : "whole0", *part = k ? "part1" : "part0";
+        check_ok(run->context, small_run_go(run, changes, "cache", whole, 0, NULL));
+        lbk_status status = LBK_INTERRUPTED;
+        for (int resume = 0; status == LBK_INTERRUPTED; resume = 1) {
+            run->asked = 0, run->stop_at = 4;
+            status = small_run_go(run, changes, "cache", part, resume, NULL);
+        }
+        run->stop_at = 0;
+        check_ok(run->context, status);
+        static const char *const files[] = {"best/model.safetensors", "metrics.jsonl",
+                                            "weight_network.safetensors", "meta_split.json"};
+        for (size_t f = 0; f < LBK_COUNT(files); f++) {
+            char a[64], b[64];
+            snprintf(a, sizeof a, "%s/%s", whole, files[f]);
+            snprintf(b, sizeof b, "%s/%s", part, files[f]);
+            small_run_same_file(run, a, b);
+        }
+    }
+}
+
+static void wrong_meta_splits_are_refused(void **state) {
+    small_run *run = *state;
+    const lbk_status bad = LBK_INVALID_ARGUMENT;
+    const char *learned = "distill.weights=learned";
+#define GO(...) small_run_go(run, CHANGES(SMALL_STUDENT, learned, __VA_ARGS__), "cache", "out", 0, NULL)
+    check_fails(run->context, bad, "is empty", GO("distill.meta_fraction=0.001"));
+    check_fails(run->context, bad, "have the same label", GO("distill.meta_fraction=0.025"));
+    check_fails(run->context, bad, "\"train\" is named twice", GO("distill.meta_split=train"));
+    check_fails(run->context, bad, "\"dev\" is named twice", GO("distill.meta_split=dev"));
+    check_fails(run->context, bad, "\"extra\" is named twice",
+                GO("distill.meta_split=extra", "distill.unlabelled_splits=[extra]"));
+    check_fails(run->context, bad, "elsewhere", GO("distill.meta_split=elsewhere"));
+#undef GO
+}
+
+/* Makes the first visual number of the last sample that has a picture, one of split "extra", NaN. */
+static void damage_a_picture(const small_run *run) {
+    enum { DIM = 4 * 4 * 3, ROWS = 4 };
+    char *path = small_run_path(run, "pack");
+    lbk__safetensors *file;
+    check_ok(run->context, lbk__safetensors_open(run->context, path, &file));
+    const lbk__tensor_entry *rows = lbk__safetensors_find(file, "visual.rows");
+    assert_int_equal(rows->shape[1], DIM);
+    size_t size;
+    char *bytes = small_run_read(run, "pack", &size);
+    const size_t at = 2 * (size_t)(rows->shape[0] - ROWS) * DIM;
+    char *found = memmem(bytes, size, rows->data, rows->bytes);
+    assert_non_null(found);
+    memcpy(found + at, "\xff\x7f", 2);
+    check_ok(run->context, lbk__write_file(run->context, path, bytes, size));
+    lbk__safetensors_close(file);
+    free(bytes), free(path);
+}
+
+/* Nothing is learned from such a meta batch, and the student goes on. */
+static void meta_gradients_that_are_not_finite_are_skipped(void **state) {
+    small_run *run = *state;
+    char *text;
+    int count;
+    damage_a_picture(run);
+    check_ok(run->context,
+             small_run_go(run,
+                          CHANGES(SMALL_STUDENT, "distill.weights=learned", "distill.meta_split=extra",
+                                  "train.max_steps=12", "train.batch_size=6"),
+                          "cache", "out", 0, &text));
+    json_t *summary = small_run_json(run, text), *line = small_run_last(run, "out", "meta", &count);
+    /* A meta batch is 6 of the split's 11 labelled samples: some have it, some do not. */
+    const double skipped = small_run_number(summary, "skipped_meta_steps");
+    assert_in_range((int)skipped, 1, 10);
+    check_near(small_run_number(line, "skipped"), skipped, 0);
+    check_near(small_run_number(summary, "skipped_steps"), 0, 0);
+    assert_true(isfinite(small_run_number(line, "meta_loss")));
+    assert_non_null(strstr(run->log, "the meta gradient is not finite"));
+    json_decref(summary), json_decref(line);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, small_run_set_up_cache, small_run_tear_down)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(learned_weights_are_learned),
+        TEST(meta_splits_are_stratified),
+        TEST(accumulation_does_not_change_what_is_learned),
+        TEST(learned_weights_resume_to_the_byte),
+        TEST(wrong_meta_splits_are_refused),
+        TEST(meta_gradients_that_are_not_finite_are_skipped),
+    };
+    return cmocka_run_group_tests_name("learned weights", tests, NULL, NULL);
+}
