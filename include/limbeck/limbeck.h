@@ -229,8 +229,10 @@ typedef struct lbk_probe_options {
 LBK_PUBLIC lbk_status lbk_probe(lbk_context *context, const lbk_probe_options *options, char **summary);
 
 /* Trains a student by (3), (4) or (5) from a cache made by lbk_probe; run folder and resume as lbk_train. The
- * configuration names the method, the weighting, alpha, temperature, rho and the saliency. `cache` may be
- * NULL only with method `alone`. LBK_MISMATCH when the cache was made from another pack. */
+ * configuration names the method, the weighting, alpha, temperature, rho and the saliency. With learned
+ * weights (11), (12) the run folder also has meta_split.json, the ids of the samples they are judged by, and
+ * weight_network.safetensors. `cache` may be NULL only with method `alone`. LBK_MISMATCH when the cache was
+ * made from another pack. */
 LBK_PUBLIC lbk_status lbk_distill(lbk_context *context, const lbk_config *config, const char *cache,
                                   const char *out, int resume, char **summary);
 

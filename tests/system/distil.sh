@@ -23,6 +23,16 @@ run "$LIMBECK" distill --config tiny.yaml --pack pack --cache cache --method msd
     --out fixed
 expect_code 0
 grep -q 'alpha: 0.9' fixed/config.yaml || wrong '--alpha did not arrive in config.yaml'
+run "$LIMBECK" distill --config tiny.yaml --pack pack --cache cache --weights learned --set distill.meta_fraction=0.25 \
+    --out learned
+expect_code 0; expect_err 'weights are learned on a meta split of 14 samples'
+for file in meta_split.json weight_network.safetensors; do
+    [ -s "learned/$file" ] || wrong "learned/$file is missing"
+done
+run "$LIMBECK" info learned/weight_network.safetensors
+expect_code 0; expect_out '^kind +weight_network'
+run "$LIMBECK" distill --config tiny.yaml --pack pack --cache cache --weights learned --meta-split extra --out bad
+expect_code 2; expect_err 'the meta split "extra" is empty'
 run "$LIMBECK" distill --config tiny.yaml --pack pack --method alone --out without-cache
 expect_code 0
 
