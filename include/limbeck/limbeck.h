@@ -276,6 +276,18 @@ typedef struct lbk_input {
 LBK_PUBLIC lbk_status lbk_model_predict(lbk_model *model, const lbk_input *input, float *logits,
                                         float *probabilities);
 
+/* ---------------------------------------------------------------------------------------------- import -- */
+
+/* Makes a model folder `out` from a Hugging Face folder: a BERT-like encoder (BERT, MiniLM, TinyBERT,
+ * DistilBERT) or a VisualBERT (pretraining or any head), from model.safetensors, pytorch_model.bin in either
+ * of torch's containers, or several such files with an index. The encoder must be there whole: LBK_BAD_DATA
+ * names a missing tensor, LBK_MISMATCH a misshapen one. What the source has no weights for starts at random
+ * as in training: a text encoder's visual embeddings; the classifier, unless the source's head reads the
+ * pooled [CLS] as ours does. `summary` (may be NULL): JSON {"source", "architecture", "weights",
+ * "vocabulary", "parameters", "taken": {our name: its name}, "left": [its names], "initialised": [our
+ * names]}. A pickle is interpreted by an allow-list, never run. */
+LBK_PUBLIC lbk_status lbk_import(lbk_context *context, const char *source, const char *out, char **summary);
+
 /* ------------------------------------------------------------------------------------------------ info -- */
 
 /* Explains any file or folder of limbeck's: what it is, counts, label distribution, lengths, hashes, what

@@ -13,6 +13,7 @@ typedef struct command {
 } command;
 
 static const command commands[] = {
+    {"import", cli_import, "a Hugging Face model into a model folder"},
     {"pack", cli_pack, "raw data into one memory-mapped pack"},
     {"train", cli_train, "a model from labels: the teacher"},
     {"probe", cli_probe, "a teacher's logits and saliencies under each view"},

@@ -26,23 +26,57 @@ static lbk_status real(lbk__json_in in, const char *key, float preset, float *ou
     return LBK_OK;
 }
 
+/* DistilBERT's names for BERT's keys. */
+static const char *key_of(const json_t *json, const char *key) {
+    static const char *const distil[][2] = {
+        {"hidden_size", "dim"},
+        {"num_hidden_layers", "n_layers"},
+        {"num_attention_heads", "n_heads"},
+        {"intermediate_size", "hidden_dim"},
+        {"hidden_act", "activation"},
+        {"hidden_dropout_prob", "dropout"},
+        {"attention_probs_dropout_prob", "attention_dropout"},
+    };
+    const char *type = json_string_value(json_object_get(json, "model_type"));
+    if (!type || strcmp(type, "distilbert") != 0) return key;
+    for (size_t i = 0; i < LBK_COUNT(distil); i++)
+        if (strcmp(key, distil[i][0]) == 0) return distil[i][1];
+    return key;
+}
+
+/* What would make another function of the same weights. */
+static lbk_status refuse_variants(lbk_context *context, const char *path, const json_t *json) {
+    static const char *const supported[][2] = {{"hidden_act", "gelu"},
+                                               {"position_embedding_type", "absolute"}};
+    for (size_t i = 0; i < LBK_COUNT(supported); i++) {
+        const char *key = key_of(json, supported[i][0]);
+        const char *value = json_string_value(json_object_get(json, key));
+        char shown[64];
+        if (value && strcmp(value, supported[i][1]) != 0)
+            return lbk__fail(context, LBK_BAD_DATA, "%s: \"%s\" is \"%s\"; only \"%s\" is supported", path,
+                             key, lbk__printable(shown, sizeof shown, value, strlen(value)), supported[i][1]);
+    }
+    if (json_is_true(json_object_get(json, "bypass_transformer")))
+        return lbk__fail(context, LBK_BAD_DATA, "%s: \"bypass_transformer\" is not supported", path);
+    return LBK_OK;
+}
+
 lbk_status lbk__config_json_sizes(lbk_context *context, const char *path, const json_t *json,
                                   lbk__model_config *c) {
     const lbk__json_in in = {context, path, json};
-    const char *act = json_string_value(json_object_get(json, "hidden_act"));
-    if (act && strcmp(act, "gelu") != 0)
-        return lbk__fail(context, LBK_BAD_DATA, "%s: \"hidden_act\" is \"%s\"; only \"gelu\" is supported",
-                         path, act);
+    const char *type = json_string_value(json_object_get(json, "model_type"));
+    const bool visual = type && strcmp(type, "visual_bert") == 0;
+    LBK_TRY(refuse_variants(context, path, json));
     LBK_TRY(integer(in, "vocab_size", -1, &c->vocab_size));
-    LBK_TRY(integer(in, "hidden_size", -1, &c->hidden_size));
-    LBK_TRY(integer(in, "num_hidden_layers", -1, &c->num_hidden_layers));
-    LBK_TRY(integer(in, "num_attention_heads", -1, &c->num_attention_heads));
-    LBK_TRY(integer(in, "intermediate_size", -1, &c->intermediate_size));
+    LBK_TRY(integer(in, key_of(json, "hidden_size"), -1, &c->hidden_size));
+    LBK_TRY(integer(in, key_of(json, "num_hidden_layers"), -1, &c->num_hidden_layers));
+    LBK_TRY(integer(in, key_of(json, "num_attention_heads"), -1, &c->num_attention_heads));
+    LBK_TRY(integer(in, key_of(json, "intermediate_size"), -1, &c->intermediate_size));
     LBK_TRY(integer(in, "max_position_embeddings", 512, &c->max_position_embeddings));
     LBK_TRY(integer(in, "type_vocab_size", 2, &c->type_vocab_size));
-    LBK_TRY(integer(in, "visual_embedding_dim", 512, &c->visual_embedding_dim));
-    LBK_TRY(real(in, "hidden_dropout_prob", 0.1f, &c->hidden_dropout_prob));
-    LBK_TRY(real(in, "attention_probs_dropout_prob", 0.1f, &c->attention_probs_dropout_prob));
+    LBK_TRY(integer(in, "visual_embedding_dim", visual ? 512 : 1, &c->visual_embedding_dim));
+    LBK_TRY(real(in, key_of(json, "hidden_dropout_prob"), 0.1f, &c->hidden_dropout_prob));
+    LBK_TRY(real(in, key_of(json, "attention_probs_dropout_prob"), 0.1f, &c->attention_probs_dropout_prob));
     LBK_TRY(real(in, "layer_norm_eps", 1e-12f, &c->layer_norm_eps));
     LBK_TRY(real(in, "initializer_range", 0.02f, &c->initializer_range));
     const size_t labels = json_object_size(json_object_get(json, "id2label"));
@@ -65,10 +99,15 @@ static lbk_status read_labels(lbk__model *model, const char *path, const json_t 
     return LBK_OK;
 }
 
-/* Models that are not ours do not say: single. */
-static lbk_status read_label_kind(lbk__model *model, const char *path, const json_t *value) {
-    const char *name = json_string_value(value);
-    if (!value) return LBK_OK;
+/* `problem`: what models that are not ours say; nothing is single. */
+static lbk_status read_label_kind(lbk__model *model, const char *path, const json_t *problem,
+                                  const json_t *value) {
+    const char *name = json_string_value(value ? value : problem);
+    if (!value) {
+        const bool multi = name && strcmp(name, "multi_label_classification") == 0;
+        model->label_kind = multi ? LBK_LABEL_MULTI : LBK_LABEL_SINGLE;
+        return LBK_OK;
+    }
     for (size_t kind = 0; name && kind < LBK_COUNT(kind_names); kind++)
         if (strcmp(name, kind_names[kind]) == 0) {
             model->label_kind = (lbk_label_kind)kind;
@@ -106,7 +145,8 @@ lbk_status lbk__config_json_rest(lbk__model *model, const char *path, const json
     if (own)
         LBK_TRY(integer((lbk__json_in){model->context, path, own}, "max_text_tokens", 128,
                         &model->max_text_tokens));
-    LBK_TRY(read_label_kind(model, path, json_object_get(own, "label_kind")));
+    LBK_TRY(read_label_kind(model, path, json_object_get(json, "problem_type"),
+                            json_object_get(own, "label_kind")));
     LBK_TRY(read_thresholds(model, path, json_object_get(own, "thresholds")));
     LBK_TRY(text_of(model->context, json_object_get(own, "visual"), &model->visual_source));
     return text_of(model->context, json_object_get(own, "made_from"), &model->made_from);

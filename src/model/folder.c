@@ -2,7 +2,7 @@
  * tokenizer_config.json. */
 #include "model/folder.h"
 
-#include "base/half.h"
+#include "format/weights.h"
 #include "model/config_json.h"
 
 #include <stdlib.h>
@@ -26,50 +26,30 @@ lbk_status lbk__model_folder(lbk_context *context, const char *folder, char **ou
         "%s: has neither config.json nor best/config.json: no model folder, no finished run folder", folder);
 }
 
-lbk_status lbk__tensor_to_floats(lbk_context *context, const lbk__safetensors *file,
-                                 const lbk__tensor_entry *entry, size_t count, float *out) {
-    const uint16_t *half = entry->data;
-    switch (entry->dtype) {
-    case LBK__F32:
-        memcpy(out, entry->data, count * sizeof *out);
-        return LBK_OK;
-    case LBK__F16:
-        for (size_t i = 0; i < count; i++) out[i] = lbk__half_to_float(half[i]);
-        return LBK_OK;
-    case LBK__BF16:
-        for (size_t i = 0; i < count; i++) {
-            const uint32_t bits = (uint32_t)half[i] << 16;
-            memcpy(&out[i], &bits, sizeof bits);
-        }
-        return LBK_OK;
-    default:
-        return lbk__fail(context, LBK_BAD_DATA, "%s: tensor \"%s\" is %s; weights must be F32, F16 or BF16",
-                         lbk__safetensors_path(file), entry->name, lbk__dtype_name(entry->dtype));
-    }
-}
-
 /* The tensor must have the parameter's shape: [rows, cols], or [cols] for rank 1. */
-static lbk_status load_parameter(lbk__model *model, const lbk__safetensors *file,
-                                 const lbk__parameter *parameter) {
-    const lbk__tensor_entry *entry = lbk__safetensors_find(file, parameter->name);
-    const int64_t shape[2] = {parameter->rank == 2 ? parameter->rows : parameter->cols, parameter->cols};
-    const lbk__dtype dtype =
-        entry && (entry->dtype == LBK__F16 || entry->dtype == LBK__BF16) ? entry->dtype : LBK__F32;
-    LBK_TRY(lbk__safetensors_expect(file, parameter->name, dtype, parameter->rank, shape, &entry));
-    return lbk__tensor_to_floats(model->context, file, entry,
-                                 (size_t)parameter->rows * (size_t)parameter->cols,
-                                 model->values + parameter->offset);
+static lbk_status load_parameter(lbk__model *model, lbk__weights *weights, const lbk__parameter *parameter) {
+    const int64_t found = lbk__weights_find(weights, parameter->name);
+    if (found < 0)
+        return lbk__fail(model->context, LBK_BAD_DATA, "%s: has no tensor \"%s\"", lbk__weights_path(weights),
+                         parameter->name);
+    const lbk__tensor_spec *spec = lbk__weights_at(weights, (size_t)found),
+                           wanted = lbk__parameter_spec(parameter);
+    if (spec->rank != wanted.rank || memcmp(spec->shape, wanted.shape, sizeof spec->shape) != 0) {
+        char there[96], must[64];
+        return lbk__fail(model->context, LBK_BAD_DATA, "%s: tensor \"%s\" is %s, must be %s",
+                         lbk__weights_path(weights), parameter->name,
+                         lbk__shape_text(spec, there, sizeof there),
+                         lbk__shape_text(&wanted, must, sizeof must));
+    }
+    return lbk__weights_read(weights, (size_t)found, model->values + parameter->offset);
 }
 
 static lbk_status load_weights(lbk__model *model, const char *folder) {
-    char *path;
-    LBK_TRY(lbk__join(model->context, folder, "model.safetensors", &path));
-    lbk__safetensors *file;
-    lbk_status status = lbk__safetensors_open(model->context, path, &file);
-    lbk_free(model->context, path);
+    lbk__weights *weights;
+    lbk_status status = lbk__weights_open_folder(model->context, folder, &weights);
     for (size_t i = 0; status == LBK_OK && i < model->num_parameters; i++)
-        status = load_parameter(model, file, &model->parameters[i]);
-    lbk__safetensors_close(file);
+        status = load_parameter(model, weights, &model->parameters[i]);
+    lbk__weights_close(weights);
     return status;
 }
 
@@ -137,11 +117,7 @@ static lbk_status save_weights(const lbk__model *model, const float *values, con
     char *about = NULL;
     LBK_TRY(LBK_ALLOC(context, specs, model->num_parameters));
     for (size_t i = 0; i < model->num_parameters; i++) {
-        const lbk__parameter *p = &model->parameters[i];
-        specs[i] = (lbk__tensor_spec){.name = p->name,
-                                      .dtype = LBK__F32,
-                                      .rank = p->rank,
-                                      .shape = {p->rank == 2 ? p->rows : p->cols, p->cols}};
+        specs[i] = lbk__parameter_spec(&model->parameters[i]);
     }
     LBK_GO(lbk__format(context, &about, "{\"kind\":\"model\",\"version\":1,\"made_from\":%s}",
                        model->made_from ? model->made_from : "null"));

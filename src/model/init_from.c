@@ -1,141 +1,227 @@
-/* init_from.c: starting weights from another model: a Hugging Face BERT-like text encoder, or a VisualBERT,
- * ours or not.
+/* init_from.c: weights from another model: a Hugging Face BERT-like text encoder, or a VisualBERT, ours or
+ * not.
  *
- * Our "visual_bert.X" is looked for as "visual_bert.X", "bert.X" and "X"; layer i comes from the layer that
- * `layers` names. A text encoder has no visual embeddings: they stay random (docs/decisions.md says why). */
+ * The encoder must be there whole and in our shapes. What a kind of model never has, or has in another
+ * meaning, keeps its value and is listed as initialised: beside a text encoder the visual embeddings, which
+ * stay random (docs/decisions.md says why). */
+#include "model/source.h"
+
+#include "format/json.h"
 #include "model/config_json.h"
 #include "model/folder.h"
+#include "model/names.h"
 
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
-typedef struct source {
-    lbk_context *context;
-    lbk__safetensors *file;
-    lbk__model_config config;
-    const int32_t *layers;
-    size_t num_layers;
-    size_t taken, left;
-    lbk__text initialised_names;
-} source;
+/* ---- where weights come from ---- */
 
-static const lbk__tensor_entry *find_under_prefixes(const source *from, const char *name) {
-    static const char *const prefixes[] = {"visual_bert.", "bert.", ""};
-    char full[192];
-    for (size_t i = 0; i < LBK_COUNT(prefixes); i++) {
-        snprintf(full, sizeof full, "%s%s", prefixes[i], name);
-        const lbk__tensor_entry *entry = lbk__safetensors_find(from->file, full);
-        if (entry) return entry;
+static bool begins(const char *name, const char *start) {
+    return strncmp(name, start, strlen(start)) == 0;
+}
+
+/* Heads that read the pooled [CLS] through one linear layer, as ours does. Of the others,
+ * VisualBertForQuestionAnswering reads the last word, and DistilBERT's head has another layer before. */
+static bool reads_pooled_cls(const char *architecture) {
+    static const char *const heads[] = {"VisualBertForVisualReasoning", "VisualBertForMultipleChoice",
+                                        "BertForSequenceClassification", "BertForMultipleChoice"};
+    for (size_t i = 0; i < LBK_COUNT(heads); i++)
+        if (strcmp(architecture, heads[i]) == 0) return true;
+    return false;
+}
+
+static lbk_status read_config(lbk_context *context, const char *given, lbk__model_source *out) {
+    char *path = NULL;
+    json_t *json = NULL;
+    lbk_status status = LBK_OK;
+    *out = (lbk__model_source){.context = context};
+    LBK_GO(lbk__model_folder(context, given, &out->folder));
+    LBK_GO(lbk__join(context, out->folder, "config.json", &path));
+    LBK_GO(lbk__json_load_file(context, path, &json));
+    LBK_GO(lbk__config_json_sizes(context, path, json, &out->config));
+    const char *type = json_string_value(json_object_get(json, "model_type")),
+               *named = json_string_value(json_array_get(json_object_get(json, "architectures"), 0));
+    out->visual = type && strcmp(type, "visual_bert") == 0;
+    out->distil = type && strcmp(type, "distilbert") == 0;
+    snprintf(out->architecture, sizeof out->architecture, "%s", named ? named : "");
+done:
+    json_decref(json);
+    lbk_free(context, path);
+    return status;
+}
+
+lbk_status lbk__model_source_open(lbk_context *context, const char *given, lbk__model_source *out) {
+    lbk_status status = LBK_OK;
+    LBK_GO(read_config(context, given, out));
+    LBK_GO(lbk__weights_open_folder(context, out->folder, &out->weights));
+    LBK_GO(LBK_ALLOC(context, out->used, lbk__weights_count(out->weights)));
+done:
+    if (status != LBK_OK) lbk__model_source_close(out);
+    return status;
+}
+
+void lbk__model_source_close(lbk__model_source *source) {
+    if (!source->context) return;
+    lbk__weights_close(source->weights);
+    lbk_free(source->context, source->used);
+    lbk_free(source->context, source->folder);
+    *source = (lbk__model_source){0};
+}
+
+int64_t lbk__model_source_find(const lbk__model_source *from, const char *name, const int32_t *layers) {
+    char candidate[LBK__LONGEST_NAME];
+    int64_t found = -1;
+    if (begins(name, "cls.") && !reads_pooled_cls(from->architecture)) return -1;
+    for (int i = 0; found < 0 && lbk__source_name(name, layers, i, candidate); i++)
+        found = lbk__weights_find(from->weights, candidate);
+    return found;
+}
+
+/* ---- taking them ---- */
+
+/* DistilBERT has no segments: adding zeros is what it computes. */
+static bool lacks_segments(const lbk__model_source *from, const char *name) {
+    return from->distil && strcmp(name, "visual_bert.embeddings.token_type_embeddings.weight") == 0;
+}
+
+/* What this kind of model may lack. */
+static bool may_lack(const lbk__model_source *from, const char *name) {
+    if (begins(name, "cls.")) return true;
+    if (from->visual) return false;
+    return begins(name, "visual_bert.embeddings.visual_") || begins(name, "visual_bert.pooler.") ||
+           lacks_segments(from, name);
+}
+
+/* A model of other classes or another source of pictures has these in other shapes: they keep their values.
+ */
+static bool may_differ(const char *name) {
+    return begins(name, "cls.") || begins(name, "visual_bert.embeddings.visual_projection.");
+}
+
+/* Of position tables, the first rows are a table too. */
+static bool fits(const lbk__parameter *parameter, const lbk__tensor_spec *spec) {
+    const lbk__tensor_spec ours = lbk__parameter_spec(parameter);
+    const bool prefix = strstr(parameter->name, "position_embeddings") != NULL;
+    return spec->rank == ours.rank && spec->shape[1] == ours.shape[1] &&
+           (spec->shape[0] == ours.shape[0] || (prefix && spec->shape[0] > ours.shape[0]));
+}
+
+static lbk_status misshapen(const lbk__model_source *from, const lbk__parameter *parameter,
+                            const lbk__tensor_spec *spec) {
+    char there[96], wanted[64];
+    const lbk__tensor_spec ours = lbk__parameter_spec(parameter);
+    return lbk__fail(from->context, LBK_MISMATCH,
+                     "%s: tensor \"%s\" is %s, but %s must be %s: give the model the sizes of its source",
+                     lbk__weights_path(from->weights), spec->name, lbk__shape_text(spec, there, sizeof there),
+                     parameter->name, lbk__shape_text(&ours, wanted, sizeof wanted));
+}
+
+static lbk_status copy(lbk__model_source *from, size_t index, const lbk__parameter *parameter,
+                       float *values) {
+    const lbk__tensor_spec *spec = lbk__weights_at(from->weights, index);
+    const size_t wanted = (size_t)parameter->rows * (size_t)parameter->cols;
+    float *whole;
+    if (parameter->rank == 1 || spec->shape[0] == parameter->rows)
+        return lbk__weights_read(from->weights, index, values);
+    LBK_TRY(LBK_ALLOC(from->context, whole, (size_t)spec->shape[0] * (size_t)spec->shape[1]));
+    const lbk_status status = lbk__weights_read(from->weights, index, whole);
+    if (status == LBK_OK) memcpy(values, whole, wanted * sizeof *values);
+    lbk_free(from->context, whole);
+    return status;
+}
+
+static lbk_status take(lbk__model_source *from, lbk__model *model, const lbk__parameter *parameter,
+                       const int32_t *layers, bool adapt, lbk__taken *out) {
+    const int64_t found = lbk__model_source_find(from, parameter->name, layers);
+    const lbk__tensor_spec *spec = found < 0 ? NULL : lbk__weights_at(from->weights, (size_t)found);
+    const bool usable = spec && fits(parameter, spec);
+    float *values = model->values + parameter->offset;
+    if (spec && !usable && !(adapt && may_differ(parameter->name))) return misshapen(from, parameter, spec);
+    if (!spec && !may_lack(from, parameter->name))
+        return lbk__fail(from->context, LBK_BAD_DATA,
+                         "%s: has no weights for %s under any name of a BERT-like encoder",
+                         lbk__weights_path(from->weights), parameter->name);
+    if (!usable) {
+        if (lacks_segments(from, parameter->name))
+            memset(values, 0, (size_t)parameter->rows * (size_t)parameter->cols * sizeof *values);
+        json_array_append_new(out->initialised, json_string(parameter->name));
+        return LBK_OK;
     }
-    return NULL;
+    from->used[found] = true;
+    json_object_set_new(out->taken, parameter->name, json_string(spec->name));
+    return copy(from, (size_t)found, parameter, values);
 }
 
-/* "encoder.layer.2.x" → "encoder.layer.5.x" when layers[2] is 5. */
-static void source_name(const source *from, const char *name, char *out, size_t size) {
-    static const char start[] = "encoder.layer.";
-    snprintf(out, size, "%s", name);
-    if (strncmp(name, start, sizeof start - 1) != 0 || !from->layers) return;
-    char *rest;
-    const long layer = strtol(name + sizeof start - 1, &rest, 10);
-    if (layer >= 0 && (size_t)layer < from->num_layers)
-        snprintf(out, size, "%s%d%s", start, from->layers[layer], rest);
+lbk_status lbk__model_take(lbk__model_source *from, lbk__model *model, const int32_t *layers, bool adapt,
+                           lbk__taken *out) {
+    *out = (lbk__taken){json_object(), json_array(), json_array()};
+    for (size_t i = 0; i < model->num_parameters; i++)
+        LBK_TRY(take(from, model, &model->parameters[i], layers, adapt, out));
+    for (size_t i = 0; i < lbk__weights_count(from->weights); i++)
+        if (!from->used[i])
+            json_array_append_new(out->left, json_string(lbk__weights_at(from->weights, i)->name));
+    return LBK_OK;
 }
 
-static const lbk__tensor_entry *find_source(const source *from, const lbk__parameter *parameter) {
-    static const char own_prefix[] = "visual_bert.";
-    char name[128];
-    if (strncmp(parameter->name, own_prefix, sizeof own_prefix - 1) != 0)
-        return lbk__safetensors_find(from->file, parameter->name);
-    source_name(from, parameter->name + sizeof own_prefix - 1, name, sizeof name);
-    return find_under_prefixes(from, name);
+void lbk__taken_free(lbk__taken *taken) {
+    json_decref(taken->taken);
+    json_decref(taken->left);
+    json_decref(taken->initialised);
+    *taken = (lbk__taken){0};
 }
 
-/* Parts that another task or another picture source may have in another shape: they stay as they are. */
-static bool may_differ(const lbk__parameter *parameter) {
-    return strncmp(parameter->name, "cls.", 4) == 0 || strstr(parameter->name, "visual_projection") != NULL;
+/* ---- a start for training ---- */
+
+lbk_status lbk__model_config_of(lbk_context *context, const char *given, lbk__model_config *out) {
+    lbk__model_source source;
+    const lbk_status status = read_config(context, given, &source);
+    *out = source.config;
+    lbk__model_source_close(&source);
+    return status;
 }
 
-static lbk_status take(source *from, lbk__model *model, const lbk__parameter *parameter) {
-    const lbk__tensor_entry *entry = find_source(from, parameter);
-    const bool row_prefix =
-        parameter->lookup && entry && entry->rank == 2 && strstr(parameter->name, "position");
-    const int64_t first = parameter->rank == 2 ? parameter->rows : parameter->cols;
-    bool fits = entry && entry->rank == parameter->rank &&
-                (entry->shape[0] == first || (row_prefix && entry->shape[0] > first));
-    if (fits && parameter->rank == 2) fits = entry->shape[1] == parameter->cols;
-    if (!fits && (!entry || may_differ(parameter))) {
-        from->left++;
-        return lbk__text_printf(from->context, &from->initialised_names, "%s%s", from->left > 1 ? ", " : "",
-                                parameter->name);
-    }
-    if (!fits)
-        return lbk__fail(from->context, LBK_MISMATCH,
-                         "%s: tensor \"%s\" does not have the shape of %s [%d, %d]: give the model the sizes "
-                         "of its source",
-                         lbk__safetensors_path(from->file), entry->name, parameter->name, parameter->rows,
-                         parameter->cols);
-    from->taken++;
-    return lbk__tensor_to_floats(from->context, from->file, entry,
-                                 (size_t)parameter->rows * (size_t)parameter->cols,
-                                 model->values + parameter->offset);
-}
-
-static lbk_status check_layers(const source *from, const lbk__model *model, const char *folder) {
+static lbk_status check_layers(const lbk__model_source *from, const lbk__model *model, const int32_t *layers,
+                               size_t num_layers) {
     const int32_t wanted = model->config.num_hidden_layers;
-    if (from->layers && from->num_layers != (size_t)wanted)
+    if (layers && num_layers != (size_t)wanted)
         return lbk__fail(from->context, LBK_INVALID_ARGUMENT,
-                         "init_layers names %zu layers, num_hidden_layers is %d", from->num_layers, wanted);
+                         "init_layers names %zu layers, num_hidden_layers is %d", num_layers, wanted);
     for (int32_t i = 0; i < wanted; i++) {
-        const int32_t layer = from->layers ? from->layers[i] : i;
+        const int32_t layer = layers ? layers[i] : i;
         if (layer < 0 || layer >= from->config.num_hidden_layers)
-            return lbk__fail(from->context, LBK_INVALID_ARGUMENT, "%s: has no layer %d, only 0 to %d", folder,
-                             layer, from->config.num_hidden_layers - 1);
+            return lbk__fail(from->context, LBK_INVALID_ARGUMENT, "%s: has no layer %d, only 0 to %d",
+                             from->folder, layer, from->config.num_hidden_layers - 1);
     }
     return LBK_OK;
 }
 
-static lbk_status take_all(source *from, lbk__model *model, char **report) {
-    for (size_t i = 0; i < model->num_parameters; i++) LBK_TRY(take(from, model, &model->parameters[i]));
-    if (from->taken == 0)
-        return lbk__fail(from->context, LBK_BAD_DATA, "%s: has none of the weights of a BERT-like encoder",
-                         lbk__safetensors_path(from->file));
-    if (!report) return LBK_OK;
-    return lbk__format(from->context, report, "%zu tensors taken from %s; initialised anew: %s", from->taken,
-                       lbk__safetensors_path(from->file), from->left ? from->initialised_names.data : "none");
-}
-
-lbk_status lbk__model_config_of(lbk_context *context, const char *given, lbk__model_config *out) {
-    char *folder = NULL, *path = NULL;
-    json_t *json = NULL;
+static lbk_status describe(const lbk__model_source *from, const lbk__taken *taken, char **report) {
+    lbk__text names = {0};
+    size_t i;
+    const json_t *name;
     lbk_status status = LBK_OK;
-    LBK_GO(lbk__model_folder(context, given, &folder));
-    LBK_GO(lbk__join(context, folder, "config.json", &path));
-    LBK_GO(lbk__json_load_file(context, path, &json));
-    LBK_GO(lbk__config_json_sizes(context, path, json, out));
+    json_array_foreach(taken->initialised, i, name)
+        LBK_GO(lbk__text_printf(from->context, &names, "%s%s", i ? ", " : "", json_string_value(name)));
+    LBK_GO(lbk__format(from->context, report, "%zu tensors taken from %s; initialised anew: %s",
+                       json_object_size(taken->taken), lbk__weights_path(from->weights),
+                       names.length ? names.data : "none"));
 done:
-    json_decref(json);
-    lbk_free(context, folder);
-    lbk_free(context, path);
+    lbk__text_free(from->context, &names);
     return status;
 }
 
 lbk_status lbk__model_init_from(lbk__model *model, const char *given, const int32_t *layers,
                                 size_t num_layers, char **report) {
-    lbk_context *context = model->context;
-    source from = {.context = context, .layers = layers, .num_layers = num_layers};
-    char *folder = NULL, *path = NULL;
+    lbk__model_source from;
+    lbk__taken taken = {0};
     lbk_status status = LBK_OK;
     if (report) *report = NULL;
-    LBK_GO(lbk__model_config_of(context, given, &from.config));
-    LBK_GO(lbk__model_folder(context, given, &folder));
-    LBK_GO(check_layers(&from, model, folder));
-    LBK_GO(lbk__join(context, folder, "model.safetensors", &path));
-    LBK_GO(lbk__safetensors_open(context, path, &from.file));
-    LBK_GO(take_all(&from, model, report));
+    LBK_TRY(lbk__model_source_open(model->context, given, &from));
+    LBK_GO(check_layers(&from, model, layers, num_layers));
+    LBK_GO(lbk__model_take(&from, model, layers, true, &taken));
+    if (report) LBK_GO(describe(&from, &taken, report));
 done:
-    lbk__safetensors_close(from.file);
-    lbk__text_free(context, &from.initialised_names);
-    lbk_free(context, folder);
-    lbk_free(context, path);
+    lbk__taken_free(&taken);
+    lbk__model_source_close(&from);
     return status;
 }

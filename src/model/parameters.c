@@ -166,6 +166,11 @@ const lbk__parameter *lbk__model_find(const lbk__model *model, const char *name)
     return NULL;
 }
 
+lbk__tensor_spec lbk__parameter_spec(const lbk__parameter *p) {
+    if (p->rank == 1) return (lbk__tensor_spec){.name = p->name, .rank = 1, .shape = {p->cols}};
+    return (lbk__tensor_spec){.name = p->name, .rank = 2, .shape = {p->rows, p->cols}};
+}
+
 int64_t lbk__model_count(const lbk__model *model) {
     int64_t count = 0;
     for (size_t i = 0; i < model->num_parameters; i++)

@@ -2,11 +2,14 @@
 #ifndef LBK_MODEL_PARAMETERS_H
 #define LBK_MODEL_PARAMETERS_H
 
+#include "format/safetensors.h"
 #include "kernel/kernel.h"
 #include "model/model.h"
 
 /* NULL: the model has none of that name. */
 const lbk__parameter *lbk__model_find(const lbk__model *model, const char *name);
+/* What it is in a file, as float32: [rows, cols], or [cols] for rank 1. */
+lbk__tensor_spec lbk__parameter_spec(const lbk__parameter *parameter);
 /* Numbers that are parameters (num_values counts the padding between them too). */
 int64_t lbk__model_count(const lbk__model *model);
 

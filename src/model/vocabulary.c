@@ -1,0 +1,101 @@
+/* vocabulary.c: the vocabulary of a folder, as the lines of a vocab.txt. */
+#include "model/vocabulary.h"
+
+#include "base/file.h"
+#include "format/json.h"
+
+#include <string.h>
+
+enum { LARGEST_VOCABULARY = 1 << 28 };
+
+/* The file's JSON; *out NULL when there is no such file. */
+static lbk_status optional_json(lbk_context *context, const char *folder, const char *name, char **path,
+                                json_t **out) {
+    *out = NULL;
+    LBK_TRY(lbk__join(context, folder, name, path));
+    return lbk__exists(*path) ? lbk__json_load_file(context, *path, out) : LBK_OK;
+}
+
+/* {"[PAD]": 0, …} as lines in the order of the ids, which must be 0, 1, … */
+static lbk_status lines_of(lbk_context *context, const char *path, const json_t *vocab, lbk__text *out) {
+    const size_t count = json_object_size(vocab);
+    const char *token, **tokens;
+    json_t *id;
+    lbk_status status = LBK_OK;
+    LBK_TRY(LBK_ALLOC(context, tokens, count));
+    json_object_foreach((json_t *)(uintptr_t)vocab, token, id) {
+        const json_int_t number = json_is_integer(id) ? json_integer_value(id) : -1;
+        if (number < 0 || (size_t)number >= count || tokens[number] || strchr(token, '\n')) {
+            char shown[96];
+            status = lbk__fail(context, LBK_BAD_DATA,
+                               "%s: token \"%s\": ids must be 0 to %zu, each once, and tokens single lines",
+                               path, lbk__printable(shown, sizeof shown, token, strlen(token)), count - 1);
+            goto done;
+        }
+        tokens[number] = token;
+    }
+    for (size_t i = 0; i < count; i++) {
+        LBK_GO(lbk__text_append(context, out, tokens[i], strlen(tokens[i])));
+        LBK_GO(lbk__text_append(context, out, "\n", 1));
+    }
+done:
+    lbk_free(context, tokens);
+    return status;
+}
+
+/* tokenizer.json of a WordPiece tokenizer; *cased from its normalizer. */
+static lbk_status from_tokenizer_json(lbk__model *model, const char *folder) {
+    lbk_context *context = model->context;
+    char *path = NULL;
+    json_t *json = NULL;
+    lbk__json_in pieces;
+    const char *type = NULL;
+    lbk__text lines = {0};
+    lbk_status status = LBK_OK;
+    LBK_GO(optional_json(context, folder, "tokenizer.json", &path, &json));
+    if (!json) goto done;
+    LBK_GO(lbk__json_get_object((lbk__json_in){context, path, json}, "model", &pieces));
+    LBK_GO(lbk__json_get_string(pieces, "type", &type));
+    if (strcmp(type, "WordPiece") != 0) {
+        char shown[48];
+        status = lbk__fail(context, LBK_BAD_DATA, "%s: is a %s tokenizer; only WordPiece is supported", path,
+                           lbk__printable(shown, sizeof shown, type, strlen(type)));
+        goto done;
+    }
+    LBK_GO(lbk__json_get_object(pieces, "vocab", &pieces));
+    LBK_GO(lines_of(context, path, pieces.object, &lines));
+    model->vocab = lines.data;
+    model->vocab_length = lines.length;
+    model->cased = json_is_false(json_object_get(json_object_get(json, "normalizer"), "lowercase"));
+done:
+    if (status != LBK_OK) lbk__text_free(context, &lines);
+    json_decref(json);
+    lbk_free(context, path);
+    return status;
+}
+
+static lbk_status from_vocab_txt(lbk__model *model, const char *folder) {
+    char *path;
+    lbk_status status = LBK_OK;
+    LBK_TRY(lbk__join(model->context, folder, "vocab.txt", &path));
+    if (lbk__exists(path))
+        status =
+            lbk__read_file(model->context, path, LARGEST_VOCABULARY, &model->vocab, &model->vocab_length);
+    lbk_free(model->context, path);
+    return status;
+}
+
+lbk_status lbk__vocabulary_read(lbk__model *model, const char *folder) {
+    char *path = NULL;
+    json_t *json = NULL;
+    lbk_status status = LBK_OK;
+    LBK_GO(from_vocab_txt(model, folder));
+    if (!model->vocab) LBK_GO(from_tokenizer_json(model, folder));
+    LBK_GO(optional_json(model->context, folder, "tokenizer_config.json", &path, &json));
+    const json_t *lower = json_object_get(json, "do_lower_case");
+    if (json_is_boolean(lower)) model->cased = json_is_false(lower);
+done:
+    json_decref(json);
+    lbk_free(model->context, path);
+    return status;
+}

@@ -1,0 +1,11 @@
+/* vocabulary.h: for this room: a Hugging Face folder's tokenizer files. */
+#ifndef LBK_MODEL_VOCABULARY_H
+#define LBK_MODEL_VOCABULARY_H
+
+#include "model/model.h"
+
+/* The model's vocab and `cased` from vocab.txt, or tokenizer.json where that is missing, and from
+ * tokenizer_config.json. A folder without any leaves the model without a vocabulary. */
+lbk_status lbk__vocabulary_read(lbk__model *model, const char *folder);
+
+#endif
