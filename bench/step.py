@@ -23,17 +23,19 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--limbeck", default="build/src/cli/limbeck")
     parser.add_argument("--peers", default="../shared/peers/torch_msd.py")
-    parser.add_argument("--work", default="msd", choices=["kd", "msd", "probe", "infer"])
+    parser.add_argument("--work", default="msd", choices=["kd", "msd", "meta", "probe", "infer"])
     parser.add_argument("--size", default="tiny312")
     parser.add_argument("--batch", default="32")
     parser.add_argument("--threads", default=str(os.cpu_count()))
+    parser.add_argument("--dropout", default="0.1")
     parser.add_argument("--steps", default="20")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--variants", default="eager,concat,compile,concat+compile",
                         help="of the peer, for its --variant")
     args = parser.parse_args()
 
-    common = [args.work, "--size", args.size, "--batch", args.batch, "--threads", args.threads, "--steps", args.steps]
+    common = [args.work, "--size", args.size, "--batch", args.batch, "--threads", args.threads, "--steps", args.steps,
+              "--dropout", args.dropout]
     programs = {"limbeck": [args.limbeck, "bench"] + common}
     if os.path.exists(args.peers):
         for variant in args.variants.split(","):

@@ -299,7 +299,7 @@ LBK_PUBLIC lbk_status lbk_info(lbk_context *context, const char *path, char **ou
 /* Synthetic work as a training or serving step sees it: a VisualBERT of a named size, texts of uniform
  * length. */
 typedef struct lbk_bench_options {
-    const char *work; /* "kd", "msd", "probe", "infer" */
+    const char *work; /* "kd", "msd", "meta", "probe", "infer" */
     const char *size; /* "mini" (2×128), "small" (4×192), "tiny312" (4×312), "minilm6", "minilm12", "base" */
     int32_t batch, shortest, longest, regions, visual_dim, classes, steps, warmup;
     float dropout;

@@ -11,7 +11,7 @@ typedef struct arguments {
     int num_threads;
 } arguments;
 
-static const char *const works[] = {"kd", "msd", "probe", "infer", NULL};
+static const char *const works[] = {"kd", "msd", "meta", "probe", "infer", NULL};
 static const char *const sizes[] = {"mini", "small", "tiny312", "minilm6", "minilm12", "base", NULL};
 static const char *const precisions[] = {"fp32", NULL};
 
@@ -79,7 +79,7 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
         bench->work = works[cli_choice(state, "work", argument, works)];
         return 0;
     case ARGP_KEY_END:
-        cli_require(state, "WORK (kd, msd, probe or infer)", bench->work);
+        cli_require(state, "WORK (kd, msd, meta, probe or infer)", bench->work);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -92,9 +92,9 @@ static const struct argp argp = {
     parse,
     "WORK",
     "Times one kind of work on synthetic batches and prints one JSON line: the median step.\v"
-    "WORK: kd, a distillation step on the joint view; msd, one on all three views; probe, the teacher's "
-    "logits under "
-    "three views; infer, the joint view, no gradient.",
+    "WORK: kd, a distillation step on the joint view; msd, one on all three views; meta, one that also "
+    "learns "
+    "the views' weights; probe, the teacher's logits under three views; infer, the joint view, no gradient.",
     children,
     NULL,
     NULL};

@@ -2,7 +2,8 @@
  * losses as the PyTorch baseline that the project compares itself with (bench/README.md). */
 #include "base/half.h"
 #include "base/random.h"
-#include "distill/distill.h"
+#include "distill/lookahead.h"
+#include "distill/weight_network.h"
 #include "train/optimizer.h"
 
 #include <jansson.h>
@@ -34,14 +35,34 @@ typedef struct bench {
     lbk__model *model;
     lbk__runner *runner;
     lbk__optimizer optimizer;
-    lbk__batch_limits limits;
     synthetic data[NUM_BATCHES];
     float *gradient, *weights; /* [views, B, C]; [B, 3] */
     uint8_t *labelled;
+    /* Work "meta": */
+    lbk__weight_network *network;
+    lbk__lookahead lookahead;
+    synthetic meta[NUM_BATCHES];  /* joint view */
+    float *saliency;              /* [B, 2]: 0 */
+    double *features, *d_weights; /* [B, 6], [B, 3] */
 } bench;
 
+static bool works_on(const bench *b, const char *work) {
+    return strcmp(b->options->work, work) == 0;
+}
+
 static bool trains(const bench *b) {
-    return strcmp(b->options->work, "kd") == 0 || strcmp(b->options->work, "msd") == 0;
+    return works_on(b, "kd") || works_on(b, "msd") || works_on(b, "meta");
+}
+
+static lbk__batch_limits limits_of(const lbk_bench_options *o, int32_t views) {
+    const int32_t joint = o->longest + o->regions, all = joint + o->longest + 2 + o->regions;
+    return (lbk__batch_limits){.num_samples = o->batch,
+                               .num_views = views,
+                               .num_sequences = o->batch * views,
+                               .num_tokens = o->batch * (views == 1 ? joint : all),
+                               .num_rows = o->batch * o->regions,
+                               .visual_dim = o->visual_dim,
+                               .longest = joint};
 }
 
 /* ---- work ---- */
@@ -67,16 +88,16 @@ static void lay_sequence(const bench *b, lbk__batch *batch, int32_t sample, int 
     batch->start[batch->num_sequences] = batch->num_tokens;
 }
 
-static void fill(const bench *b, synthetic *s, uint64_t seed) {
+static void fill(const bench *b, int32_t views, synthetic *s, uint64_t seed) {
     const lbk_bench_options *o = b->options;
     lbk__batch *batch = &s->batch;
     batch->num_tokens = batch->num_sequences = 0;
     batch->num_rows = o->batch * o->regions;
     batch->visual_dim = o->visual_dim;
     batch->num_samples = o->batch;
-    batch->num_views = b->views;
+    batch->num_views = views;
     batch->start[0] = 0;
-    for (int view = 0; view < b->views; view++)
+    for (int view = 0; view < views; view++)
         for (int32_t i = 0; i < o->batch; i++) {
             const int32_t text =
                 o->shortest + (int32_t)lbk__below(seed, LBK__STREAM_SYNTHETIC, UINT32_MAX, (uint64_t)i,
@@ -93,25 +114,76 @@ static void fill(const bench *b, synthetic *s, uint64_t seed) {
             (int32_t)lbk__below(seed, LBK__STREAM_SYNTHETIC, 1u << 28, (uint64_t)i, (uint32_t)o->classes);
 }
 
+static lbk_status make_batches(const bench *b, int32_t views, synthetic *batches, uint64_t seed) {
+    const size_t size = (size_t)b->options->batch;
+    const lbk__batch_limits limits = limits_of(b->options, views);
+    for (int i = 0; i < NUM_BATCHES; i++) {
+        synthetic *s = &batches[i];
+        LBK_TRY(lbk__batch_create(b->context, &limits, &s->batch));
+        LBK_TRY(LBK_ALLOC(b->context, s->teacher, 3 * size * (size_t)b->options->classes));
+        LBK_TRY(LBK_ALLOC(b->context, s->labels, size));
+        fill(b, views, s, seed + (uint64_t)i);
+    }
+    return LBK_OK;
+}
+
+static void free_batches(const bench *b, synthetic *batches) {
+    for (int i = 0; i < NUM_BATCHES; i++) {
+        lbk__batch_free(b->context, &batches[i].batch);
+        lbk_free(b->context, batches[i].teacher);
+        lbk_free(b->context, batches[i].labels);
+    }
+}
+
 /* ---- steps ---- */
 
-static void train_step(bench *b, const synthetic *s, int64_t step) {
-    static const lbk__adamw_options adamw = {1e-4, 0.01, 0.9, 0.999, 1e-8};
+static const lbk__adamw_options adamw = {1e-4, 0.01, 0.9, 0.999, 1e-8};
+
+static void add_gradients(bench *b, const lbk__loss_input *input) {
     lbk__loss_terms terms;
+    lbk__loss(input, b->gradient, &terms);
+    lbk__runner_backward(b->runner, b->gradient);
+}
+
+/* As src/train/meta_step.c: the weights' network learns, with the activations of `input` on the tape. */
+static void meta_step(bench *b, const lbk__loss_input *input, const synthetic *meta) {
+    const int32_t size = b->options->batch;
+    const lbk__loss_input judged = {.label_kind = LBK_LABEL_SINGLE,
+                                    .num_samples = size,
+                                    .num_classes = b->options->classes,
+                                    .labels = meta->labels,
+                                    .labelled = b->labelled};
+    lbk__weight_features(input, b->saliency, b->features);
+    lbk__weight_network_weights(b->network, b->features, size, b->weights);
+    add_gradients(b, input);
+    lbk__lookahead_step(&b->lookahead, adamw.learning_rate);
+    lbk__lookahead_loss(&b->lookahead, &meta->batch, &judged);
+    const float *tangent = lbk__runner_tangent(b->runner, lbk__runner_gradients(b->runner));
+    lbk__weight_tangents(input, tangent, b->gradient, b->d_weights);
+    for (int32_t k = 0; k < size * LBK_NUM_VIEWS; k++) b->d_weights[k] *= -adamw.learning_rate;
+    lbk__weight_network_backward(b->network, b->features, size, b->d_weights);
+    lbk__weight_network_step(b->network);
+    lbk__weight_network_weights(b->network, b->features, size, b->weights);
+    lbk__weight_network_observe(b->network, b->features, size);
+    lbk__runner_zero_gradients(b->runner);
+}
+
+static void train_step(bench *b, int32_t number) {
+    const synthetic *s = &b->data[number % NUM_BATCHES];
     const lbk__loss_input input = {.method = b->views == 1 ? LBK__METHOD_KD : LBK__METHOD_MSD,
                                    .label_kind = LBK_LABEL_SINGLE,
                                    .num_samples = b->options->batch,
                                    .num_classes = b->options->classes,
                                    .alpha = 0.5,
                                    .temperature = 2.0,
-                                   .student = lbk__runner_forward(b->runner, &s->batch, step),
+                                   .student = lbk__runner_forward(b->runner, &s->batch, number),
                                    .teacher = s->teacher,
                                    .labels = s->labels,
                                    .labelled = b->labelled,
                                    .weights = b->weights,
                                    .scale = 1.0};
-    lbk__loss(&input, b->gradient, &terms);
-    lbk__runner_backward(b->runner, b->gradient);
+    if (b->network) meta_step(b, &input, &b->meta[number % NUM_BATCHES]);
+    add_gradients(b, &input);
     const float *gradients = lbk__runner_gradients(b->runner);
     const double norm = lbk__gradient_norm(b->model, gradients);
     lbk__optimizer_step(&b->optimizer, gradients, lbk__clip_scale(norm, 1.0), &adamw);
@@ -129,12 +201,11 @@ static lbk_status measure(bench *b, double *median) {
     LBK_TRY(LBK_ALLOC(b->context, times, b->options->steps));
     lbk_status status = LBK_OK;
     for (int32_t i = 0; i < total && status == LBK_OK; i++) {
-        const synthetic *s = &b->data[i % NUM_BATCHES];
         const double begin = lbk__seconds();
         if (trains(b))
-            train_step(b, s, i);
+            train_step(b, i);
         else
-            lbk__runner_forward(b->runner, &s->batch, -1);
+            lbk__runner_forward(b->runner, &b->data[i % NUM_BATCHES].batch, -1);
         if (i >= b->options->warmup) times[i - b->options->warmup] = lbk__seconds() - begin;
         lbk__report(b->context, "bench", "steps", (uint64_t)i + 1, (uint64_t)total, "");
         if (lbk__interrupted(b->context))
@@ -149,11 +220,12 @@ static lbk_status measure(bench *b, double *median) {
 /* ---- set-up ---- */
 
 static lbk_status check(lbk_context *context, const lbk_bench_options *o, const struct size_row **size) {
-    static const char *const works[] = {"kd", "msd", "probe", "infer", NULL};
+    static const char *const works[] = {"kd", "msd", "meta", "probe", "infer", NULL};
     bool known = false;
     for (size_t i = 0; works[i]; i++) known |= o->work && strcmp(works[i], o->work) == 0;
     if (!known)
-        return lbk__fail(context, LBK_INVALID_ARGUMENT, "bench: the work must be kd, msd, probe or infer");
+        return lbk__fail(context, LBK_INVALID_ARGUMENT,
+                         "bench: the work must be kd, msd, meta, probe or infer");
     for (size_t i = 0; i < LBK_COUNT(sizes); i++)
         if (o->size && strcmp(sizes[i].name, o->size) == 0) *size = &sizes[i];
     if (!*size)
@@ -172,6 +244,21 @@ static lbk_status check(lbk_context *context, const lbk_bench_options *o, const 
     return LBK_OK;
 }
 
+static lbk_status set_up_meta(bench *b) {
+    const size_t size = (size_t)b->options->batch;
+    const lbk__batch_limits limits = limits_of(b->options, 1);
+    const lbk__weight_network_options options = {.num_features = LBK__NUM_FEATURES,
+                                                 .features = {0, 1, 2, 3, 4, 5},
+                                                 .hidden_size = 64,
+                                                 .learning_rate = 1e-3};
+    LBK_TRY(make_batches(b, 1, b->meta, NUM_BATCHES));
+    LBK_TRY(lbk__weight_network_create(b->context, &options, &b->network));
+    LBK_TRY(lbk__lookahead_create(b->model, b->runner, &limits, &b->lookahead));
+    LBK_TRY(LBK_ALLOC(b->context, b->saliency, 2 * size));
+    LBK_TRY(LBK_ALLOC(b->context, b->features, LBK__NUM_FEATURES * size));
+    return LBK_ALLOC(b->context, b->d_weights, LBK_NUM_VIEWS * size);
+}
+
 static lbk_status set_up(bench *b, const struct size_row *size) {
     const lbk_bench_options *o = b->options;
     const lbk__model_config config = {.vocab_size = VOCAB,
@@ -187,26 +274,15 @@ static lbk_status set_up(bench *b, const struct size_row *size) {
                                       .attention_probs_dropout_prob = o->dropout,
                                       .layer_norm_eps = 1e-12f,
                                       .initializer_range = 0.02f};
-    b->views = strcmp(o->work, "msd") == 0 || strcmp(o->work, "probe") == 0 ? LBK_NUM_VIEWS : 1;
-    const int32_t joint = o->longest + o->regions, all = joint + o->longest + 2 + o->regions;
-    b->limits = (lbk__batch_limits){.num_samples = o->batch,
-                                    .num_views = b->views,
-                                    .num_sequences = o->batch * b->views,
-                                    .num_tokens = o->batch * (b->views == 1 ? joint : all),
-                                    .num_rows = o->batch * o->regions,
-                                    .visual_dim = o->visual_dim,
-                                    .longest = joint};
+    b->views = works_on(b, "kd") || works_on(b, "infer") ? 1 : LBK_NUM_VIEWS;
+    const lbk__batch_limits limits = limits_of(o, b->views);
     LBK_TRY(lbk__model_create(b->context, &config, &b->model));
     lbk__model_init_random(b->model, 0);
-    for (int i = 0; i < NUM_BATCHES; i++) {
-        synthetic *s = &b->data[i];
-        LBK_TRY(lbk__batch_create(b->context, &b->limits, &s->batch));
-        LBK_TRY(LBK_ALLOC(b->context, s->teacher, 3 * (size_t)o->batch * (size_t)o->classes));
-        LBK_TRY(LBK_ALLOC(b->context, s->labels, o->batch));
-        fill(b, s, (uint64_t)i);
-    }
-    LBK_TRY(lbk__runner_create(b->model, NULL, &b->limits, trains(b) ? LBK__RUN_TRAIN : LBK__RUN_INFER, 1,
-                               &b->runner));
+    LBK_TRY(make_batches(b, b->views, b->data, 0));
+    const lbk__run_mode mode = works_on(b, "meta") ? LBK__RUN_META
+                               : trains(b)         ? LBK__RUN_TRAIN
+                                                   : LBK__RUN_INFER;
+    LBK_TRY(lbk__runner_create(b->model, NULL, &limits, mode, 1, &b->runner));
     if (!trains(b)) return LBK_OK;
     LBK_TRY(lbk__optimizer_create(b->model, &b->optimizer));
     LBK_TRY(LBK_ALLOC(b->context, b->gradient, (size_t)b->views * (size_t)o->batch * (size_t)o->classes));
@@ -214,18 +290,20 @@ static lbk_status set_up(bench *b, const struct size_row *size) {
     LBK_TRY(LBK_ALLOC(b->context, b->labelled, o->batch));
     memset(b->labelled, 1, (size_t)o->batch);
     for (int32_t i = 0; i < o->batch * LBK_NUM_VIEWS; i++) b->weights[i] = 1.0f / LBK_NUM_VIEWS;
-    return LBK_OK;
+    return works_on(b, "meta") ? set_up_meta(b) : LBK_OK;
 }
 
 static void tear_down(bench *b) {
+    lbk__weight_network_free(b->network);
+    lbk__lookahead_free(&b->lookahead);
     lbk__runner_free(b->runner);
     lbk__optimizer_free(&b->optimizer);
     lbk__model_free(b->model);
-    for (int i = 0; i < NUM_BATCHES; i++) {
-        lbk__batch_free(b->context, &b->data[i].batch);
-        lbk_free(b->context, b->data[i].teacher);
-        lbk_free(b->context, b->data[i].labels);
-    }
+    free_batches(b, b->data);
+    free_batches(b, b->meta);
+    lbk_free(b->context, b->saliency);
+    lbk_free(b->context, b->features);
+    lbk_free(b->context, b->d_weights);
     lbk_free(b->context, b->gradient);
     lbk_free(b->context, b->weights);
     lbk_free(b->context, b->labelled);

@@ -3,7 +3,7 @@
 set -u
 . "$(dirname "$0")/lib.sh"
 small='--size mini --batch 4 --lengths 4,8 --regions 3 --visual-dim 16 --classes 5 --steps 2 --warmup 1 --threads 1'
-for kind in kd msd probe infer; do
+for kind in kd msd meta probe infer; do
     # shellcheck disable=SC2086 # a list of options
     run "$LIMBECK" bench $kind $small
     expect_code 0
@@ -13,7 +13,7 @@ done
 run "$LIMBECK" bench
 expect_code 2; expect_err 'WORK .* is missing'
 run "$LIMBECK" bench sleep
-expect_code 2; expect_err 'one of kd, msd, probe, infer is wanted'
+expect_code 2; expect_err 'one of kd, msd, meta, probe, infer is wanted'
 run "$LIMBECK" bench kd --size huge
 expect_code 2; expect_err 'one of mini, small'
 run "$LIMBECK" bench kd --lengths 9,5
