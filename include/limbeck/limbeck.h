@@ -264,9 +264,14 @@ LBK_PUBLIC const char *lbk_model_class_name(const lbk_model *model, int32_t inde
 LBK_PUBLIC lbk_label_kind lbk_model_label_kind(const lbk_model *model);
 LBK_PUBLIC int64_t lbk_model_num_parameters(const lbk_model *model);
 
+/* Where images of inputs are found: paths start from `root` (NULL: the working directory). For models whose
+ * visual rows are region features, `features` is the HDF5 file that has them, by the names that inputs give;
+ * else NULL. LBK_MISMATCH when the file's rows are not the model's. */
+LBK_PUBLIC lbk_status lbk_model_set_images(lbk_model *model, const char *root, const char *features);
+
 typedef struct lbk_input {
     const char *text;    /* may be "" */
-    const char *image;   /* path of a picture, for models whose visual rows are patches; NULL: none */
+    const char *image;   /* path of a picture, or name of an image in the file of features; NULL: none */
     const float *visual; /* or the rows themselves, [num_rows, visual_dim]; NULL: none */
     int32_t num_rows;
 } lbk_input;
@@ -275,6 +280,24 @@ typedef struct lbk_input {
  * missing equals [CLS] [SEP] alone. */
 LBK_PUBLIC lbk_status lbk_model_predict(lbk_model *model, const lbk_input *input, float *logits,
                                         float *probabilities);
+
+/* The same in words, JSON: under each view the label (multi-label: those above their thresholds) and the
+ * `top` likeliest classes (0: all); each modality's saliency (6) for this input, KL, in nats; a sentence
+ * about it:
+ * {"joint": {"label": "food", "probabilities": {"food": 0.93, …}}, "text": {…}, "image": {…},
+ *  "saliency": {"text": 0.05, "image": 0.71}, "sentence": "the image decides: 0.71 nats; the text: 0.05"} */
+LBK_PUBLIC lbk_status lbk_model_answer(lbk_model *model, const lbk_input *input, int32_t top, char **out);
+
+/* Gets a line without its newline; what is not 0 ends the stream with LBK_IO. */
+typedef int lbk_line_sink(void *user, const char *line);
+
+/* Answers a stream of JSON lines {"id": anything, "text": …, "image": …}, each of the three optional but not
+ * both of the last two, from a file or pipe ("-": standard input). For each record one line, in order: its
+ * "id" and what lbk_model_answer says, or {"error": sentence, "status": its name}, after which the stream
+ * goes on. Records that are at hand share a batch; one that comes alone is answered before the next is waited
+ * for. Memory does not grow with the stream. `num_failed` may be NULL. */
+LBK_PUBLIC lbk_status lbk_model_answer_lines(lbk_model *model, const char *path, int32_t top,
+                                             lbk_line_sink *sink, void *user, int64_t *num_failed);
 
 /* ---------------------------------------------------------------------------------------------- import -- */
 

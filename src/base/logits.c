@@ -41,3 +41,18 @@ double lbk__categorical_kl(const float *p_logits, const float *q_logits, int32_t
     }
     return fmax(sum, 0);
 }
+
+double lbk__prediction_kl(lbk_label_kind kind, const float *p_logits, const float *q_logits, int32_t n) {
+    if (kind == LBK_LABEL_SINGLE) return lbk__categorical_kl(p_logits, q_logits, n, 1);
+    double sum = 0;
+    for (int32_t c = 0; c < n; c++)
+        sum += lbk__bernoulli_kl(lbk__yes_no_of((double)p_logits[c]), lbk__yes_no_of((double)q_logits[c]));
+    return sum / n;
+}
+
+void lbk__probabilities(lbk_label_kind kind, const float *logits, int32_t n, float *out) {
+    const double total = kind == LBK_LABEL_SINGLE ? lbk__log_sum_exp(logits, n, 1) : 0;
+    for (int32_t c = 0; c < n; c++)
+        out[c] = (float)(kind == LBK_LABEL_SINGLE ? exp((double)logits[c] - total)
+                                                  : lbk__sigmoid((double)logits[c]));
+}

@@ -5,6 +5,7 @@
 #ifndef LBK_BASE_LOGITS_H
 #define LBK_BASE_LOGITS_H
 
+#include <limbeck/limbeck.h>
 #include <math.h>
 #include <stdint.h>
 
@@ -49,5 +50,9 @@ double lbk__categorical_loss(const float *logits, int32_t n, int32_t label);
 double lbk__categorical_entropy(const float *logits, int32_t n);
 /* KL(p ‖ q) of p = softmax(p_logits / temperature), q likewise. */
 double lbk__categorical_kl(const float *p_logits, const float *q_logits, int32_t n, double temperature);
+/* Softmax (single) or sigmoids (multi-label, soft) of n logits. */
+void lbk__probabilities(lbk_label_kind kind, const float *logits, int32_t n, float *out);
+/* KL(p ‖ q) of two predictions: of one of n classes, or (multi-label, soft) the mean over n yes/no ones. */
+double lbk__prediction_kl(lbk_label_kind kind, const float *p_logits, const float *q_logits, int32_t n);
 
 #endif

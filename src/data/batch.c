@@ -137,13 +137,12 @@ static void put_token(lbk__batch *batch, int32_t token, int32_t position, int32_
 }
 
 /* The next sequence: sample i of the batch, whose rows are laid out already, under one view. */
-static void put_sequence(lbk__batch *batch, int32_t view, int32_t i, const int32_t *tokens,
-                         int32_t num_tokens) {
+static void put_sequence(lbk__batch *batch, int32_t view, int32_t i, const lbk__batch_item *item) {
     if (view == LBK_VIEW_IMAGE) {
-        put_token(batch, tokens[0], 0, 0);
-        put_token(batch, tokens[num_tokens - 1], num_tokens - 1, 0);
+        put_token(batch, item->tokens[0], 0, 0);
+        put_token(batch, item->tokens[item->num_tokens - 1], item->num_tokens - 1, 0);
     } else {
-        for (int32_t t = 0; t < num_tokens; t++) put_token(batch, tokens[t], t, 0);
+        for (int32_t t = 0; t < item->num_tokens; t++) put_token(batch, item->tokens[t], t, 0);
     }
     if (view != LBK_VIEW_TEXT)
         for (int32_t r = batch->row_start[i]; r < batch->row_start[i + 1]; r++)
@@ -154,57 +153,69 @@ static void put_sequence(lbk__batch *batch, int32_t view, int32_t i, const int32
     batch->start[s + 1] = batch->num_tokens;
 }
 
+/* Visual rows of the next sample, which is sample i. */
+static void put_rows(lbk__batch *batch, int32_t i, const lbk__batch_item *item) {
+    const size_t dim = (size_t)batch->visual_dim;
+    if (item->num_rows)
+        memcpy(batch->visual + (size_t)batch->num_rows * dim, item->visual,
+               (size_t)item->num_rows * dim * sizeof *batch->visual);
+    batch->num_rows += item->num_rows;
+    batch->row_start[i + 1] = batch->num_rows;
+}
+
+static lbk_status item_of(const lbk_pack *pack, int32_t index, lbk__batch_item *out) {
+    lbk_sample sample;
+    LBK_TRY(lbk_pack_sample(pack, index, &sample));
+    *out = (lbk__batch_item){sample.tokens, sample.visual, sample.num_tokens, sample.num_rows};
+    return LBK_OK;
+}
+
 lbk_status lbk__batch_fill(lbk_context *context, const lbk_pack *pack, const int32_t *indices, int32_t count,
                            int32_t num_views, const lbk__batch_limits *limits, lbk__batch *batch) {
-    lbk_sample sample;
+    lbk__batch_item item;
     int64_t num_tokens = 0, num_rows = 0;
     if (lbk_pack_visual_dim(pack) != limits->visual_dim)
         return lbk__fail(context, LBK_MISMATCH, "the pack's visual rows have %d numbers, the batch's %d",
                          lbk_pack_visual_dim(pack), limits->visual_dim);
     for (int32_t i = 0; i < count; i++) {
-        LBK_TRY(lbk_pack_sample(pack, indices[i], &sample));
-        num_tokens += tokens_in_views(sample.num_tokens, sample.num_rows, num_views);
-        num_rows += sample.num_rows;
+        LBK_TRY(item_of(pack, indices[i], &item));
+        num_tokens += tokens_in_views(item.num_tokens, item.num_rows, num_views);
+        num_rows += item.num_rows;
     }
     LBK_TRY(start_batch(context, limits, count, num_views, num_tokens, num_rows, batch));
-    for (int32_t v = 0; v < num_views; v++) {
+    for (int32_t v = 0; v < num_views; v++)
         for (int32_t i = 0; i < count; i++) {
-            LBK_TRY(lbk_pack_sample(pack, indices[i], &sample));
-            if (v == 0) {
-                size_t dim = (size_t)limits->visual_dim, rows = (size_t)sample.num_rows;
-                if (rows)
-                    memcpy(batch->visual + (size_t)batch->num_rows * dim, sample.visual,
-                           rows * dim * sizeof *batch->visual);
-                batch->num_rows += sample.num_rows;
-                batch->row_start[i + 1] = batch->num_rows;
-            }
-            put_sequence(batch, v, i, sample.tokens, sample.num_tokens);
+            LBK_TRY(item_of(pack, indices[i], &item));
+            if (v == 0) put_rows(batch, i, &item);
+            put_sequence(batch, v, i, &item);
         }
-    }
     return LBK_OK;
 }
 
-lbk_status lbk__batch_fill_one(lbk_context *context, const int32_t *tokens, int32_t num_tokens,
-                               const float *visual, int32_t num_rows, const lbk__batch_limits *limits,
-                               lbk__batch *batch) {
-    if (num_tokens < 2 || num_rows < 0)
-        return lbk__fail(
-            context, LBK_INVALID_ARGUMENT,
-            "a sample needs [CLS] and [SEP] and no negative number of rows; it has %d tokens, %d rows",
-            num_tokens, num_rows);
-    LBK_TRY(start_batch(context, limits, 1, LBK_NUM_VIEWS,
-                        tokens_in_views(num_tokens, num_rows, LBK_NUM_VIEWS), num_rows, batch));
-    size_t values = (size_t)num_rows * (size_t)limits->visual_dim;
+lbk_status lbk__batch_fill_items(lbk_context *context, const lbk__batch_item *items, int32_t count,
+                                 const lbk__batch_limits *limits, lbk__batch *batch) {
+    int64_t num_tokens = 0, num_rows = 0;
+    for (int32_t i = 0; i < count; i++) {
+        num_tokens += tokens_in_views(items[i].num_tokens, items[i].num_rows, LBK_NUM_VIEWS);
+        num_rows += items[i].num_rows;
+    }
+    LBK_TRY(start_batch(context, limits, count, LBK_NUM_VIEWS, num_tokens, num_rows, batch));
+    for (int32_t i = 0; i < count; i++) put_rows(batch, i, &items[i]);
+    for (int32_t v = 0; v < LBK_NUM_VIEWS; v++)
+        for (int32_t i = 0; i < count; i++) put_sequence(batch, v, i, &items[i]);
+    return LBK_OK;
+}
+
+lbk_status lbk__rows_to_half(lbk_context *context, const float *rows, int32_t num_rows, int32_t dim,
+                             uint16_t *out) {
+    const size_t values = (size_t)num_rows * (size_t)dim;
     for (size_t i = 0; i < values; i++) {
-        batch->visual[i] = lbk__float_to_half(visual[i]);
-        if (!isfinite(lbk__half_to_float(batch->visual[i])))
+        out[i] = lbk__float_to_half(rows[i]);
+        if (!isfinite(lbk__half_to_float(out[i])))
             return lbk__fail(context, LBK_NUMERIC,
                              "number %zu of visual row %zu is %g; it must lie within ±65504 (float16)",
-                             i % (size_t)limits->visual_dim, i / (size_t)limits->visual_dim,
-                             (double)visual[i]);
+                             i % (size_t)dim, i / (size_t)dim, (double)rows[i]);
     }
-    batch->row_start[1] = batch->num_rows = num_rows;
-    for (int32_t v = 0; v < LBK_NUM_VIEWS; v++) put_sequence(batch, v, 0, tokens, num_tokens);
     return LBK_OK;
 }
 

@@ -23,6 +23,13 @@ typedef struct lbk__batch {
     int32_t *row_start; /* [num_samples + 1] */
 } lbk__batch;
 
+/* One sample's content. */
+typedef struct lbk__batch_item {
+    const int32_t *tokens;  /* [CLS] … [SEP], at least those two */
+    const uint16_t *visual; /* float16 [num_rows, visual_dim] */
+    int32_t num_tokens, num_rows;
+} lbk__batch_item;
+
 /* The largest that a batch can be: buffers are made for it once and reused. */
 typedef struct lbk__batch_limits {
     int32_t num_samples, num_views;
@@ -44,11 +51,12 @@ lbk_status lbk__batch_limits_of(lbk_context *context, const lbk_pack *pack, cons
  * LBK_INVALID_ARGUMENT when they need more than the limits, LBK_MISMATCH for a pack of another visual_dim. */
 lbk_status lbk__batch_fill(lbk_context *context, const lbk_pack *pack, const int32_t *indices, int32_t count,
                            int32_t num_views, const lbk__batch_limits *limits, lbk__batch *batch);
-/* One sample given by hand ([CLS] … [SEP], rows [num_rows, visual_dim]), under the three views; rows are
- * converted to float16, LBK_NUMERIC where one is not finite or beyond ±65504. */
-lbk_status lbk__batch_fill_one(lbk_context *context, const int32_t *tokens, int32_t num_tokens,
-                               const float *visual, int32_t num_rows, const lbk__batch_limits *limits,
-                               lbk__batch *batch);
+/* The same with samples given by hand, under the three views. */
+lbk_status lbk__batch_fill_items(lbk_context *context, const lbk__batch_item *items, int32_t count,
+                                 const lbk__batch_limits *limits, lbk__batch *batch);
+/* Rows [num_rows, dim] as a batch keeps them; LBK_NUMERIC where a number is not finite or beyond ±65504. */
+lbk_status lbk__rows_to_half(lbk_context *context, const float *rows, int32_t num_rows, int32_t dim,
+                             uint16_t *out);
 /* Dense targets [count, C] of samples of the pack: 1 for each class that is true, or its score; zeros where
  * nothing is labelled. class [count] (−1: unlabelled) for single-label packs, else it is left as it is and
  * may be NULL. */

@@ -42,11 +42,6 @@ static inline int32_t lbk__image_patch_dim(int32_t patch) {
 /* LBK_INVALID_ARGUMENT unless 1 ≤ patch ≤ size ≤ LBK__IMAGE_MAX_SIDE and patch divides size. */
 lbk_status lbk__image_check_sizes(lbk_context *context, int32_t size, int32_t patch);
 
-/* A picture file as a model sees it: the rows of lbk__image_patches as float32, in fresh memory
- * [num_patches, patch_dim]; free with lbk_free. */
-lbk_status lbk__image_load_rows(lbk_context *context, const char *path, int32_t size, int32_t patch,
-                                float **rows);
-
 /* 64-bit perceptual hash: signs of the 8 × 8 lowest frequencies of the cosine transform of the grey picture,
  * against their median. Drawings that look alike differ in few bits. */
 uint64_t lbk__image_fingerprint(const uint8_t *pixels, int32_t size);

@@ -29,31 +29,6 @@ void lbk__image_patches(const uint8_t *pixels, int32_t size, int32_t patch, uint
             }
 }
 
-lbk_status lbk__image_load_rows(lbk_context *context, const char *path, int32_t size, int32_t patch,
-                                float **rows) {
-    *rows = NULL;
-    LBK_TRY(lbk__image_check_sizes(context, size, patch));
-    size_t count = (size_t)size * (size_t)size * 3;
-    uint8_t *pixels = NULL;
-    uint16_t *halves = NULL;
-    lbk_status status = LBK_OK;
-    LBK_GO(LBK_ALLOC(context, pixels, count));
-    LBK_GO(LBK_ALLOC(context, halves, count));
-    lbk__image_error error;
-    status = lbk__image_decode(path, LBK__IMAGE_PICTURE, size, pixels, &error);
-    if (status != LBK_OK) {
-        lbk__fail(context, status, "%s", error.text);
-        goto done;
-    }
-    lbk__image_patches(pixels, size, patch, halves);
-    LBK_GO(LBK_ALLOC(context, *rows, count));
-    for (size_t i = 0; i < count; i++) (*rows)[i] = lbk__half_to_float(halves[i]);
-done:
-    lbk_free(context, pixels);
-    lbk_free(context, halves);
-    return status;
-}
-
 /* Mean luma (Rec. 601) of the cells of a 32 × 32 grid. */
 static void grey_cells(const uint8_t *pixels, int32_t size, double cells[GREY_SIDE][GREY_SIDE]) {
     for (int32_t row = 0; row < GREY_SIDE; row++)

@@ -15,7 +15,7 @@ struct lbk__visual_source {
     int32_t image_size, patch_size, num_rows, dim;
     uint8_t *pixels; /* patches: [threads, image_size, image_size, 3] */
     lbk__features *features;
-    char *features_path, features_hash[LBK__HASH_SIZE];
+    char *features_path;
 };
 
 static lbk_status open_patches(lbk__visual_source *source, const lbk_pack_options *options) {
@@ -34,7 +34,6 @@ static lbk_status open_features(lbk__visual_source *source, const lbk_pack_optio
                          "visual rows from HDF5 need the file (features)");
     LBK_TRY(lbk__copy_string(source->context, options->features, &source->features_path));
     LBK_TRY(lbk__features_open(source->context, options->features, &source->features));
-    LBK_TRY(lbk__hash_file(source->context, options->features, source->features_hash));
     source->num_rows = lbk__features_describe(source->features)->rows;
     source->dim = lbk__features_describe(source->features)->width;
     return LBK_OK;
@@ -75,6 +74,7 @@ int32_t lbk__visual_source_dim(const lbk__visual_source *source) {
 }
 
 lbk_status lbk__visual_source_describe(const lbk__visual_source *source, json_t **out) {
+    char hash[LBK__HASH_SIZE];
     switch (source->visual) {
     case LBK_VISUAL_NONE:
         *out = json_pack("{s:s, s:i}", "kind", "none", "dim", 0);
@@ -84,10 +84,10 @@ lbk_status lbk__visual_source_describe(const lbk__visual_source *source, json_t 
                          source->image_size, "patch_size", source->patch_size);
         break;
     case LBK_VISUAL_HDF5:
+        LBK_TRY(lbk__hash_file(source->context, source->features_path, hash));
         *out = json_pack("{s:s, s:i, s:i, s:{s:s, s:s}, s:O}", "kind", "hdf5", "dim", source->dim, "rows",
                          source->num_rows, "features", "name", lbk__base_name(source->features_path),
-                         "sha256", source->features_hash, "attributes",
-                         lbk__features_describe(source->features)->attributes);
+                         "sha256", hash, "attributes", lbk__features_describe(source->features)->attributes);
         break;
     }
     return *out ? LBK_OK : lbk__fail(source->context, LBK_NO_MEMORY, "out of memory");
@@ -115,7 +115,7 @@ static lbk_status read_patches(lbk__visual_source *source, const char *const *im
     LBK_TRY(LBK_ALLOC(context, paths, count));
     lbk_status status = LBK_OK;
     for (size_t i = 0; i < count; i++) LBK_GO(lbk__join(context, source->root, images[i], paths + i));
-#pragma omp parallel num_threads(context->num_threads)
+#pragma omp parallel num_threads((int)LBK_MIN((size_t)context->num_threads, count))
     {
         uint8_t *mine = source->pixels + pixels * (size_t)omp_get_thread_num();
 #pragma omp for schedule(dynamic)

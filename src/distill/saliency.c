@@ -14,7 +14,6 @@ static double js_part(double log_p, double log_q) {
 }
 
 static double categorical(lbk__saliency kind, const float *joint, const float *removed, int32_t n) {
-    if (kind == LBK__SALIENCY_KL) return lbk__categorical_kl(joint, removed, n, 1);
     double joint_total = lbk__log_sum_exp(joint, n, 1), removed_total = lbk__log_sum_exp(removed, n, 1);
     double sum = 0;
     for (int32_t c = 0; c < n; c++) {
@@ -25,7 +24,6 @@ static double categorical(lbk__saliency kind, const float *joint, const float *r
 }
 
 static double bernoulli(lbk__saliency kind, lbk__yes_no p, lbk__yes_no q) {
-    if (kind == LBK__SALIENCY_KL) return lbk__bernoulli_kl(p, q);
     if (kind == LBK__SALIENCY_TV) return fabs(p.yes - q.yes);
     return js_part(p.log_yes, q.log_yes) + js_part(p.log_no, q.log_no);
 }
@@ -46,6 +44,7 @@ double lbk__saliency_of(lbk__saliency kind, lbk_label_kind label_kind, const flo
                         const float *removed, int32_t num_classes, int32_t label, const float *targets) {
     if (kind == LBK__SALIENCY_LABEL)
         return label_cost(label_kind, joint, removed, num_classes, label, targets);
+    if (kind == LBK__SALIENCY_KL) return lbk__prediction_kl(label_kind, joint, removed, num_classes);
     double value = 0;
     if (label_kind == LBK_LABEL_SINGLE) {
         value = categorical(kind, joint, removed, num_classes);
@@ -54,6 +53,5 @@ double lbk__saliency_of(lbk__saliency kind, lbk_label_kind label_kind, const flo
             value += bernoulli(kind, lbk__yes_no_of((double)joint[c]), lbk__yes_no_of((double)removed[c]));
         value /= num_classes;
     }
-    double highest = kind == LBK__SALIENCY_KL ? INFINITY : kind == LBK__SALIENCY_JS ? LN2 : 1;
-    return fmin(fmax(value, 0), highest);
+    return fmin(fmax(value, 0), kind == LBK__SALIENCY_JS ? LN2 : 1);
 }

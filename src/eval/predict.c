@@ -1,177 +1,161 @@
-/* predict.c: a model that answers for one text and picture at a time, under all three views in one pass. */
-#include "base/file.h"
+/* predict.c: inputs to logits, a batch at a time, under all three views in one pass. An input that cannot be
+ * used fails alone. */
 #include "base/logits.h"
-#include "data/image.h"
-#include "model/folder.h"
-#include "model/parameters.h"
+#include "eval/predictor.h"
 
-#include <jansson.h>
-#include <math.h>
+#include <stdio.h>
 #include <string.h>
 
-struct lbk_model {
-    lbk_context *context;
-    lbk__model *model;
-    lbk_tokenizer *tokenizer;
-    int32_t image_size, patch_size; /* 0: the model's rows are not patches */
-    int32_t *tokens;
-    size_t token_capacity;
-    lbk__batch_limits limits; /* what runner and batch are planned for; all 0 before the first prediction */
-    lbk__runner *runner;
-    lbk__batch batch;
-};
+/* Whether a failure is one input's own, and the others can go on. */
+static bool is_own(lbk_status status) {
+    return status == LBK_BAD_DATA || status == LBK_IO || status == LBK_NUMERIC ||
+           status == LBK_INVALID_ARGUMENT || status == LBK_MISMATCH;
+}
 
-static void read_patches(lbk_model *model) {
-    const char *text = model->model->visual_source;
-    json_t *json = text ? json_loads(text, 0, NULL) : NULL;
-    const char *kind = json_string_value(json_object_get(json, "kind"));
-    if (kind && strcmp(kind, "patches") == 0) {
-        model->image_size = (int32_t)json_integer_value(json_object_get(json, "image_size"));
-        model->patch_size = (int32_t)json_integer_value(json_object_get(json, "patch_size"));
+/* Keeps a failure with its query. */
+static lbk_status note(lbk_model *model, lbk__query *query, lbk_status status) {
+    query->status = status;
+    if (status != LBK_OK) snprintf(query->error, sizeof query->error, "%s", lbk_error(model->context));
+    return status == LBK_OK || is_own(status) ? LBK_OK : status;
+}
+
+static lbk_status tokenize(lbk_model *model, const lbk_input *input, lbk__query *query) {
+    const char *text = input->text ? input->text : "";
+    const int32_t longest =
+        LBK_MIN(model->model->max_text_tokens, model->model->config.max_position_embeddings);
+    size_t count = 0;
+    const lbk_status status = lbk_tokenizer_encode(model->tokenizer, text, strlen(text), longest,
+                                                   &query->tokens, &query->token_capacity, &count);
+    query->item = (lbk__batch_item){.tokens = query->tokens, .num_tokens = (int32_t)count};
+    return note(model, query, status);
+}
+
+/* ---- visual rows ---- */
+
+static lbk_status check_rows(const lbk_model *model, const lbk_input *input) {
+    if (input->visual && input->num_rows < 0)
+        return lbk__fail(model->context, LBK_INVALID_ARGUMENT, "an input has %d visual rows",
+                         input->num_rows);
+    if (input->visual || !input->image || model->visual) return LBK_OK;
+    return lbk__fail(model->context, LBK_INVALID_ARGUMENT,
+                     "%s: this model does not make its visual rows from pictures; give it the file of region "
+                     "features that has the image, or the rows",
+                     input->image);
+}
+
+/* Images become rows here and nowhere else. Those that fail are read once more, alone, for the sentence. */
+static lbk_status read_images(lbk_model *model, const lbk_input *inputs, int32_t count, uint16_t *rows) {
+    const char *images[LBK__PREDICT_BATCH];
+    bool failed[LBK__PREDICT_BATCH] = {false};
+    lbk__query *of[LBK__PREDICT_BATCH];
+    const int32_t num_rows = lbk__visual_source_num_rows(model->visual);
+    const size_t values = (size_t)num_rows * (size_t)lbk__visual_source_dim(model->visual);
+    size_t num_images = 0;
+    for (int32_t i = 0; i < count; i++) {
+        if (model->queries[i].status != LBK_OK || inputs[i].visual || !inputs[i].image) continue;
+        of[num_images] = &model->queries[i];
+        images[num_images++] = inputs[i].image;
     }
-    json_decref(json);
-}
-
-static lbk_status check_patches(const lbk_model *model, const char *folder) {
-    if (model->image_size == 0) return LBK_OK;
-    LBK_TRY(lbk__image_check_sizes(model->context, model->image_size, model->patch_size));
-    if (lbk__image_patch_dim(model->patch_size) == model->model->config.visual_embedding_dim) return LBK_OK;
-    return lbk__fail(model->context, LBK_BAD_DATA,
-                     "%s: config.json: patches of %d pixels do not give visual_embedding_dim %d", folder,
-                     model->patch_size, model->model->config.visual_embedding_dim);
-}
-
-lbk_status lbk_model_open(lbk_context *context, const char *given, lbk_model **out) {
-    char *folder = NULL, *vocab = NULL;
-    lbk_model *model = NULL;
-    lbk_status status = LBK_OK;
-    *out = NULL;
-    LBK_GO(LBK_ALLOC(context, model, 1));
-    model->context = context;
-    LBK_GO(lbk__model_folder(context, given, &folder));
-    LBK_GO(lbk__model_load(context, folder, &model->model));
-    LBK_GO(lbk__join(context, folder, "vocab.txt", &vocab));
-    LBK_GO(lbk_tokenizer_open(context, vocab, model->model->cased, &model->tokenizer));
-    if (lbk_tokenizer_vocab_size(model->tokenizer) > model->model->config.vocab_size) {
-        status =
-            lbk__fail(context, LBK_MISMATCH, "%s: has %d tokens, but the model's vocab_size is %d", vocab,
-                      lbk_tokenizer_vocab_size(model->tokenizer), model->model->config.vocab_size);
-        goto done;
+    LBK_TRY(lbk__visual_source_read(model->visual, images, num_images, rows, failed));
+    for (size_t i = 0; i < num_images; i++) {
+        uint16_t *mine = rows + i * values;
+        of[i]->item.visual = mine;
+        of[i]->item.num_rows = num_rows;
+        if (failed[i])
+            LBK_TRY(note(model, of[i], lbk__visual_source_read_one(model->visual, images[i], mine)));
     }
-    read_patches(model);
-    LBK_GO(check_patches(model, folder));
-    *out = model;
-done:
-    if (status != LBK_OK) lbk_model_close(model);
-    lbk_free(context, folder);
-    lbk_free(context, vocab);
-    return status;
+    return LBK_OK;
 }
 
-static void drop_plan(lbk_model *model) {
+/* The rows of all queries in one buffer: those of images first, then those that were handed in. */
+static lbk_status make_rows(lbk_model *model, const lbk_input *inputs, int32_t count) {
+    const int32_t dim = model->model->config.visual_embedding_dim;
+    const size_t rows_of_image = model->visual ? (size_t)lbk__visual_source_num_rows(model->visual) : 0;
+    size_t of_images = 0, handed = 0;
+    for (int32_t i = 0; i < count; i++) {
+        if (model->queries[i].status != LBK_OK) continue;
+        LBK_TRY(note(model, &model->queries[i], check_rows(model, &inputs[i])));
+        if (model->queries[i].status != LBK_OK) continue;
+        if (inputs[i].visual)
+            handed += (size_t)inputs[i].num_rows;
+        else if (inputs[i].image)
+            of_images += rows_of_image;
+    }
+    LBK_TRY(LBK_GROW(model->context, model->rows, model->row_capacity, (of_images + handed) * (size_t)dim));
+    if (of_images) LBK_TRY(read_images(model, inputs, count, model->rows));
+    uint16_t *next = model->rows + of_images * (size_t)dim;
+    for (int32_t i = 0; i < count; i++) {
+        lbk__query *query = &model->queries[i];
+        if (query->status != LBK_OK || !inputs[i].visual) continue;
+        query->item.visual = next;
+        query->item.num_rows = inputs[i].num_rows;
+        LBK_TRY(note(model, query,
+                     lbk__rows_to_half(model->context, inputs[i].visual, inputs[i].num_rows, dim, next)));
+        next += (size_t)inputs[i].num_rows * (size_t)dim;
+    }
+    return LBK_OK;
+}
+
+/* ---- running ---- */
+
+/* Plans for at least these items; room to spare, so that a stream of inputs plans a few times only. */
+static lbk_status plan_for(lbk_model *model, const lbk__batch_item *items, int32_t count) {
+    const lbk__batch_limits *now = &model->limits;
+    int64_t text = 0, rows = 0;
+    int32_t longest = 0;
+    for (int32_t i = 0; i < count; i++) {
+        text += items[i].num_tokens;
+        rows += items[i].num_rows;
+        longest = LBK_MAX(longest, items[i].num_tokens + items[i].num_rows);
+    }
+    const int64_t tokens = 2 * text + 2 * rows + 2 * count; /* of the three views together */
+    if (model->runner && count <= now->num_samples && tokens <= now->num_tokens && rows <= now->num_rows &&
+        longest <= now->longest)
+        return LBK_OK;
+    if (tokens > INT32_MAX / 2)
+        return lbk__fail(model->context, LBK_INVALID_ARGUMENT, "%lld tokens and visual rows are too many",
+                         (long long)tokens);
+    const lbk__batch_limits limits = {.num_samples = LBK_MAX(count, now->num_samples),
+                                      .num_views = LBK_NUM_VIEWS,
+                                      .num_sequences = LBK_NUM_VIEWS * LBK_MAX(count, now->num_samples),
+                                      .num_tokens = LBK_MAX((int32_t)(tokens + tokens / 4), now->num_tokens),
+                                      .num_rows = LBK_MAX((int32_t)(rows + rows / 4), now->num_rows),
+                                      .visual_dim = model->model->config.visual_embedding_dim,
+                                      .longest = LBK_MAX(longest + longest / 4, now->longest)};
     lbk__runner_free(model->runner);
     lbk__batch_free(model->context, &model->batch);
     model->runner = NULL;
     model->limits = (lbk__batch_limits){0};
-}
-
-void lbk_model_close(lbk_model *model) {
-    if (!model) return;
-    drop_plan(model);
-    lbk_tokenizer_close(model->tokenizer);
-    lbk_free(model->context, model->tokens);
-    lbk__model_free(model->model);
-    lbk_free(model->context, model);
-}
-
-int32_t lbk_model_num_classes(const lbk_model *model) {
-    return model->model->config.num_labels;
-}
-lbk_label_kind lbk_model_label_kind(const lbk_model *model) {
-    return model->model->label_kind;
-}
-int64_t lbk_model_num_parameters(const lbk_model *model) {
-    return lbk__model_count(model->model);
-}
-
-const char *lbk_model_class_name(const lbk_model *model, int32_t index) {
-    if (index < 0 || index >= model->model->config.num_labels || !model->model->class_names) return NULL;
-    return model->model->class_names[index];
-}
-
-/* Plans for at least this many tokens and rows; room to spare, so that a stream of inputs plans a few times
- * only. */
-static lbk_status plan_for(lbk_model *model, int32_t num_tokens, int32_t num_rows) {
-    const int32_t text = LBK_ROUND_UP(num_tokens, 32), rows = LBK_ROUND_UP(num_rows, 16);
-    if (model->runner && text + rows <= model->limits.longest && rows <= model->limits.num_rows &&
-        2 * text + 2 * rows + 2 <= model->limits.num_tokens)
-        return LBK_OK;
-    drop_plan(model);
-    const lbk__batch_limits limits = {.num_samples = 1,
-                                      .num_views = LBK_NUM_VIEWS,
-                                      .num_sequences = LBK_NUM_VIEWS,
-                                      .num_tokens = 2 * text + 2 * rows + 2,
-                                      .num_rows = rows,
-                                      .visual_dim = model->model->config.visual_embedding_dim,
-                                      .longest = text + rows};
     LBK_TRY(lbk__batch_create(model->context, &limits, &model->batch));
-    lbk_status status = lbk__runner_create(model->model, NULL, &limits, LBK__RUN_INFER, 0, &model->runner);
-    if (status == LBK_OK)
-        model->limits = limits;
-    else
-        lbk__batch_free(model->context, &model->batch);
-    return status;
-}
-
-/* The rows that the input has or that are made from its picture; *made is to be freed. */
-static lbk_status rows_of(lbk_model *model, const lbk_input *input, const float **rows, int32_t *num_rows,
-                          float **made) {
-    *rows = input->visual;
-    *num_rows = input->visual ? input->num_rows : 0;
-    *made = NULL;
-    if (input->visual || !input->image) return LBK_OK;
-    if (model->image_size == 0)
-        return lbk__fail(
-            model->context, LBK_INVALID_ARGUMENT,
-            "%s: this model's visual rows are not made from pictures by patches; give it the rows",
-            input->image);
-    LBK_TRY(lbk__image_load_rows(model->context, input->image, model->image_size, model->patch_size, made));
-    *rows = *made;
-    *num_rows = lbk__image_num_patches(model->image_size, model->patch_size);
+    LBK_TRY(lbk__runner_create(model->model, NULL, &limits, LBK__RUN_INFER, 0, &model->runner));
+    model->limits = limits;
     return LBK_OK;
 }
 
-static void to_probabilities(lbk_label_kind kind, const float *logits, int32_t num_classes, float *out) {
-    const double total = lbk__log_sum_exp(logits, num_classes, 1);
-    for (int32_t c = 0; c < num_classes; c++)
-        out[c] = (float)(kind == LBK_LABEL_SINGLE ? exp((double)logits[c] - total)
-                                                  : lbk__sigmoid((double)logits[c]));
+lbk_status lbk__predict(lbk_model *model, const lbk_input *inputs, int32_t count, const float **logits) {
+    lbk__batch_item items[LBK__PREDICT_BATCH];
+    int32_t num_items = 0;
+    *logits = NULL;
+    for (int32_t i = 0; i < count; i++) LBK_TRY(tokenize(model, &inputs[i], &model->queries[i]));
+    LBK_TRY(make_rows(model, inputs, count));
+    for (int32_t i = 0; i < count; i++)
+        if (model->queries[i].status == LBK_OK) items[num_items++] = model->queries[i].item;
+    if (num_items == 0) return LBK_OK;
+    LBK_TRY(plan_for(model, items, num_items));
+    LBK_TRY(lbk__batch_fill_items(model->context, items, num_items, &model->limits, &model->batch));
+    *logits = lbk__runner_forward(model->runner, &model->batch, -1);
+    return LBK_OK;
 }
 
 lbk_status lbk_model_predict(lbk_model *model, const lbk_input *input, float *logits, float *probabilities) {
-    const char *text = input->text ? input->text : "";
     const int32_t classes = model->model->config.num_labels;
-    const float *rows;
-    float *made = NULL;
-    int32_t num_rows;
-    size_t num_tokens;
-    lbk_status status = LBK_OK;
-    const int32_t longest =
-        LBK_MIN(model->model->max_text_tokens, model->model->config.max_position_embeddings);
-    LBK_TRY(lbk_tokenizer_encode(model->tokenizer, text, strlen(text), longest, &model->tokens,
-                                 &model->token_capacity, &num_tokens));
-    LBK_GO(rows_of(model, input, &rows, &num_rows, &made));
-    LBK_GO(plan_for(model, (int32_t)num_tokens, num_rows));
-    LBK_GO(lbk__batch_fill_one(model->context, model->tokens, (int32_t)num_tokens, rows, num_rows,
-                               &model->limits, &model->batch));
-    const float *found = lbk__runner_forward(model->runner, &model->batch, -1);
-    for (int view = 0; view < LBK_NUM_VIEWS; view++) {
-        if (logits) memcpy(logits + view * classes, found + view * classes, (size_t)classes * sizeof *logits);
-        if (probabilities)
-            to_probabilities(model->model->label_kind, found + view * classes, classes,
-                             probabilities + view * classes);
-    }
-done:
-    lbk_free(model->context, made);
-    return status;
+    const float *found;
+    LBK_TRY(lbk__predict(model, input, 1, &found));
+    const lbk__query *query = &model->queries[0];
+    if (query->status != LBK_OK) return lbk__fail(model->context, query->status, "%s", query->error);
+    if (logits) memcpy(logits, found, LBK_NUM_VIEWS * (size_t)classes * sizeof *logits);
+    for (int view = 0; probabilities && view < LBK_NUM_VIEWS; view++)
+        lbk__probabilities(model->model->label_kind, found + view * classes, classes,
+                           probabilities + view * classes);
+    return LBK_OK;
 }

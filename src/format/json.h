@@ -56,12 +56,14 @@ typedef struct lbk__json_lines lbk__json_lines;
 enum { LBK__LONGEST_LINE = 64 << 20 };
 
 /* Reads with one line in memory. Lines end with \n or \r\n, the last one may lack it; blank lines are
- * skipped. `path` may be a pipe. */
+ * skipped. `path` may be a pipe; "-" is standard input. */
 lbk_status lbk__json_lines_open(lbk_context *context, const char *path, lbk__json_lines **out);
 /* The next line's value (of any type), the reader's until the next call; object NULL at the end of the file.
  * LBK_BAD_DATA for a line that is no JSON or longer than LBK__LONGEST_LINE bytes names file, line and column;
  * the next call then goes on with the line after it. LBK_IO does not go on. */
 lbk_status lbk__json_lines_next(lbk__json_lines *lines, lbk__json_in *out);
+/* Whether the next line (or the end of the file) is there without waiting for the writer of a pipe. */
+lbk_status lbk__json_lines_ready(lbk__json_lines *lines, bool *ready);
 /* Of the line read last: its number, from 1; bytes of the file up to its end. */
 uint64_t lbk__json_lines_number(const lbk__json_lines *lines);
 uint64_t lbk__json_lines_offset(const lbk__json_lines *lines);

@@ -3,13 +3,17 @@
 #include "base/file.h"
 #include "format/json_parse.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { CHUNK = 1 << 16 };
 
 struct lbk__json_lines {
     lbk_context *context;
-    FILE *file;
+    int file; /* descriptor; −1: none */
     char *path;
     char *where; /* "PATH, line N" */
     size_t where_size;
@@ -25,13 +29,15 @@ lbk_status lbk__json_lines_open(lbk_context *context, const char *path, lbk__jso
     lbk__json_lines *lines;
     LBK_TRY(LBK_ALLOC(context, lines, 1));
     lbk_status status = LBK_OK;
+    const bool standard_input = strcmp(path, "-") == 0;
     lines->context = context;
+    lines->file = -1;
+    if (standard_input) path = "standard input";
     lines->where_size = strlen(path) + 40;
     LBK_GO(lbk__copy_string(context, path, &lines->path));
     LBK_GO(LBK_ALLOC(context, lines->where, lines->where_size));
-    lines->file = fopen(path, "rbe");
-    if (!lines->file) LBK_GO(lbk__fail_errno(context, "%s: cannot open", path));
-    setvbuf(lines->file, NULL, _IONBF, 0); /* `buffer` is the buffer */
+    lines->file = standard_input ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0) : open(path, O_RDONLY | O_CLOEXEC);
+    if (lines->file < 0) LBK_GO(lbk__fail_errno(context, "%s: cannot open", path));
     *out = lines;
 done:
     if (status != LBK_OK) lbk__json_lines_close(lines);
@@ -40,7 +46,7 @@ done:
 
 void lbk__json_lines_close(lbk__json_lines *lines) {
     if (!lines) return;
-    if (lines->file) fclose(lines->file);
+    if (lines->file >= 0) close(lines->file);
     json_decref(lines->value);
     lbk_free(lines->context, lines->buffer);
     lbk_free(lines->context, lines->where);
@@ -55,10 +61,11 @@ static lbk_status fill(lbk__json_lines *lines) {
         lines->begin = 0;
     }
     LBK_TRY(LBK_GROW(lines->context, lines->buffer, lines->capacity, lines->used + CHUNK));
-    const size_t got = fread(lines->buffer + lines->used, 1, CHUNK, lines->file);
-    lines->used += got;
-    if (got == 0 && ferror(lines->file))
-        return lbk__fail_errno(lines->context, "%s: cannot read", lines->path);
+    ssize_t got;
+    do got = read(lines->file, lines->buffer + lines->used, CHUNK);
+    while (got < 0 && errno == EINTR);
+    if (got < 0) return lbk__fail_errno(lines->context, "%s: cannot read", lines->path);
+    lines->used += (size_t)got;
     lines->ended = got == 0;
     return LBK_OK;
 }
@@ -95,6 +102,29 @@ static bool is_blank(const char *line, size_t length) {
     for (size_t i = 0; i < length; i++)
         if (!strchr(" \t\r", line[i]) || !line[i]) return false;
     return true;
+}
+
+/* Whether the buffer holds a whole line that is not blank. */
+static bool has_line(const lbk__json_lines *lines) {
+    size_t at = lines->begin;
+    const char *newline;
+    while (at < lines->used && (newline = memchr(lines->buffer + at, '\n', lines->used - at))) {
+        const size_t end = (size_t)(newline - lines->buffer);
+        if (!is_blank(lines->buffer + at, end - at)) return true;
+        at = end + 1;
+    }
+    return false;
+}
+
+lbk_status lbk__json_lines_ready(lbk__json_lines *lines, bool *ready) {
+    struct pollfd waiting = {.fd = lines->file, .events = POLLIN};
+    *ready = true;
+    while (!lines->ended && !has_line(lines) && lines->used - lines->begin <= LBK__LONGEST_LINE) {
+        *ready = poll(&waiting, 1, 0) > 0;
+        if (!*ready) return LBK_OK;
+        LBK_TRY(fill(lines));
+    }
+    return LBK_OK;
 }
 
 lbk_status lbk__json_lines_next(lbk__json_lines *lines, lbk__json_in *out) {

@@ -66,10 +66,20 @@ lbk__dropout lbk__op_dropout(const lbk__tape *tape, const lbk__op *op) {
                              tape->step < 0 ? 0.0f : op->probability);
 }
 
-/* The context's number of threads inside, the host program's outside. */
+/* Threads for the batch at hand: a small one is done before a second thread has woken up, and on a busy
+ * machine threads that wait for each other are what it would spend its time on. */
+static int num_threads(const lbk__tape *tape) {
+    static const int64_t share = 32 << 20; /* multiplications worth a thread: a third of a millisecond */
+    int64_t work = 0;
+    for (int extent = 0; extent < LBK__NUM_EXTENTS; extent++)
+        work += tape->multiplications[extent] * tape->layout.rows[extent];
+    return (int)LBK_MIN(tape->context->num_threads, 1 + work / share);
+}
+
+/* The tape's number of threads inside, the host program's outside. */
 static int enter(const lbk__tape *tape) {
     int before = omp_get_max_threads();
-    omp_set_num_threads(tape->context->num_threads);
+    omp_set_num_threads(num_threads(tape));
     return before;
 }
 

@@ -92,7 +92,8 @@ struct lbk__tape {
     bool reference;
     lbk__tape_mode mode;
     int32_t max_rows[LBK__NUM_EXTENTS];
-    int32_t longest; /* tokens of the longest sequence */
+    int32_t longest;                           /* tokens of the longest sequence */
+    int64_t multiplications[LBK__NUM_EXTENTS]; /* of the forward pass's products, for each row */
     lbk__tensor **tensors;
     size_t num_tensors, tensor_capacity;
     lbk__op **ops;

@@ -50,7 +50,14 @@ run "$LIMBECK" predict --model teacher --text 'a picture of the sun' --image pic
 expect_code 0; expect_out '^label +joint +text +image$'
 [ "$(sed -n 2p "$out" | cut -d' ' -f1)" = warm ] || wrong 'a warm picture with the word sun should be warm'
 run "$LIMBECK" predict --model msd --text 'a picture' --json
-expect_code 0; expect_out '"joint": \{"cool": [01]\.'
+expect_code 0; expect_out '"joint": \{"label": "(cool|warm)", "probabilities": \{"(cool|warm)": [01]\.'; expect_out '"sentence"'
+printf '{"id": 1, "text": "a picture of the sun", "image": "pictures/2.tif"}\n{"text": 1}\n' >records.jsonl
+(cd / && run "$LIMBECK" predict "$work/teacher" --lines "$work/records.jsonl"; exit "$code")
+code=$?
+expect_code 3; expect_out '^\{"id": 1, "joint": \{"label": "warm"'; expect_out '^\{"error": ".*records.jsonl, line 2'
+expect_err '^limbeck: 1 records could not be answered'
+run_in records.jsonl "$LIMBECK" predict teacher --lines -
+expect_code 3; expect_out '^\{"error": "standard input, line 2'
 for path in cache teacher teacher/best; do
     run "$LIMBECK" info $path
     expect_code 0
@@ -73,5 +80,5 @@ expect_code 5; expect_err '^limbeck: .*none'
 run "$LIMBECK" eval --model msd --pack pack --split nowhere
 expect_code 2; expect_err 'has no sample in a split "nowhere"'
 run "$LIMBECK" predict --model teacher
-expect_code 2; expect_err 'text TEXT or --image FILE is missing'
+expect_code 2; expect_err 'text TEXT, --image FILE or --lines FILE is missing'
 finish

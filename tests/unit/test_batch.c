@@ -235,7 +235,10 @@ static void one_sample_by_hand(void **state) {
                                 .longest = 6};
     lbk__batch batch;
     check_ok(context, lbk__batch_create(context, &limits, &batch));
-    check_ok(context, lbk__batch_fill_one(context, tokens, 4, visual, 2, &limits, &batch));
+    uint16_t rows[6];
+    check_ok(context, lbk__rows_to_half(context, visual, 2, 3, rows));
+    lbk__batch_item item = {tokens, rows, 4, 2};
+    check_ok(context, lbk__batch_fill_items(context, &item, 1, &limits, &batch));
     static const int32_t expected[] = {2, 40, 50, 3, -1, -2, 2, 40, 50, 3, 2, 3, -1, -2},
                          position[] = {0, 1, 2, 3, 0, 0, 0, 1, 2, 3, 0, 3, 0, 0},
                          segment[] = {0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 1, 1}, start[] = {0, 6, 10, 14};
@@ -246,19 +249,18 @@ static void one_sample_by_hand(void **state) {
     assert_memory_equal(batch.start, start, sizeof start);
     static const uint16_t halves[] = {0x3C00, 0xC000, 0x3555, 0x7BFF, 0x8000, 0x0000};
     assert_memory_equal(batch.visual, halves, sizeof halves);
-    check_ok(context, lbk__batch_fill_one(context, tokens, 4, NULL, 0, &limits, &batch));
+    item.num_rows = 0;
+    check_ok(context, lbk__batch_fill_items(context, &item, 1, &limits, &batch));
     assert_int_equal(batch.num_tokens, 4 + 4 + 2);
     assert_int_equal(batch.num_rows, 0);
+    item.num_rows = 3;
+    check_fails(context, LBK_INVALID_ARGUMENT, "do not fit",
+                lbk__batch_fill_items(context, &item, 1, &limits, &batch));
     visual[4] = 65520;
     check_fails(context, LBK_NUMERIC, "number 1 of visual row 1 is 65520",
-                lbk__batch_fill_one(context, tokens, 4, visual, 2, &limits, &batch));
+                lbk__rows_to_half(context, visual, 2, 3, rows));
     visual[4] = NAN;
-    check_fails(context, LBK_NUMERIC, "nan",
-                lbk__batch_fill_one(context, tokens, 4, visual, 2, &limits, &batch));
-    check_fails(context, LBK_INVALID_ARGUMENT, "do not fit",
-                lbk__batch_fill_one(context, tokens, 4, visual, 3, &limits, &batch));
-    check_fails(context, LBK_INVALID_ARGUMENT, "it has 1 tokens",
-                lbk__batch_fill_one(context, tokens, 1, NULL, 0, &limits, &batch));
+    check_fails(context, LBK_NUMERIC, "nan", lbk__rows_to_half(context, visual, 2, 3, rows));
     lbk__batch_free(context, &batch);
     lbk_context_destroy(context);
 }

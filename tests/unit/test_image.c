@@ -114,22 +114,6 @@ static void patches_go_row_by_row(void **state) {
         }
 }
 
-static void rows_of_a_file_are_floats_of_the_same_values(void **state) {
-    (void)state;
-    lbk_context *context = check_context();
-    float *rows;
-    check_ok(context, lbk__image_load_rows(context, GOLDEN "rgb.png", 16, 8, &rows));
-    check_near(rows[0], -1, 0);
-    check_near(rows[8 * 8 * 3], pattern(8, 0, 0) / 127.5 - 1, 5e-4);
-    lbk_free(context, rows);
-    check_fails(context, LBK_INVALID_ARGUMENT, "multiple",
-                lbk__image_load_rows(context, GOLDEN "rgb.png", 16, 5, &rows));
-    check_fails(context, LBK_IO, "absent.png: no such image",
-                lbk__image_load_rows(context, GOLDEN "absent.png", 16, 8, &rows));
-    assert_null(rows);
-    lbk_context_destroy(context);
-}
-
 static void truncated_pictures_fail(void **state) {
     (void)state;
     static const char *const files[] = {"rgb.png", "rgb.webp", "smooth.png", "turned.jpg", "grey.gif"};
@@ -282,7 +266,6 @@ int main(void) {
         cmocka_unit_test(exif_turns_the_picture),
         cmocka_unit_test(cmyk_is_converted),
         cmocka_unit_test(patches_go_row_by_row),
-        cmocka_unit_test(rows_of_a_file_are_floats_of_the_same_values),
         cmocka_unit_test(truncated_pictures_fail),
         cmocka_unit_test(other_files_are_named),
         cmocka_unit_test(drawings_are_rendered),

@@ -1,0 +1,107 @@
+/* model.c: lbk_model: a model folder opened to answer inputs. */
+#include "base/file.h"
+#include "eval/predictor.h"
+#include "model/folder.h"
+#include "model/parameters.h"
+
+#include <string.h>
+
+/* How the visual rows of the model's training data were made; all 0 where it does not say. */
+typedef struct visual_kind {
+    bool patches, features;
+    int32_t image_size, patch_size;
+} visual_kind;
+
+static visual_kind kind_of(const lbk__model *model) {
+    json_t *json = model->visual_source ? json_loads(model->visual_source, 0, NULL) : NULL;
+    const char *name = json_string_value(json_object_get(json, "kind"));
+    visual_kind kind = {.patches = name && strcmp(name, "patches") == 0,
+                        .features = name && strcmp(name, "hdf5") == 0,
+                        .image_size = (int32_t)json_integer_value(json_object_get(json, "image_size")),
+                        .patch_size = (int32_t)json_integer_value(json_object_get(json, "patch_size"))};
+    json_decref(json);
+    return kind;
+}
+
+/* Pictures or features become rows as they did for the pack that the model was trained on. */
+lbk_status lbk_model_set_images(lbk_model *model, const char *root, const char *features) {
+    const visual_kind kind = kind_of(model->model);
+    if (features && kind.patches)
+        return lbk__fail(model->context, LBK_MISMATCH,
+                         "%s: this model reads the pictures themselves, not region features", features);
+    lbk_pack_options options = {.visual = LBK_VISUAL_HDF5, .features = features};
+    if (kind.patches) {
+        options = (lbk_pack_options){
+            .visual = LBK_VISUAL_PATCHES, .image_size = kind.image_size, .patch_size = kind.patch_size};
+        LBK_TRY(lbk__image_check_sizes(model->context, kind.image_size, kind.patch_size));
+    }
+    lbk__visual_source_close(model->visual);
+    model->visual = NULL;
+    if (!kind.patches && !features) return LBK_OK;
+    LBK_TRY(lbk__visual_source_open(model->context, &options, root ? root : "", LBK__IMAGE_PICTURE,
+                                    &model->visual));
+    const int32_t dim = lbk__visual_source_dim(model->visual);
+    if (dim == model->model->config.visual_embedding_dim) return LBK_OK;
+    lbk__visual_source_close(model->visual);
+    model->visual = NULL;
+    return lbk__fail(model->context, LBK_MISMATCH,
+                     "%s: has visual rows of %d numbers, the model's visual_embedding_dim is %d",
+                     features ? features : "config.json", dim, model->model->config.visual_embedding_dim);
+}
+
+lbk_status lbk_model_open(lbk_context *context, const char *given, lbk_model **out) {
+    char *folder = NULL, *vocab = NULL;
+    lbk_model *model = NULL;
+    lbk_status status = LBK_OK;
+    *out = NULL;
+    LBK_GO(LBK_ALLOC(context, model, 1));
+    model->context = context;
+    LBK_GO(lbk__model_folder(context, given, &folder));
+    LBK_GO(lbk__model_load(context, folder, &model->model));
+    LBK_GO(lbk__join(context, folder, "vocab.txt", &vocab));
+    LBK_GO(lbk_tokenizer_open(context, vocab, model->model->cased, &model->tokenizer));
+    if (lbk_tokenizer_vocab_size(model->tokenizer) > model->model->config.vocab_size) {
+        status =
+            lbk__fail(context, LBK_MISMATCH, "%s: has %d tokens, but the model's vocab_size is %d", vocab,
+                      lbk_tokenizer_vocab_size(model->tokenizer), model->model->config.vocab_size);
+        goto done;
+    }
+    status = lbk_model_set_images(model, NULL, NULL);
+    if (status != LBK_OK) {
+        lbk__fail_at(context, status, "%s", folder);
+        goto done;
+    }
+    *out = model;
+done:
+    if (status != LBK_OK) lbk_model_close(model);
+    lbk_free(context, folder);
+    lbk_free(context, vocab);
+    return status;
+}
+
+void lbk_model_close(lbk_model *model) {
+    if (!model) return;
+    lbk__runner_free(model->runner);
+    lbk__batch_free(model->context, &model->batch);
+    lbk__visual_source_close(model->visual);
+    lbk_tokenizer_close(model->tokenizer);
+    for (size_t i = 0; i < LBK_COUNT(model->queries); i++) lbk_free(model->context, model->queries[i].tokens);
+    lbk_free(model->context, model->rows);
+    lbk__model_free(model->model);
+    lbk_free(model->context, model);
+}
+
+int32_t lbk_model_num_classes(const lbk_model *model) {
+    return model->model->config.num_labels;
+}
+lbk_label_kind lbk_model_label_kind(const lbk_model *model) {
+    return model->model->label_kind;
+}
+int64_t lbk_model_num_parameters(const lbk_model *model) {
+    return lbk__model_count(model->model);
+}
+
+const char *lbk_model_class_name(const lbk_model *model, int32_t index) {
+    if (index < 0 || index >= model->model->config.num_labels || !model->model->class_names) return NULL;
+    return model->model->class_names[index];
+}

@@ -1,0 +1,128 @@
+/* predict_lines.c: JSON lines in, a JSON line out for each, in order. What is at hand becomes one batch; a
+ * record that comes alone is answered at once. */
+#include "eval/predictor.h"
+#include "format/json.h"
+
+#include <string.h>
+
+/* A line of the input: its record (NULL: no JSON) and what the model is asked, or why it is not. */
+typedef struct record {
+    json_t *value, *answer;
+    char *where;
+    lbk_input input;
+} record;
+
+typedef struct stream {
+    lbk_model *model;
+    lbk__json_lines *lines;
+    int32_t top;
+    record records[LBK__PREDICT_BATCH];
+    int32_t count;
+    bool ended;
+    int64_t num_records, num_failed;
+} stream;
+
+static void drop_batch(stream *s) {
+    for (int32_t i = 0; i < s->count; i++) {
+        json_decref(s->records[i].value);
+        json_decref(s->records[i].answer);
+        lbk_free(s->model->context, s->records[i].where);
+    }
+    s->count = 0;
+}
+
+static lbk_status input_of(lbk__json_in in, lbk_input *out) {
+    const bool has_text = lbk__json_has(in, "text"), has_image = lbk__json_has(in, "image");
+    if (has_text) LBK_TRY(lbk__json_get_string(in, "text", &out->text));
+    if (has_image) LBK_TRY(lbk__json_get_string(in, "image", &out->image));
+    if (has_text || has_image) return LBK_OK;
+    return lbk__fail(in.context, LBK_BAD_DATA, "%s: has neither \"text\" nor \"image\"", in.where);
+}
+
+/* The next record; one that is wrong already has its answer. */
+static lbk_status read_record(stream *s) {
+    lbk_context *context = s->model->context;
+    lbk__json_in in;
+    lbk_status status = lbk__json_lines_next(s->lines, &in);
+    if (status == LBK_OK && !in.object) {
+        s->ended = true;
+        return LBK_OK;
+    }
+    if (status != LBK_OK && status != LBK_BAD_DATA) return status;
+    record *r = &s->records[s->count++];
+    *r = (record){.value = json_incref((json_t *)(uintptr_t)in.object)};
+    if (status == LBK_OK) status = input_of(in, &r->input);
+    if (status != LBK_OK) r->answer = lbk__error_json(status, lbk_error(context));
+    return lbk__copy_string(context, in.where, &r->where);
+}
+
+/* At least one record, unless the stream is at its end, and then what does not have to be waited for. */
+static lbk_status read_batch(stream *s) {
+    bool ready = true;
+    while (!s->ended && ready && s->count < LBK__PREDICT_BATCH) {
+        LBK_TRY(read_record(s));
+        LBK_TRY(lbk__json_lines_ready(s->lines, &ready));
+    }
+    return LBK_OK;
+}
+
+static lbk_status answer_batch(stream *s) {
+    lbk_input inputs[LBK__PREDICT_BATCH];
+    json_t *answers[LBK__PREDICT_BATCH] = {NULL};
+    record *of[LBK__PREDICT_BATCH];
+    int32_t count = 0;
+    for (int32_t i = 0; i < s->count; i++)
+        if (!s->records[i].answer) {
+            of[count] = &s->records[i];
+            inputs[count++] = s->records[i].input;
+        }
+    const lbk_status status = lbk__answer_batch(s->model, inputs, count, s->top, answers);
+    for (int32_t i = 0; i < count; i++) {
+        const char *sentence = json_string_value(json_object_get(answers[i], "error"));
+        of[i]->answer = answers[i];
+        if (!sentence) continue;
+        json_object_set_new(answers[i], "error", json_sprintf("%s: %s", of[i]->where, sentence));
+    }
+    return status;
+}
+
+/* {"id" as it came, then the answer}. */
+static lbk_status write_record(stream *s, record *r, lbk_line_sink *sink, void *user) {
+    lbk_context *context = s->model->context;
+    json_t *line = json_object();
+    json_t *id = json_object_get(r->value, "id");
+    char *text;
+    if (id) json_object_set(line, "id", id);
+    json_object_update(line, r->answer);
+    lbk_status status = lbk__json_dump(context, line, JSON_REAL_PRECISION(6), &text);
+    json_decref(line);
+    LBK_TRY(status);
+    s->num_records++;
+    s->num_failed += json_object_get(r->answer, "error") != NULL;
+    const bool taken = sink(user, text) == 0;
+    lbk_free(context, text);
+    return taken ? LBK_OK : lbk__fail(context, LBK_IO, "the answers could not be written");
+}
+
+static lbk_status run(stream *s, lbk_line_sink *sink, void *user) {
+    while (!s->ended) {
+        if (lbk__interrupted(s->model->context))
+            return lbk__fail(s->model->context, LBK_INTERRUPTED, "stopped on request");
+        LBK_TRY(read_batch(s));
+        LBK_TRY(answer_batch(s));
+        for (int32_t i = 0; i < s->count; i++) LBK_TRY(write_record(s, &s->records[i], sink, user));
+        drop_batch(s);
+    }
+    return LBK_OK;
+}
+
+lbk_status lbk_model_answer_lines(lbk_model *model, const char *path, int32_t top, lbk_line_sink *sink,
+                                  void *user, int64_t *num_failed) {
+    stream s = {.model = model, .top = top};
+    LBK_TRY(lbk__json_lines_open(model->context, path, &s.lines));
+    const lbk_status status = run(&s, sink, user);
+    drop_batch(&s);
+    lbk__json_lines_close(s.lines);
+    if (num_failed) *num_failed = s.num_failed;
+    return status;
+}
