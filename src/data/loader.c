@@ -59,6 +59,8 @@ lbk_status lbk__loader_open(lbk_context *context, const lbk_pack_options *option
         return lbk__load_openclipart(context, options, out);
     case LBK_SOURCE_SNLI_VE:
         return lbk__load_snli_ve(context, options, out);
+    case LBK_SOURCE_VQA_V2:
+        return lbk__load_vqa_v2(context, options, out);
     case LBK_SOURCE_HATEFUL_MEMES:
         return lbk__load_hateful_memes(context, options, out);
     }

@@ -2,6 +2,8 @@
 #include "base/logits.h"
 #include "eval/parts.h"
 
+#include <math.h>
+
 /* As scikit-learn with zero_division=0. */
 static double f1(lbk__counts n) {
     int64_t all = 2 * n.hit + n.wrong + n.missed;
@@ -37,6 +39,13 @@ static void decide_multi(lbk__tally *tally, const float *logits, const float *ta
     tally->f1_samples += f1(sample);
 }
 
+/* Ten annotators' accuracies are multiples of 1/30, kept as float32: as doubles again, their mean is the
+ * official scorer's to its last digits. */
+static double exact_score(float score) {
+    const double fraction = round((double)score * 30) / 30;
+    return (float)fraction == score ? fraction : (double)score;
+}
+
 void lbk__add_decision(lbk__tally *tally, const float *logits, int32_t label, const float *targets) {
     switch (tally->label_kind) {
     case LBK_LABEL_SINGLE:
@@ -46,7 +55,7 @@ void lbk__add_decision(lbk__tally *tally, const float *logits, int32_t label, co
         decide_multi(tally, logits, targets);
         break;
     case LBK_LABEL_SOFT:
-        tally->vqa_accuracy += (double)targets[lbk__argmax(logits, tally->num_classes)];
+        tally->vqa_accuracy += exact_score(targets[lbk__argmax(logits, tally->num_classes)]);
     }
 }
 
