@@ -112,6 +112,18 @@ LBK_PUBLIC lbk_status lbk_tokenizer_encode(lbk_tokenizer *tokenizer, const char 
                                            int32_t max_tokens, int32_t **ids, size_t *capacity,
                                            size_t *count);
 
+/* ------------------------------------------------------------------------------------ image encoder ---- */
+
+/* A frozen EfficientNet-Lite that turns a picture into rows of features, one for each of grid × grid regions:
+ * the picture is resized to image_size squared; neighbouring regions share one cell of the network's map. */
+typedef struct lbk_encoder_options {
+    const char *name;       /* "efficientnet-lite0" … "efficientnet-lite4" */
+    const char *weights;    /* its state dict, names as in efficientnet-pytorch: .pth or .safetensors */
+    const char *projection; /* HDF5 with mean [1280], components [out, 1280], scale; NULL: rows of 1280 */
+    int32_t image_size;     /* 0: the published one: 224, 240, 260, 280, 300 */
+    int32_t grid;           /* regions a side; 0: 3 */
+} lbk_encoder_options;
+
 /* -------------------------------------------------------------------------------------------- pack ------ */
 
 /* A pack is one memory-mapped safetensors file: tokenised texts, visual rows (each image once), labels,

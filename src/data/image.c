@@ -162,12 +162,14 @@ static int enlarge(VipsImage **image, int32_t size) {
     return advance(image, next, failed);
 }
 
-static int to_square(VipsImage **image, int32_t size) {
+static int to_square(VipsImage **image, lbk__image_filter filter, int32_t size) {
     int width = (*image)->Xsize, height = (*image)->Ysize;
     if (width > size || height > size) {
         VipsImage *next = NULL;
-        int failed = vips_resize(*image, &next, LBK_MIN(1, (double)size / width), "vscale",
-                                 LBK_MIN(1, (double)size / height), NULL);
+        double x = LBK_MIN(1, (double)size / width), y = LBK_MIN(1, (double)size / height);
+        int failed = filter == LBK__IMAGE_BICUBIC ? vips_resize(*image, &next, x, "vscale", y, "kernel",
+                                                                VIPS_KERNEL_CUBIC, "gap", 0.0, NULL)
+                                                  : vips_resize(*image, &next, x, "vscale", y, NULL);
         if (advance(image, next, failed)) return failed;
     }
     return width < size || height < size ? enlarge(image, size) : 0;
@@ -196,8 +198,8 @@ static lbk_status copy_pixels(VipsImage *image, const char *path, int32_t size, 
     return LBK_OK;
 }
 
-lbk_status lbk__image_decode(const char *path, lbk__image_kind kind, int32_t size, uint8_t *pixels,
-                             lbk__image_error *error) {
+lbk_status lbk__image_decode(const char *path, lbk__image_kind kind, lbk__image_filter filter, int32_t size,
+                             uint8_t *pixels, lbk__image_error *error) {
     pthread_once(&vips_once, start_vips);
     vips_error_clear();
     VipsImage *image = NULL;
@@ -209,7 +211,7 @@ lbk_status lbk__image_decode(const char *path, lbk__image_kind kind, int32_t siz
         status = fail(error, LBK_BAD_DATA, path, "has more than 268 million pixels");
         goto done;
     }
-    if (to_upright(&image) || to_srgb(&image) || to_opaque(&image) || to_square(&image, size))
+    if (to_upright(&image) || to_srgb(&image) || to_opaque(&image) || to_square(&image, filter, size))
         status = fail_vips(error, path);
     else
         status = copy_pixels(image, path, size, pixels, error);

@@ -13,6 +13,11 @@ typedef enum lbk__image_kind {
     LBK__IMAGE_DRAWING  /* SVG; it can load nothing from outside its own text */
 } lbk__image_kind;
 
+typedef enum lbk__image_filter {
+    LBK__IMAGE_SHARP,  /* Lanczos 3 where it shrinks, bicubic where it enlarges */
+    LBK__IMAGE_BICUBIC /* as image encoders are trained: bicubic, widened where it shrinks */
+} lbk__image_filter;
+
 typedef struct lbk__image_error {
     lbk_status status; /* LBK_IO: no such file; LBK_BAD_DATA: not a picture, damaged, truncated, too large */
     char text[512];    /* names the file */
@@ -21,11 +26,11 @@ typedef struct lbk__image_error {
 enum { LBK__IMAGE_MAX_SIDE = 4096 };
 
 /* Decodes, turns upright (EXIF), lays transparency on white, converts to sRGB and resizes to size × size
- * without keeping the aspect (Lanczos 3 where it shrinks, bicubic where it enlarges). A damaged or truncated
- * file fails. pixels [size, size, 3]. Needs no context, so that any thread may call it; `error` may be NULL.
- * Messages are exact only while no other thread decodes: libvips has one error log per process. */
-lbk_status lbk__image_decode(const char *path, lbk__image_kind kind, int32_t size, uint8_t *pixels,
-                             lbk__image_error *error);
+ * without keeping the aspect. A damaged or truncated file fails. pixels [size, size, 3]. Needs no context, so
+ * that any thread may call it; `error` may be NULL. Messages are exact only while no other thread decodes:
+ * libvips has one error log per process. */
+lbk_status lbk__image_decode(const char *path, lbk__image_kind kind, lbk__image_filter filter, int32_t size,
+                             uint8_t *pixels, lbk__image_error *error);
 /* Frees what libvips keeps for the calling thread; at the end of a thread's work. */
 void lbk__image_end_thread(void);
 

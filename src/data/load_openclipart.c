@@ -19,7 +19,8 @@ typedef struct openclipart {
 
 static void look_at(const char *path, uint8_t *pixels, lbk__drawing *drawing) {
     const size_t bytes = (size_t)LOOK_SIZE * LOOK_SIZE * 3;
-    drawing->broken = lbk__image_decode(path, LBK__IMAGE_DRAWING, LOOK_SIZE, pixels, NULL) != LBK_OK;
+    drawing->broken =
+        lbk__image_decode(path, LBK__IMAGE_DRAWING, LBK__IMAGE_SHARP, LOOK_SIZE, pixels, NULL) != LBK_OK;
     if (drawing->broken) return;
     drawing->pixels = lbk__openclipart_hash(pixels, bytes);
     drawing->fingerprint = lbk__image_fingerprint(pixels, LOOK_SIZE);

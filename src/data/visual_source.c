@@ -101,7 +101,7 @@ static size_t values_of(const lbk__visual_source *source) {
 
 static lbk_status decode(const lbk__visual_source *source, const char *path, uint8_t *pixels, uint16_t *rows,
                          lbk__image_error *error) {
-    LBK_TRY(lbk__image_decode(path, source->kind, source->image_size, pixels, error));
+    LBK_TRY(lbk__image_decode(path, source->kind, LBK__IMAGE_SHARP, source->image_size, pixels, error));
     lbk__image_patches(pixels, source->image_size, source->patch_size, rows);
     return LBK_OK;
 }

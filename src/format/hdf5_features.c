@@ -155,14 +155,6 @@ int64_t lbk__features_find(const lbk__features *features, const char *name) {
 
 /* ---- values ---- */
 
-static hid_t make_half(void) {
-    hid_t half = H5Tcopy(H5T_NATIVE_FLOAT);
-    H5Tset_fields(half, 15, 10, 5, 0, 10);
-    H5Tset_size(half, 2);
-    H5Tset_ebias(half, 15);
-    return half;
-}
-
 /* Whether `type` is the IEEE's binary format with this many bits of exponent and fraction, in any byte order.
  */
 static bool is_binary(hid_t type, size_t exponent_bits, size_t fraction_bits) {
@@ -189,7 +181,7 @@ static lbk_status open_data(lbk__features *f) {
     f->info.count = (int64_t)shape[0];
     f->info.rows = (int32_t)shape[1];
     f->info.width = (int32_t)shape[2];
-    f->half = make_half();
+    f->half = lbk__hdf5_half(H5T_NATIVE_FLOAT);
     return LBK_OK;
 }
 

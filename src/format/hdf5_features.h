@@ -1,4 +1,4 @@
-/* hdf5_features.h: visual features of image regions from an HDF5 file. In its root group:
+/* hdf5_features.h: visual features of image regions in an HDF5 file. In its root group:
  *
  *   image     [N]        strings, UTF-8, of fixed or variable length: names, usually paths; each once
  *   features  [N, V, D]  float16 or float32, either byte order, any layout and filter that HDF5 can read
@@ -41,5 +41,20 @@ lbk_status lbk__features_read(lbk__features *features, int64_t first, int64_t co
 /* Boxes of image `index`, out [V, 4]; the file has some. LBK_BAD_DATA names image and row of a value that is
  * not finite. */
 lbk_status lbk__features_read_boxes(lbk__features *features, int64_t index, float *out);
+
+/* ---- writing ---- */
+
+typedef struct lbk__features_writer lbk__features_writer;
+
+/* A file with room for what `info` says; attributes are texts and whole numbers. Names have at most
+ * `longest_name` bytes; boxes [rows, 4], the same for all images. Appears on commit. */
+lbk_status lbk__features_writer_open(lbk_context *context, const char *path, const lbk__features_info *info,
+                                     size_t longest_name, const float *boxes, lbk__features_writer **out);
+/* The next images: rows [count, V, D]. */
+lbk_status lbk__features_writer_put(lbk__features_writer *writer, const char *const *names,
+                                    const uint16_t *rows, size_t count);
+/* LBK_INTERNAL unless all N images were put. */
+lbk_status lbk__features_writer_commit(lbk__features_writer *writer);
+void lbk__features_writer_close(lbk__features_writer *writer); /* on every exit; NULL is allowed */
 
 #endif

@@ -34,6 +34,14 @@ lbk_status lbk__hdf5_open(lbk_context *context, const char *path, hid_t *out) {
     return lbk__hdf5_fail(context, path, "cannot be opened as an HDF5 file; is it damaged?");
 }
 
+hid_t lbk__hdf5_half(hid_t single) {
+    hid_t half = H5Tcopy(single);
+    H5Tset_fields(half, 15, 10, 5, 0, 10);
+    H5Tset_size(half, 2);
+    H5Tset_ebias(half, 15);
+    return half;
+}
+
 bool lbk__hdf5_has(hid_t file, const char *name) {
     return H5Lexists(file, name, H5P_DEFAULT) > 0;
 }

@@ -22,6 +22,8 @@ typedef struct lbk__dataset {
 lbk_status lbk__hdf5_fail(lbk_context *context, const char *path, const char *format, ...) LBK__FORMAT(3, 4);
 /* Read-only; LBK_IO when it cannot be opened, LBK_BAD_DATA when it is no HDF5 file. */
 lbk_status lbk__hdf5_open(lbk_context *context, const char *path, hid_t *out);
+/* Float16 in the byte order of a float32 type; closed by H5Tclose. */
+hid_t lbk__hdf5_half(hid_t single);
 bool lbk__hdf5_has(hid_t file, const char *name);
 /* Refuses another rank than these two, links out of the file, external and virtual storage, huge chunks, and
  * data that were never written. Chunks that share a first index stay in its cache. */

@@ -20,7 +20,7 @@ static int pattern(int x, int y, int c) {
 
 static void decode(const char *path, int32_t size, uint8_t *pixels) {
     lbk__image_error error = {.text = ""};
-    if (lbk__image_decode(path, LBK__IMAGE_PICTURE, size, pixels, &error) != LBK_OK)
+    if (lbk__image_decode(path, LBK__IMAGE_PICTURE, LBK__IMAGE_SHARP, size, pixels, &error) != LBK_OK)
         fail_msg("%s", error.text);
 }
 
@@ -129,7 +129,8 @@ static void truncated_pictures_fail(void **state) {
         for (size_t part = 1; part < 8; part++) {
             snprintf(path, sizeof path, "%s/%s", folder, files[f]);
             check_ok(context, lbk__write_file(context, path, data, size * part / 8));
-            lbk_status status = lbk__image_decode(path, LBK__IMAGE_PICTURE, 16, pixels, &error);
+            lbk_status status =
+                lbk__image_decode(path, LBK__IMAGE_PICTURE, LBK__IMAGE_SHARP, 16, pixels, &error);
             if (status != LBK_BAD_DATA)
                 fail_msg("%s cut to %zu / 8: %s", files[f], part, lbk_status_name(status));
             assert_non_null(strstr(error.text, files[f]));
@@ -151,17 +152,21 @@ static void other_files_are_named(void **state) {
     lbk__image_error error;
     snprintf(path, sizeof path, "%s/file", folder);
     check_ok(context, lbk__write_file(context, path, "%!PS-Adobe-3.0 quit", 19));
-    assert_int_equal(lbk__image_decode(path, LBK__IMAGE_PICTURE, 16, pixels, &error), LBK_BAD_DATA);
+    assert_int_equal(lbk__image_decode(path, LBK__IMAGE_PICTURE, LBK__IMAGE_SHARP, 16, pixels, &error),
+                     LBK_BAD_DATA);
     assert_non_null(strstr(error.text, "is not a JPEG, PNG, WebP, GIF or TIFF picture"));
     check_ok(context, lbk__write_file(context, path, "", 0));
-    assert_int_equal(lbk__image_decode(path, LBK__IMAGE_PICTURE, 16, pixels, &error), LBK_BAD_DATA);
+    assert_int_equal(lbk__image_decode(path, LBK__IMAGE_PICTURE, LBK__IMAGE_SHARP, 16, pixels, &error),
+                     LBK_BAD_DATA);
     assert_non_null(strstr(error.text, "is empty"));
     remove(path);
     assert_int_equal(mkfifo(path, 0600), 0);
-    assert_int_equal(lbk__image_decode(path, LBK__IMAGE_PICTURE, 16, pixels, &error), LBK_BAD_DATA);
+    assert_int_equal(lbk__image_decode(path, LBK__IMAGE_PICTURE, LBK__IMAGE_SHARP, 16, pixels, &error),
+                     LBK_BAD_DATA);
     assert_non_null(strstr(error.text, "not a regular file"));
     remove(path);
-    assert_int_equal(lbk__image_decode(folder, LBK__IMAGE_DRAWING, 16, pixels, &error), LBK_BAD_DATA);
+    assert_int_equal(lbk__image_decode(folder, LBK__IMAGE_DRAWING, LBK__IMAGE_SHARP, 16, pixels, &error),
+                     LBK_BAD_DATA);
     remove(folder);
     free(folder);
     lbk_context_destroy(context);
@@ -177,13 +182,16 @@ static void drawings_are_rendered(void **state) {
     lbk__image_error error = {.text = ""};
     snprintf(path, sizeof path, "%s/a.svg", folder);
     check_ok(context, lbk__write_file(context, path, half_red, sizeof half_red - 1));
-    if (lbk__image_decode(path, LBK__IMAGE_DRAWING, 16, pixels, &error) != LBK_OK) fail_msg("%s", error.text);
+    if (lbk__image_decode(path, LBK__IMAGE_DRAWING, LBK__IMAGE_SHARP, 16, pixels, &error) != LBK_OK)
+        fail_msg("%s", error.text);
     static const uint8_t red[3] = {255, 0, 0}, white[3] = {255, 255, 255};
     assert_memory_equal(pixels + 3 * (16 * 8 + 2), red, 3);
     assert_memory_equal(pixels + 3 * (16 * 8 + 13), white, 3);
-    assert_int_equal(lbk__image_decode(path, LBK__IMAGE_PICTURE, 16, pixels, &error), LBK_BAD_DATA);
+    assert_int_equal(lbk__image_decode(path, LBK__IMAGE_PICTURE, LBK__IMAGE_SHARP, 16, pixels, &error),
+                     LBK_BAD_DATA);
     check_ok(context, lbk__write_file(context, path, half_red, 50));
-    assert_int_equal(lbk__image_decode(path, LBK__IMAGE_DRAWING, 16, pixels, &error), LBK_BAD_DATA);
+    assert_int_equal(lbk__image_decode(path, LBK__IMAGE_DRAWING, LBK__IMAGE_SHARP, 16, pixels, &error),
+                     LBK_BAD_DATA);
     remove(path);
     remove(folder);
     free(folder);

@@ -39,7 +39,7 @@ static void check_tokens(fixture *f, const lbk_sample *sample, int32_t most) {
 static void check_rows(fixture *f, const lbk_sample *sample, const char *image) {
     uint8_t pixels[16 * 16 * 3];
     uint16_t rows[4 * 8 * 8 * 3];
-    check_ok(f->context, lbk__image_decode(image, LBK__IMAGE_PICTURE, 16, pixels, NULL));
+    check_ok(f->context, lbk__image_decode(image, LBK__IMAGE_PICTURE, LBK__IMAGE_SHARP, 16, pixels, NULL));
     lbk__image_patches(pixels, 16, 8, rows);
     assert_int_equal(sample->num_rows, 4);
     assert_memory_equal(sample->visual, rows, sizeof rows);

@@ -1,0 +1,41 @@
+/* extractor.h: pictures to rows of region features, by a frozen image encoder: the mean of its map of
+ * features over each of grid × grid regions, then a projection where there is one. */
+#ifndef LBK_VISION_EXTRACTOR_H
+#define LBK_VISION_EXTRACTOR_H
+
+#include "base/base.h"
+
+#include <jansson.h>
+
+typedef struct lbk__extractor lbk__extractor;
+
+/* `batch`: pictures that go through the network at once. */
+lbk_status lbk__extractor_open(lbk_context *context, const lbk_encoder_options *options, int32_t batch,
+                               lbk__extractor **out);
+void lbk__extractor_close(lbk__extractor *extractor); /* NULL is allowed */
+
+/* Pixels a side of the pictures, rows and numbers a row that come of one. */
+int32_t lbk__extractor_image_size(const lbk__extractor *extractor);
+int32_t lbk__extractor_num_rows(const lbk__extractor *extractor);
+int32_t lbk__extractor_dim(const lbk__extractor *extractor);
+/* x1 y1 x2 y2 of each region in 0 … 1: [num_rows, 4]. */
+void lbk__extractor_boxes(const lbk__extractor *extractor, float *boxes);
+
+/* Rows of `count` pictures on all threads of the context: pixels [count, size, size, 3] sRGB to rows [count,
+ * num_rows, dim] float16. What is next to a picture does not change its rows. LBK_NUMERIC for rows beyond
+ * float16. */
+lbk_status lbk__extractor_run(lbk__extractor *extractor, const uint8_t *pixels, size_t count, uint16_t *rows);
+
+/* ---- identity: what made rows; travels with them in feature files, packs and models ---- */
+
+/* A new object: "extractor" (the network's name), "weights_sha256", "input_size", "grid", and
+ * "projection_sha256" where there is one. NULL when memory is out. */
+json_t *lbk__extractor_identity(const lbk__extractor *extractor);
+/* Whether an object has the keys of an identity, among others. */
+bool lbk__extractor_is_identity(const json_t *object);
+/* Name, image size and grid as an identity has them; the name belongs to it. */
+lbk_encoder_options lbk__extractor_options(const json_t *identity);
+/* LBK_MISMATCH, saying what differs, unless the extractor is the one of the identity. */
+lbk_status lbk__extractor_check(const lbk__extractor *extractor, const json_t *identity);
+
+#endif
