@@ -312,7 +312,7 @@ typedef int lbk_line_sink(void *user, const char *line);
 LBK_PUBLIC lbk_status lbk_model_answer_lines(lbk_model *model, const char *path, int32_t top,
                                              lbk_line_sink *sink, void *user, int64_t *num_failed);
 
-/* ---------------------------------------------------------------------------------------------- import -- */
+/* -------------------------------------------------------------------------------------- import, export -- */
 
 /* Makes a model folder `out` from a Hugging Face folder: a BERT-like encoder (BERT, MiniLM, TinyBERT,
  * DistilBERT) or a VisualBERT (pretraining or any head), from model.safetensors, pytorch_model.bin in either
@@ -323,6 +323,22 @@ LBK_PUBLIC lbk_status lbk_model_answer_lines(lbk_model *model, const char *path,
  * "vocabulary", "parameters", "taken": {our name: its name}, "left": [its names], "initialised": [our
  * names]}. A pickle is interpreted by an allow-list, never run. */
 LBK_PUBLIC lbk_status lbk_import(lbk_context *context, const char *source, const char *out, char **summary);
+
+typedef enum lbk_export_format {
+    LBK_EXPORT_HF,  /* a folder that transformers opens: weights, config.json with labels, tokenizer files */
+    LBK_EXPORT_ONNX /* one file, opset 17; docs/models.md describes inputs, output and metadata */
+} lbk_export_format;
+
+typedef struct lbk_export_options {
+    const char *model; /* model or run folder */
+    const char *out;   /* a new or empty folder, or the ONNX file */
+    lbk_export_format format;
+    int half; /* weights as float16 */
+} lbk_export_options;
+
+/* `summary` (may be NULL): JSON {"out", "format", "dtype", "parameters", "classes"}. LBK_NUMERIC for a weight
+ * that float16 cannot hold. */
+LBK_PUBLIC lbk_status lbk_export(lbk_context *context, const lbk_export_options *options, char **summary);
 
 /* ------------------------------------------------------------------------------------------------ info -- */
 

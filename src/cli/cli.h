@@ -17,6 +17,7 @@ int cli_bench(int argc, char **argv);
 int cli_compare(int argc, char **argv);
 int cli_distill(int argc, char **argv);
 int cli_eval(int argc, char **argv);
+int cli_export(int argc, char **argv);
 int cli_import(int argc, char **argv);
 int cli_info(int argc, char **argv);
 int cli_pack(int argc, char **argv);

@@ -21,6 +21,7 @@ static const command commands[] = {
     {"eval", cli_eval, "a model's scores under each view, its size and its speed"},
     {"compare", cli_compare, "reports of several models in one table"},
     {"predict", cli_predict, "labels of one text and picture"},
+    {"export", cli_export, "a model as a Hugging Face folder or an ONNX file"},
     {"info", cli_info, "what a file or folder of limbeck's is"},
     {"tokenize", cli_tokenize, "token ids of the lines of standard input"},
     {"bench", cli_bench, "times synthetic training and serving steps"},

@@ -180,7 +180,7 @@ static json_t *own_object(const lbk__model *model) {
     return own;
 }
 
-json_t *lbk__config_json_make(const lbk__model *model) {
+json_t *lbk__config_json_make(const lbk__model *model, lbk__dtype dtype) {
     const lbk__model_config *c = &model->config;
     json_t *json =
         json_pack("{s:[s], s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "architectures",
@@ -194,7 +194,7 @@ json_t *lbk__config_json_make(const lbk__model *model) {
     json_object_set_new(json, "attention_probs_dropout_prob", short_real(c->attention_probs_dropout_prob));
     json_object_set_new(json, "layer_norm_eps", short_real(c->layer_norm_eps));
     json_object_set_new(json, "initializer_range", short_real(c->initializer_range));
-    json_object_set_new(json, "torch_dtype", json_string("float32"));
+    json_object_set_new(json, "torch_dtype", json_string(dtype == LBK__F16 ? "float16" : "float32"));
     json_object_set_new(json, "problem_type",
                         json_string(model->label_kind == LBK_LABEL_SINGLE ? "single_label_classification"
                                                                           : "multi_label_classification"));

@@ -12,6 +12,7 @@ lbk_status lbk__config_json_sizes(lbk_context *context, const char *path, const 
                                   lbk__model_config *out);
 /* Labels and what stands under "limbeck" into a model that has its sizes. */
 lbk_status lbk__config_json_rest(lbk__model *model, const char *path, const json_t *json);
-json_t *lbk__config_json_make(const lbk__model *model);
+/* `dtype`: of the weights beside it. */
+json_t *lbk__config_json_make(const lbk__model *model, lbk__dtype dtype);
 
 #endif

@@ -100,6 +100,16 @@ done:
 
 /* ---- saving ---- */
 
+lbk_status lbk__refuse_model(lbk_context *context, const char *folder) {
+    char *path;
+    LBK_TRY(lbk__join(context, folder, "config.json", &path));
+    const bool there = lbk__exists(path);
+    lbk_free(context, path);
+    if (!there) return LBK_OK;
+    return lbk__fail(context, LBK_INVALID_ARGUMENT,
+                     "%s: is a model already; name a folder that is new or empty", folder);
+}
+
 static lbk_status save_json(lbk_context *context, const char *folder, const char *name, json_t *json) {
     char *path;
     lbk_status status = lbk__join(context, folder, name, &path);
@@ -109,8 +119,10 @@ static lbk_status save_json(lbk_context *context, const char *folder, const char
     return status;
 }
 
-static lbk_status save_weights(const lbk__model *model, const float *values, const char *path) {
+static lbk_status save_weights(const lbk__model *model, lbk__dtype dtype, const void *numbers,
+                               const char *path) {
     lbk_context *context = model->context;
+    const size_t size = lbk__dtype_size(dtype);
     lbk__tensor_spec *specs;
     lbk__safetensors_writer *writer = NULL;
     lbk_status status = LBK_OK;
@@ -118,6 +130,7 @@ static lbk_status save_weights(const lbk__model *model, const float *values, con
     LBK_TRY(LBK_ALLOC(context, specs, model->num_parameters));
     for (size_t i = 0; i < model->num_parameters; i++) {
         specs[i] = lbk__parameter_spec(&model->parameters[i]);
+        specs[i].dtype = dtype;
     }
     LBK_GO(lbk__format(context, &about, "{\"kind\":\"model\",\"version\":1,\"made_from\":%s}",
                        model->made_from ? model->made_from : "null"));
@@ -126,8 +139,8 @@ static lbk_status save_weights(const lbk__model *model, const float *values, con
                                         "content_sha256", &writer));
     for (size_t i = 0; i < model->num_parameters; i++) {
         const lbk__parameter *p = &model->parameters[i];
-        LBK_GO(lbk__safetensors_writer_put(writer, values + p->offset,
-                                           (size_t)p->rows * (size_t)p->cols * sizeof *values));
+        LBK_GO(lbk__safetensors_writer_put(writer, (const char *)numbers + p->offset * size,
+                                           (size_t)p->rows * (size_t)p->cols * size));
     }
     LBK_GO(lbk__safetensors_writer_commit(writer, NULL));
 done:
@@ -138,12 +151,17 @@ done:
 }
 
 lbk_status lbk__model_save(const lbk__model *model, const float *values, const char *folder) {
+    return lbk__model_save_as(model, LBK__F32, values ? values : model->values, folder);
+}
+
+lbk_status lbk__model_save_as(const lbk__model *model, lbk__dtype dtype, const void *numbers,
+                              const char *folder) {
     lbk_context *context = model->context;
     char *path = NULL;
     lbk_status status = LBK_OK;
     LBK_TRY(lbk__make_folder(context, folder));
     LBK_GO(lbk__join(context, folder, "model.safetensors", &path));
-    LBK_GO(save_weights(model, values ? values : model->values, path));
+    LBK_GO(save_weights(model, dtype, numbers, path));
     if (model->vocab) {
         lbk_free(context, path);
         LBK_GO(lbk__join(context, folder, "vocab.txt", &path));
@@ -156,7 +174,7 @@ lbk_status lbk__model_save(const lbk__model *model, const float *values, const c
                                    "mask_token", "[MASK]")));
     }
     /* Last: a folder with a config.json is a whole model. */
-    LBK_GO(save_json(context, folder, "config.json", lbk__config_json_make(model)));
+    LBK_GO(save_json(context, folder, "config.json", lbk__config_json_make(model, dtype)));
 done:
     lbk_free(context, path);
     return status;

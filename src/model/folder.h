@@ -6,5 +6,10 @@
 
 /* The folder itself when it has config.json, its best/ when it is a run folder. Free with lbk_free. */
 lbk_status lbk__model_folder(lbk_context *context, const char *folder, char **out);
+/* LBK_INVALID_ARGUMENT for a folder that holds a model already, which might be the source. */
+lbk_status lbk__refuse_model(lbk_context *context, const char *folder);
+/* As lbk__model_save; `numbers`: F32 or F16, laid out as model->values. */
+lbk_status lbk__model_save_as(const lbk__model *model, lbk__dtype dtype, const void *numbers,
+                              const char *folder);
 
 #endif

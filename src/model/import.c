@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "format/json.h"
 #include "model/config_json.h"
+#include "model/folder.h"
 #include "model/source.h"
 #include "model/vocabulary.h"
 
@@ -63,24 +64,13 @@ static lbk_status summarise(const lbk__model_source *from, const lbk__model *mod
     return status;
 }
 
-/* A folder that holds a model already is not written over: it might be the source. */
-static lbk_status refuse_model(lbk_context *context, const char *folder) {
-    char *path;
-    LBK_TRY(lbk__join(context, folder, "config.json", &path));
-    const bool there = lbk__exists(path);
-    lbk_free(context, path);
-    if (!there) return LBK_OK;
-    return lbk__fail(context, LBK_INVALID_ARGUMENT,
-                     "%s: is a model already; name a folder that is new or empty", folder);
-}
-
 lbk_status lbk_import(lbk_context *context, const char *source, const char *out, char **summary) {
     lbk__model_source from;
     lbk__model *model = NULL;
     lbk__taken taken = {0};
     lbk_status status = LBK_OK;
     if (summary) *summary = NULL;
-    LBK_TRY(refuse_model(context, out));
+    LBK_TRY(lbk__refuse_model(context, out));
     LBK_TRY(lbk__model_source_open(context, source, &from));
     lbk__model_config config = from.config;
     size_head(&from, &config);

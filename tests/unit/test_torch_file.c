@@ -18,6 +18,14 @@ static int set_up(void **state) {
     return 0;
 }
 
+/* A new file each time: cutting one that is there waits for the disk. */
+static void write_bytes(const char *data, size_t size) {
+    remove(path);
+    FILE *out = fopen(path, "wb");
+    assert_int_equal(fwrite(data, 1, size, out), size);
+    fclose(out);
+}
+
 /* ---- what torch wrote ---- */
 
 static int find(const lbk__torch_file *file, const char *name) {
@@ -102,9 +110,7 @@ static void a_file_cut_anywhere_is_refused(void **state) {
         size_t size;
         check_ok(context, lbk__read_file(context, names[n], 1 << 20, &data, &size));
         for (size_t cut = 0; cut < size; cut += n ? 1 : 13) {
-            FILE *out = fopen(path, "wb");
-            assert_int_equal(fwrite(data, 1, cut, out), cut);
-            fclose(out);
+            write_bytes(data, cut);
             refuse(path, path);
         }
         lbk_free(context, data);
@@ -121,9 +127,7 @@ static void a_file_with_any_bit_flipped_is_read_or_refused(void **state) {
     check_ok(context, lbk__read_file(context, "tests/golden/torch/older.bin", 1 << 20, &data, &size));
     for (size_t i = 0; i < size; i++) {
         data[i] = (char)(data[i] ^ (1 << i % 8));
-        FILE *stream = fopen(path, "wb");
-        assert_int_equal(fwrite(data, 1, size, stream), size);
-        fclose(stream);
+        write_bytes(data, size);
         data[i] = (char)(data[i] ^ (1 << i % 8));
         lbk__torch_file *file;
         const lbk_status status = lbk__torch_file_open(context, path, &file);
@@ -143,6 +147,7 @@ static void write_older(const char *pickle, size_t size) {
     static const char magic[] = "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.",
                       before[] = "\x80\x02M\xe9\x03.\x80\x02}X\x0d\0\0\0little_endian\x88s.",
                       after[] = "\x80\x02].";
+    remove(path);
     FILE *out = fopen(path, "wb");
     fwrite(magic, 1, sizeof magic - 1, out);
     fwrite(before, 1, sizeof before - 1, out);
@@ -350,7 +355,7 @@ static void a_flipped_byte_fails_the_checksum(void **state) {
     char *at = memmem(data, size, numbers, sizeof numbers);
     assert_non_null(at);
     at[3] ^= 1;
-    check_ok(context, lbk__write_file(context, path, data, size));
+    write_bytes(data, size);
     lbk__torch_file *file;
     float out[2];
     check_ok(context, lbk__torch_file_open(context, path, &file));
@@ -363,9 +368,7 @@ static void a_flipped_byte_fails_the_checksum(void **state) {
 static void other_files_are_refused(void **state) {
     (void)state;
     refuse("tests/golden/dtypes.safetensors", "is no file that torch.save wrote");
-    FILE *out = fopen(path, "wb");
-    fputs("PK\3\4 and then nothing", out);
-    fclose(out);
+    write_bytes("PK\3\4 and then nothing", 20);
     refuse(path, "cannot be read as a zip");
 }
 
