@@ -276,6 +276,7 @@ LBK_PUBLIC int32_t lbk_model_num_classes(const lbk_model *model);
 LBK_PUBLIC const char *lbk_model_class_name(const lbk_model *model, int32_t index);
 LBK_PUBLIC lbk_label_kind lbk_model_label_kind(const lbk_model *model);
 LBK_PUBLIC int64_t lbk_model_num_parameters(const lbk_model *model);
+LBK_PUBLIC int32_t lbk_model_hidden_size(const lbk_model *model);
 
 /* Where images of inputs are found: paths start from `root` (NULL: the working directory). For models whose
  * visual rows are region features, `features` is the HDF5 file that has them, by the names that inputs give;
@@ -311,6 +312,10 @@ typedef int lbk_line_sink(void *user, const char *line);
  * for. Memory does not grow with the stream. `num_failed` may be NULL. */
 LBK_PUBLIC lbk_status lbk_model_answer_lines(lbk_model *model, const char *path, int32_t top,
                                              lbk_line_sink *sink, void *user, int64_t *num_failed);
+
+/* The text as one vector, out [lbk_model_hidden_size]: the mean of the encoder's last hidden states over its
+ * tokens, as sentence-transformers pools them. For imported sentence encoders. */
+LBK_PUBLIC lbk_status lbk_model_embed(lbk_model *model, const char *text, float *out);
 
 /* -------------------------------------------------------------------------------------- import, export -- */
 

@@ -135,3 +135,10 @@ lbk_status lbk__encoder_record(const lbk__model *model, lbk__tape *tape, lbk__te
     *logits = dense(&r, x, "", "cls", LBK__IDENTITY);
     return r.status;
 }
+
+lbk_status lbk__encoder_record_states(const lbk__model *model, lbk__tape *tape, lbk__tensor **states) {
+    recorder r = {.model = model, .tape = tape};
+    *states = embeddings(&r);
+    for (int32_t i = 0; i < model->config.num_hidden_layers; i++) *states = layer(&r, *states, i, false);
+    return r.status;
+}

@@ -9,29 +9,34 @@ struct lbk__runner {
     lbk__model *model;
     const float *weights; /* NULL: model->values */
     lbk__tape *tape;
-    lbk__tensor *logits;
-    lbk__runner *owner; /* of gradients and touched; NULL: the runner itself */
-    float *gradients;   /* [num_values] */
-    double *wide;       /* reference: weights, gradients, direction, each [num_values] */
-    float *narrow;      /* reference: logits as float32, then tangent logits */
-    uint8_t *touched;   /* [vocab_size]: rows of the word table that some backward added to */
+    lbk__tensor *output; /* logits, or hidden states */
+    lbk__runner *owner;  /* of gradients and touched; NULL: the runner itself */
+    float *gradients;    /* [num_values] */
+    double *wide;        /* reference: weights, gradients, direction, each [num_values] */
+    float *narrow;       /* reference: the output as float32, then its tangent */
+    uint8_t *touched;    /* [vocab_size]: rows of the word table that some backward added to */
 };
 
+static bool infers(lbk__run_mode mode) {
+    return mode == LBK__RUN_INFER || mode == LBK__RUN_STATES;
+}
+
 static lbk__tape_mode tape_mode(lbk__run_mode mode) {
-    if (mode == LBK__RUN_INFER) return LBK__TAPE_INFER;
+    if (infers(mode)) return LBK__TAPE_INFER;
     return mode == LBK__RUN_TRAIN ? LBK__TAPE_TRAIN : LBK__TAPE_META;
 }
 
 static lbk_status record(lbk__model *model, const lbk__batch_limits *limits, lbk__run_mode mode,
-                         bool measure_only, lbk__tape **tape, lbk__tensor **logits) {
+                         bool measure_only, lbk__tape **tape, lbk__tensor **output) {
     const int32_t rows[LBK__NUM_EXTENTS] = {[LBK__TOKENS] = limits->num_tokens,
                                             [LBK__SEQUENCES] = limits->num_sequences,
                                             [LBK__VISUAL_ROWS] = limits->num_rows};
     LBK_TRY(lbk__tape_create(model->context, tape_mode(mode), lbk__reference_chosen(), rows, limits->longest,
                              tape));
     lbk_status status = LBK_OK;
-    LBK_GO(lbk__encoder_record(model, *tape, logits));
-    LBK_GO(lbk__tape_plan(*tape, *logits, measure_only));
+    LBK_GO(mode == LBK__RUN_STATES ? lbk__encoder_record_states(model, *tape, output)
+                                   : lbk__encoder_record(model, *tape, output));
+    LBK_GO(lbk__tape_plan(*tape, *output, measure_only));
 done:
     if (status != LBK_OK) {
         lbk__tape_free(*tape);
@@ -42,9 +47,14 @@ done:
 
 static lbk__plan_size size_of(const lbk__model *model, const lbk__tape *tape, lbk__run_mode mode) {
     lbk__plan_size size = {.weights = model->num_values * sizeof(float), .activations = tape->arena_bytes};
-    if (mode != LBK__RUN_INFER) size.gradients = size.weights;
+    if (!infers(mode)) size.gradients = size.weights;
     size.total = size.weights + size.gradients + size.activations;
     return size;
+}
+
+/* Of the output, for the largest batch. */
+static size_t most_numbers(const lbk__runner *runner) {
+    return (size_t)runner->tape->max_rows[runner->output->extent] * (size_t)runner->output->cols;
 }
 
 static lbk_status create(lbk__model *model, const float *weights, const lbk__batch_limits *limits,
@@ -57,20 +67,19 @@ static lbk_status create(lbk__model *model, const float *weights, const lbk__bat
     runner->model = model;
     runner->weights = weights;
     runner->owner = owner;
-    LBK_GO(record(model, limits, mode, false, &runner->tape, &runner->logits));
+    LBK_GO(record(model, limits, mode, false, &runner->tape, &runner->output));
     runner->tape->seed = seed;
     const size_t count = model->num_values;
     if (owner) {
         runner->gradients = owner->gradients;
         runner->touched = owner->touched;
-    } else if (mode != LBK__RUN_INFER) {
+    } else if (!infers(mode)) {
         LBK_GO(lbk__alloc_aligned(context, &runner->gradients, count * sizeof *runner->gradients));
         LBK_GO(LBK_ALLOC(context, runner->touched, model->config.vocab_size));
     }
     if (runner->tape->reference) {
         LBK_GO(lbk__alloc_aligned(context, &runner->wide, 3 * count * sizeof *runner->wide));
-        LBK_GO(LBK_ALLOC(context, runner->narrow,
-                         2 * (size_t)limits->num_sequences * (size_t)model->config.num_labels));
+        LBK_GO(LBK_ALLOC(context, runner->narrow, 2 * most_numbers(runner)));
     }
     *out = runner;
 done:
@@ -120,14 +129,12 @@ static void widen(const float *from, double *to, size_t count) {
     for (size_t i = 0; i < count; i++) to[i] = (double)from[i];
 }
 
-/* The numbers of the logits' value or tangent as float32. */
+/* The numbers of the output's value or tangent as float32. */
 static const float *as_floats(lbk__runner *runner, const lbk__buffer *buffer) {
     if (!runner->tape->reference) return buffer->data;
-    const size_t classes = (size_t)runner->model->config.num_labels,
-                 count = (size_t)runner->tape->layout.rows[LBK__SEQUENCES] * classes,
-                 most = (size_t)runner->tape->max_rows[LBK__SEQUENCES] * classes;
+    const size_t count = (size_t)lbk__rows(runner->tape, runner->output) * (size_t)runner->output->cols;
     const double *from = buffer->data;
-    float *to = buffer == &runner->logits->tangent ? runner->narrow + most : runner->narrow;
+    float *to = runner->narrow + (buffer == &runner->output->tangent ? most_numbers(runner) : 0);
     for (size_t i = 0; i < count; i++) to[i] = (float)from[i];
     return to;
 }
@@ -150,7 +157,7 @@ const float *lbk__runner_forward(lbk__runner *runner, const lbk__batch *batch, i
         runner->tape->weights = runner->wide;
     }
     lbk__tape_forward(runner->tape, &layout, step);
-    return as_floats(runner, &runner->logits->value);
+    return as_floats(runner, &runner->output->value);
 }
 
 static void touch_rows(lbk__runner *runner) {
@@ -164,13 +171,13 @@ void lbk__runner_backward(lbk__runner *runner, const float *d_logits) {
     const size_t count = (size_t)tape->layout.rows[LBK__SEQUENCES] * (size_t)runner->model->config.num_labels;
     touch_rows(runner);
     if (!tape->reference) {
-        memcpy(runner->logits->gradient.data, d_logits, count * sizeof *d_logits);
+        memcpy(runner->output->gradient.data, d_logits, count * sizeof *d_logits);
         tape->gradients = runner->gradients;
         lbk__tape_backward(tape);
         return;
     }
     double *gradients = runner->wide + runner->model->num_values;
-    widen(d_logits, runner->logits->gradient.data, count);
+    widen(d_logits, runner->output->gradient.data, count);
     memset(gradients, 0, runner->model->num_values * sizeof *gradients);
     tape->gradients = gradients;
     lbk__tape_backward(tape);
@@ -186,7 +193,7 @@ const float *lbk__runner_tangent(lbk__runner *runner, const float *direction) {
     } else {
         lbk__tape_tangent(runner->tape, direction);
     }
-    return as_floats(runner, &runner->logits->tangent);
+    return as_floats(runner, &runner->output->tangent);
 }
 
 float *lbk__runner_gradients(lbk__runner *runner) {
