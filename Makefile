@@ -60,8 +60,14 @@ bench: build ## one MSD step beside PyTorch, in turns; needs PEERS=path of torch
 	.venv-bench/bin/pip install --quiet -r bench/requirements.txt
 	.venv-bench/bin/python bench/step.py --peers $(PEERS)
 
+interop: build ## round trips with transformers, onnxruntime and a published model, in .venv-interop/
+	@$(packages) $(BENCH_PACKAGES)
+	@test -x .venv-interop/bin/python || python3 -m venv .venv-interop
+	.venv-interop/bin/pip install --quiet -r tests/interop/requirements.txt
+	.venv-interop/bin/python tests/interop/interop.py --build build
+
 install: build ## into PREFIX (/usr/local)
 	meson configure build --prefix=$(PREFIX)
 	meson install -C build
 
-.PHONY: help demo build check clang asan lint bench install
+.PHONY: help demo build check clang asan lint bench interop install

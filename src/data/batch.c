@@ -194,14 +194,15 @@ lbk_status lbk__batch_fill(lbk_context *context, const lbk_pack *pack, const int
 
 lbk_status lbk__batch_fill_items(lbk_context *context, const lbk__batch_item *items, int32_t count,
                                  const lbk__batch_limits *limits, lbk__batch *batch) {
+    const int32_t num_views = limits->num_views;
     int64_t num_tokens = 0, num_rows = 0;
     for (int32_t i = 0; i < count; i++) {
-        num_tokens += tokens_in_views(items[i].num_tokens, items[i].num_rows, LBK_NUM_VIEWS);
+        num_tokens += tokens_in_views(items[i].num_tokens, items[i].num_rows, num_views);
         num_rows += items[i].num_rows;
     }
-    LBK_TRY(start_batch(context, limits, count, LBK_NUM_VIEWS, num_tokens, num_rows, batch));
+    LBK_TRY(start_batch(context, limits, count, num_views, num_tokens, num_rows, batch));
     for (int32_t i = 0; i < count; i++) put_rows(batch, i, &items[i]);
-    for (int32_t v = 0; v < LBK_NUM_VIEWS; v++)
+    for (int32_t v = 0; v < num_views; v++)
         for (int32_t i = 0; i < count; i++) put_sequence(batch, v, i, &items[i]);
     return LBK_OK;
 }

@@ -51,7 +51,7 @@ lbk_status lbk__batch_limits_of(lbk_context *context, const lbk_pack *pack, cons
  * LBK_INVALID_ARGUMENT when they need more than the limits, LBK_MISMATCH for a pack of another visual_dim. */
 lbk_status lbk__batch_fill(lbk_context *context, const lbk_pack *pack, const int32_t *indices, int32_t count,
                            int32_t num_views, const lbk__batch_limits *limits, lbk__batch *batch);
-/* The same with samples given by hand, under the three views. */
+/* The same with samples given by hand, under as many views as the limits have. */
 lbk_status lbk__batch_fill_items(lbk_context *context, const lbk__batch_item *items, int32_t count,
                                  const lbk__batch_limits *limits, lbk__batch *batch);
 /* Rows [num_rows, dim] as a batch keeps them; LBK_NUMERIC where a number is not finite or beyond ±65504. */

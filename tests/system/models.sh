@@ -1,5 +1,5 @@
 #!/bin/sh
-# models.sh: models from elsewhere into a model folder.
+# models.sh: models from elsewhere into a model folder, and out again.
 set -u
 . "$(dirname "$0")/lib.sh"
 golden=$(dirname "$0")/../golden/import
@@ -21,4 +21,15 @@ run "$LIMBECK" import "$golden/bert"
 expect_code 2; expect_err 'OUT is missing'
 run "$LIMBECK" import "$golden" "$work/none"
 expect_code 5; expect_err 'no model folder'
+run "$LIMBECK" export "$work/bert" "$work/hf" --dtype float16
+expect_code 0; expect_out '^dtype +float16$'
+[ -s "$work/hf/tokenizer.json" ] || wrong 'no tokenizer.json'
+run "$LIMBECK" predict --model "$work/hf" --text 'Ab A'
+expect_code 0; expect_out '^owl '
+run "$LIMBECK" export "$work/bert" "$work/bert.onnx" --format onnx
+expect_code 0; expect_out '^format +onnx$'
+run "$LIMBECK" export "$work/bert" "$work/hf"
+expect_code 2; expect_err 'is a model already'
+run "$LIMBECK" export "$work/bert" "$work/x" --format pb
+expect_code 2; expect_err 'hf, onnx'
 finish

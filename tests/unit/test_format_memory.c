@@ -5,7 +5,9 @@
 #include "format/events.h"
 #include "format/hdf5_features.h"
 #include "format/json.h"
+#include "format/onnx.h"
 #include "format/safetensors.h"
+#include "format/weights.h"
 
 #include <unistd.h>
 
@@ -131,6 +133,42 @@ done:
     return status;
 }
 
+static lbk_status weights_work(lbk_context *context) {
+    static const char *const files[] = {"tests/golden/torch/zip.bin", "tests/golden/torch/older.bin"};
+    lbk_status status = LBK_OK;
+    lbk__weights *weights = NULL;
+    float out[8];
+    for (int i = 0; i < 2; i++) {
+        LBK_GO(lbk__weights_open(context, files[i], &weights));
+        LBK_GO(lbk__weights_read(weights, (size_t)lbk__weights_find(weights, "middle"), out));
+        lbk__weights_close(weights);
+        weights = NULL;
+    }
+    LBK_GO(lbk__weights_open_folder(context, "tests/golden/import/visual_pretraining", &weights));
+done:
+    lbk__weights_close(weights);
+    return status;
+}
+
+static lbk_status onnx_work(lbk_context *context) {
+    const lbk__onnx_extent shape[] = {{"n", 0}, {NULL, 3}};
+    lbk_status status = LBK_OK;
+    lbk__onnx *onnx = NULL;
+    LBK_GO(lbk__onnx_create(context, "test", &onnx));
+    lbk__onnx_input(onnx, "x", LBK__F32, 2, shape);
+    lbk__onnx_output(onnx, "y", LBK__F32, 2, shape);
+    lbk__onnx_node(onnx, "Transpose", "y", (const char *const[]){LBK__ONNX(onnx, "Neg", "x"), NULL});
+    lbk__onnx_set_integers(onnx, "perm", (const int64_t[]){0, 1}, 2);
+    lbk__onnx_set_integer(onnx, "i", 1);
+    lbk__onnx_set_real(onnx, "f", 0.5f);
+    lbk__onnx_node(onnx, "Add", NULL, (const char *const[]){"y", lbk__onnx_real(onnx, 2), NULL});
+    lbk__onnx_metadata(onnx, "key", "value");
+    LBK_GO(lbk__onnx_write(onnx, path));
+done:
+    lbk__onnx_free(onnx);
+    return status;
+}
+
 static void safetensors_survive(void **state) {
     (void)state;
     starve(safetensors_work, 8);
@@ -148,12 +186,20 @@ static void features_survive(void **state) {
     starve(features_work, 12);
 }
 
+static void weights_survive(void **state) {
+    (void)state;
+    starve(weights_work, 30);
+}
+static void onnx_survives(void **state) {
+    (void)state;
+    starve(onnx_work, 30);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(safetensors_survive),
-        cmocka_unit_test(json_survives),
-        cmocka_unit_test(events_survive),
-        cmocka_unit_test(features_survive),
+        cmocka_unit_test(safetensors_survive), cmocka_unit_test(json_survives),
+        cmocka_unit_test(events_survive),      cmocka_unit_test(features_survive),
+        cmocka_unit_test(weights_survive),     cmocka_unit_test(onnx_survives),
     };
     return cmocka_run_group_tests_name("format_memory", tests, set_up, tear_down);
 }
