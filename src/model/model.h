@@ -66,11 +66,10 @@ void lbk__model_hash(const lbk__model *model, char out[65]);
 /* ---- running ---- */
 
 typedef enum lbk__run_mode {
-    LBK__RUN_INFER,  /* forward only: activations share memory */
-    LBK__RUN_STATES, /* the same, and the forward gives the last layer's hidden states [T, hidden_size] */
+    LBK__RUN_INFER, /* forward only: activations share memory */
     LBK__RUN_TRAIN, /* forward, then backward */
-    LBK__RUN_META /* forward, then backward and tangent in any order and number: nothing saved is overwritten
-                   */
+    LBK__RUN_META,  /* forward, then backward and tangent in any order and number: nothing is overwritten */
+    LBK__RUN_STATES /* forward only, which gives the last layer's hidden states [T, hidden_size] */
 } lbk__run_mode;
 
 /* One line per part, in bytes; `total` is their sum. */

@@ -238,12 +238,47 @@ static void modes_agree_and_memory_shrinks(void **state) {
     close_fixture(&f);
 }
 
+/* Logits from the hidden state of [CLS], as the head computes them. */
+static void head(const lbk__model *model, const float *state, double logits[CLASSES]) {
+    const float *v = model->values;
+    const lbk__parameter *wp = lbk__model_find(model, "visual_bert.pooler.dense.weight"),
+                         *bp = lbk__model_find(model, "visual_bert.pooler.dense.bias"),
+                         *wc = lbk__model_find(model, "cls.weight"), *bc = lbk__model_find(model, "cls.bias");
+    for (int c = 0; c < CLASSES; c++) logits[c] = (double)v[bc->offset + (size_t)c];
+    for (int32_t i = 0; i < wp->rows; i++) {
+        double pooled = (double)v[bp->offset + (size_t)i];
+        for (int32_t k = 0; k < wp->cols; k++)
+            pooled += (double)v[wp->offset + (size_t)(i * wp->cols + k)] * (double)state[k];
+        for (int32_t c = 0; c < CLASSES; c++)
+            logits[c] += (double)v[wc->offset + (size_t)(c * wc->cols + i)] * tanh(pooled);
+    }
+}
+
+static void hidden_states_give_the_logits(void **state) {
+    (void)state;
+    fixture f;
+    lbk__runner *whole, *states;
+    open_fixture(&f, 48, 4);
+    check_ok(f.context, lbk__runner_create(f.model, NULL, &f.limits, LBK__RUN_INFER, 0, &whole));
+    check_ok(f.context, lbk__runner_create(f.model, NULL, &f.limits, LBK__RUN_STATES, 0, &states));
+    const float *z = lbk__runner_forward(whole, &f.batch, -1), *x = lbk__runner_forward(states, &f.batch, -1);
+    for (int32_t s = 0; s < f.batch.num_sequences; s++) {
+        double logits[CLASSES];
+        head(f.model, x + (size_t)f.start[s] * 48, logits);
+        for (int c = 0; c < CLASSES; c++) check_near((double)z[s * CLASSES + c], logits[c], 1e-5);
+    }
+    lbk__runner_free(whole);
+    lbk__runner_free(states);
+    close_fixture(&f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fast_equals_reference),
         cmocka_unit_test(tangent_and_backward_are_adjoint),
         cmocka_unit_test(tangent_equals_central_differences),
         cmocka_unit_test(modes_agree_and_memory_shrinks),
+        cmocka_unit_test(hidden_states_give_the_logits),
     };
     return cmocka_run_group_tests_name("encoder", tests, NULL, NULL);
 }
