@@ -2,7 +2,7 @@
 
 # What a fresh Debian 12 needs, by purpose.
 BUILD_PACKAGES = gcc libc6-dev meson ninja-build pkg-config libdnnl-dev libsleef-dev nettle-dev libjansson-dev \
-                 libcyaml-dev libyaml-dev libutf8proc-dev libhdf5-dev libprotobuf-c-dev protobuf-c-compiler libvips-dev libzip-dev libxml2-dev libcmocka-dev
+                 libcyaml-dev libyaml-dev libutf8proc-dev libhdf5-dev libprotobuf-c-dev protobuf-c-compiler libvips-dev libzip-dev libxml2-dev libappstream-dev libcmocka-dev
 DEMO_PACKAGES  = $(BUILD_PACKAGES) ca-certificates python3-pip unzip
 CHECK_PACKAGES = $(BUILD_PACKAGES) binutils
 CLANG_PACKAGES = $(BUILD_PACKAGES) clang libomp-dev

@@ -136,7 +136,9 @@ typedef enum lbk_source {
     LBK_SOURCE_OPENCLIPART, /* folder of the unpacked Debian package openclipart-svg */
     LBK_SOURCE_SNLI_VE,     /* folder with snli_ve_{train,dev,test}.jsonl, flickr30k_images/ */
     LBK_SOURCE_VQA_V2, /* folder with v2_OpenEnded_mscoco_*_questions.json, v2_mscoco_*_annotations.json */
-    LBK_SOURCE_HATEFUL_MEMES /* folder with train.jsonl, {dev,test}_{seen,unseen}.jsonl, img/ */
+    LBK_SOURCE_HATEFUL_MEMES, /* folder with train.jsonl, {dev,test}_{seen,unseen}.jsonl, img/ */
+    LBK_SOURCE_EASY_VQA,      /* folder with {train,test}/questions.json, {train,test}/images/ */
+    LBK_SOURCE_APPSTREAM      /* folder with components.yml.gz, icons/: a distribution's applications */
 } lbk_source;
 
 typedef enum lbk_visual {

@@ -15,14 +15,16 @@ typedef struct arguments {
 } arguments;
 
 /* In the order of lbk_source, as the two lists after it are in that of their enumerations. */
-static const char *const sources[] = {"jsonl",  "mmimdb",        "openclipart", "snli-ve",
-                                      "vqa-v2", "hateful-memes", NULL};
+static const char *const sources[] = {"jsonl",         "mmimdb",   "openclipart", "snli-ve", "vqa-v2",
+                                      "hateful-memes", "easy-vqa", "appstream",   NULL};
 static const char *const visuals[] = {"none", "patches", "hdf5", NULL};
 static const char *const label_kinds[] = {"single", "multi", "soft", NULL};
 
 static const struct argp_option options[] = {
     {"source", 's', "KIND", 0,
-     "What DATA is: jsonl (default), mmimdb, openclipart, snli-ve, vqa-v2, hateful-memes", 1},
+     "What DATA is: jsonl (default), mmimdb, openclipart, snli-ve, vqa-v2, hateful-memes, easy-vqa, "
+     "appstream",
+     1},
     {"images", IMAGES, "FOLDER", 0, "What image paths are relative to (default: the folder of DATA)", 1},
     {"labels", LABELS, "KIND", 0, "Labels of JSON lines: single (default), multi, soft", 1},
     {"classes", CLASSES, "FILE", 0, "Legal class names, one a line (default: those that occur)", 1},
@@ -47,7 +49,8 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
         return 0;
     case 's':
         pack->source = (lbk_source)cli_choice(state, "source", argument, sources);
-        if (pack->source == LBK_SOURCE_MMIMDB) pack->label_kind = LBK_LABEL_MULTI;
+        if (pack->source == LBK_SOURCE_MMIMDB || pack->source == LBK_SOURCE_APPSTREAM)
+            pack->label_kind = LBK_LABEL_MULTI;
         if (pack->source == LBK_SOURCE_VQA_V2) pack->label_kind = LBK_LABEL_SOFT;
         return 0;
     case IMAGES:

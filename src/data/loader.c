@@ -63,6 +63,10 @@ lbk_status lbk__loader_open(lbk_context *context, const lbk_pack_options *option
         return lbk__load_vqa_v2(context, options, out);
     case LBK_SOURCE_HATEFUL_MEMES:
         return lbk__load_hateful_memes(context, options, out);
+    case LBK_SOURCE_EASY_VQA:
+        return lbk__load_easy_vqa(context, options, out);
+    case LBK_SOURCE_APPSTREAM:
+        return lbk__load_appstream(context, options, out);
     }
     *out = NULL;
     return lbk__fail(context, LBK_INVALID_ARGUMENT, "source %d is none that limbeck knows",

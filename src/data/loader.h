@@ -62,6 +62,8 @@ lbk_status lbk__load_openclipart(lbk_context *context, const lbk_pack_options *o
 lbk_status lbk__load_snli_ve(lbk_context *context, const lbk_pack_options *options, lbk__loader **out);
 lbk_status lbk__load_vqa_v2(lbk_context *context, const lbk_pack_options *options, lbk__loader **out);
 lbk_status lbk__load_hateful_memes(lbk_context *context, const lbk_pack_options *options, lbk__loader **out);
+lbk_status lbk__load_easy_vqa(lbk_context *context, const lbk_pack_options *options, lbk__loader **out);
+lbk_status lbk__load_appstream(lbk_context *context, const lbk_pack_options *options, lbk__loader **out);
 
 /* By options->source. */
 lbk_status lbk__loader_open(lbk_context *context, const lbk_pack_options *options, lbk__loader **out);

@@ -31,8 +31,8 @@ static json_t *left_out_json(const lbk__loader *loader) {
 }
 
 static lbk_status describe(const lbk__pack_builder *builder, char **out) {
-    static const char *const sources[] = {"jsonl",   "mmimdb", "openclipart",
-                                          "snli-ve", "vqa-v2", "hateful-memes"};
+    static const char *const sources[] = {"jsonl",  "mmimdb",        "openclipart", "snli-ve",
+                                          "vqa-v2", "hateful-memes", "easy-vqa",    "appstream"};
     char version[32], vocab[LBK__HASH_SIZE];
     snprintf(version, sizeof version, "limbeck %d.%d.%d", LBK_VERSION_MAJOR, LBK_VERSION_MINOR,
              LBK_VERSION_PATCH);

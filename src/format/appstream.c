@@ -1,0 +1,109 @@
+/* appstream.c: libappstream's components as plain structures. */
+#include "format/appstream.h"
+
+#include <appstream.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct lbk__appstream {
+    lbk_context *context;
+    AsMetadata *metadata;
+    lbk__application *items;
+    size_t count;
+};
+
+static const char *text_or_empty(const char *text) {
+    return text ? text : "";
+}
+
+static const char *icon_of(AsComponent *component) {
+    GPtrArray *icons = as_component_get_icons(component);
+    for (guint i = 0; i < icons->len; i++) {
+        AsIcon *icon = g_ptr_array_index(icons, i);
+        if (as_icon_get_kind(icon) == AS_ICON_KIND_CACHED) return text_or_empty(as_icon_get_name(icon));
+    }
+    return "";
+}
+
+static lbk_status fill(lbk_context *context, AsComponent *component, lbk__application *out) {
+    GPtrArray *categories = as_component_get_categories(component);
+    const char **names;
+    *out = (lbk__application){.id = text_or_empty(as_component_get_id(component)),
+                              .package = text_or_empty(as_component_get_pkgname(component)),
+                              .name = text_or_empty(as_component_get_name(component)),
+                              .summary = text_or_empty(as_component_get_summary(component)),
+                              .icon = icon_of(component),
+                              .num_categories = categories->len};
+    LBK_TRY(LBK_ALLOC(context, names, categories->len));
+    for (guint i = 0; i < categories->len; i++) names[i] = g_ptr_array_index(categories, i);
+    out->categories = names;
+    const char *markup = as_component_get_description(component);
+    gchar *plain = markup ? as_markup_convert_simple(markup, NULL) : NULL;
+    char *description;
+    lbk_status status = lbk__copy_string(context, plain ? plain : "", &description);
+    g_free(plain);
+    out->description = status == LBK_OK ? description : NULL;
+    return status;
+}
+
+static int by_id(const void *a, const void *b) {
+    const lbk__application *x = a, *y = b;
+    const int order = strcmp(x->id, y->id);
+    return order ? order : strcmp(x->package, y->package);
+}
+
+static lbk_status parse(lbk__appstream *catalogue, const char *path) {
+    GError *error = NULL;
+    catalogue->metadata = as_metadata_new();
+    as_metadata_set_locale(catalogue->metadata, "C");
+    as_metadata_set_format_style(catalogue->metadata, AS_FORMAT_STYLE_CATALOG);
+    GFile *file = g_file_new_for_path(path);
+    const gboolean parsed = as_metadata_parse_file(catalogue->metadata, file, AS_FORMAT_KIND_YAML, &error);
+    g_object_unref(file);
+    if (parsed) return LBK_OK;
+    const bool missing = g_error_matches(error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND);
+    lbk_status status = lbk__fail(catalogue->context, missing ? LBK_IO : LBK_BAD_DATA, "%s: %s", path,
+                                  error ? error->message : "cannot be read as an AppStream catalogue");
+    g_clear_error(&error);
+    return status;
+}
+
+lbk_status lbk__appstream_open(lbk_context *context, const char *path, lbk__appstream **out) {
+    *out = NULL;
+    lbk__appstream *catalogue;
+    LBK_TRY(LBK_ALLOC(context, catalogue, 1));
+    catalogue->context = context;
+    lbk_status status = LBK_OK;
+    LBK_GO(parse(catalogue, path));
+    GPtrArray *components = as_metadata_get_components(catalogue->metadata);
+    LBK_GO(LBK_ALLOC(context, catalogue->items, components->len));
+    for (guint i = 0; i < components->len; i++) {
+        AsComponent *component = g_ptr_array_index(components, i);
+        if (as_component_get_kind(component) != AS_COMPONENT_KIND_DESKTOP_APP) continue;
+        LBK_GO(fill(context, component, catalogue->items + catalogue->count++));
+    }
+    if (catalogue->count) qsort(catalogue->items, catalogue->count, sizeof *catalogue->items, by_id);
+    *out = catalogue;
+done:
+    if (status != LBK_OK) lbk__appstream_close(catalogue);
+    return status;
+}
+
+void lbk__appstream_close(lbk__appstream *catalogue) {
+    if (!catalogue) return;
+    for (size_t i = 0; i < catalogue->count; i++) {
+        lbk_free(catalogue->context, (void *)(uintptr_t)catalogue->items[i].categories);
+        lbk_free(catalogue->context, (void *)(uintptr_t)catalogue->items[i].description);
+    }
+    lbk_free(catalogue->context, catalogue->items);
+    if (catalogue->metadata) g_object_unref(catalogue->metadata);
+    lbk_free(catalogue->context, catalogue);
+}
+
+size_t lbk__appstream_count(const lbk__appstream *catalogue) {
+    return catalogue->count;
+}
+
+const lbk__application *lbk__appstream_at(const lbk__appstream *catalogue, size_t index) {
+    return catalogue->items + index;
+}
