@@ -66,8 +66,8 @@ static inline void small_run_little(FILE *file, uint32_t value, int bytes) {
     for (int i = 0; i < bytes; i++) fputc((int)(value >> (8 * i) & 255), file);
 }
 
-/* An uncompressed TIFF of 8 × 8 pixels: header, pixels, directory. */
-static inline void small_run_picture(const small_run *run, int i) {
+/* An uncompressed TIFF of 8 × 8 pixels: header, pixels, directory. The channels (bits 0 to 2) are bright. */
+static inline void small_run_picture(const small_run *run, int i, int channels) {
     enum { PIXELS = 8 * 8 * 3, DEPTHS = 8 + PIXELS, DIRECTORY = DEPTHS + 6 };
     static const uint32_t tags[][4] = {
         /* tag, type (3: 16 bits, 4: 32), count, value */
@@ -81,7 +81,7 @@ static inline void small_run_picture(const small_run *run, int i) {
     assert_non_null(file);
     fwrite("II*", 1, 4, file);
     small_run_little(file, DIRECTORY, 4);
-    for (int k = 0; k < PIXELS; k++) fputc(k % 3 == i % 3 ? 200 + i % 50 : (i * 37 + k) % 90, file);
+    for (int k = 0; k < PIXELS; k++) fputc(channels >> k % 3 & 1 ? 200 + i % 50 : (i * 37 + k) % 90, file);
     for (int k = 0; k < 3; k++) small_run_little(file, 8, 2);
     small_run_little(file, LBK_COUNT(tags), 2);
     for (size_t t = 0; t < LBK_COUNT(tags); t++) {
@@ -106,7 +106,7 @@ static inline void small_run_data(const small_run *run, const char *path, bool m
         for (int w = 0; w < i * 7 % 5; w++) fprintf(file, "%s ", words[3 + (i * 13 + w * 5) % 3]);
         fprintf(file, "%s\"", i % 8 == 7 ? "old" : words[i % 3]);
         if (i % 9 != 4) {
-            small_run_picture(run, i);
+            small_run_picture(run, i, 1 << i % 3);
             fprintf(file, ", \"image\": \"%d.tiff\"", i);
         }
         if (multi && i % 10 != 5)
