@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -54,21 +55,30 @@ lbk_status lbk__read_file(lbk_context *context, const char *path, size_t limit, 
     return status;
 }
 
+/* A fresh file of that name and a number. Not mkstemp: its mode would have to be mended by the umask, which
+ * cannot be read without being changed, for all threads. */
+static lbk_status create_temporary(lbk__writer *writer, int *descriptor) {
+    for (int number = 0; number < 10000; number++) {
+        lbk_free(writer->context, writer->temporary);
+        LBK_TRY(lbk__format(writer->context, &writer->temporary, "%s.tmp-%ld-%d", writer->path,
+                            (long)getpid(), number));
+        *descriptor = open(writer->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (*descriptor >= 0) return LBK_OK;
+        if (errno != EEXIST) break;
+    }
+    const lbk_status status =
+        lbk__fail_errno(writer->context, "%s: cannot create a file there", writer->path);
+    lbk_free(writer->context, writer->temporary);
+    writer->temporary = NULL;
+    return status;
+}
+
 lbk_status lbk__writer_open(lbk_context *context, const char *path, lbk__writer *out) {
     *out = (lbk__writer){.context = context};
     lbk_status status = LBK_OK;
+    int descriptor;
     LBK_GO(lbk__copy_string(context, path, &out->path));
-    LBK_GO(lbk__format(context, &out->temporary, "%s.tmp-XXXXXX", path));
-    int descriptor = mkostemp(out->temporary, O_CLOEXEC);
-    if (descriptor < 0) {
-        lbk_free(context, out->temporary);
-        out->temporary = NULL;
-        status = lbk__fail_errno(context, "%s: cannot create a file there", path);
-        goto done;
-    }
-    mode_t mask = umask(0);
-    umask(mask);
-    fchmod(descriptor, 0666 & ~mask);
+    LBK_GO(create_temporary(out, &descriptor));
     out->file = fdopen(descriptor, "w+b");
     if (!out->file) {
         close(descriptor);
@@ -155,6 +165,24 @@ lbk_status lbk__make_folder(lbk_context *context, const char *path) {
     if (status == LBK_OK && !lbk__is_folder(path))
         status = lbk__fail(context, LBK_IO, "%s: is not a folder", path);
     lbk_free(context, copy);
+    return status;
+}
+
+lbk_status lbk__lock_folder(lbk_context *context, const char *folder, int *out) {
+    char *path;
+    lbk_status status = LBK_OK;
+    LBK_TRY(lbk__join(context, folder, "lock", &path));
+    *out = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (*out < 0)
+        status = lbk__fail_errno(context, "%s: cannot create", path);
+    else if (flock(*out, LOCK_EX | LOCK_NB) != 0)
+        status = errno == EWOULDBLOCK
+                     ? lbk__fail(context, LBK_BUSY,
+                                 "%s: another process is working in this folder; wait for it or take "
+                                 "another folder",
+                                 folder)
+                     : lbk__fail_errno(context, "%s: cannot lock", path);
+    lbk_free(context, path);
     return status;
 }
 

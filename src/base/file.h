@@ -41,6 +41,9 @@ lbk_status lbk__write_file(lbk_context *context, const char *path, const void *d
 
 /* mkdir -p. */
 lbk_status lbk__make_folder(lbk_context *context, const char *path);
+/* Takes folder/lock for as long as the descriptor *out is open: LBK_BUSY while another process holds it. *out
+ * may be open after a failure, too; −1: it is not. */
+lbk_status lbk__lock_folder(lbk_context *context, const char *folder, int *out);
 bool lbk__exists(const char *path);
 bool lbk__is_folder(const char *path);
 /* folder/name, or name alone when it is absolute or folder is NULL or empty. Free with lbk_free. */

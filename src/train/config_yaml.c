@@ -1,10 +1,8 @@
-/* config_yaml.c: YAML by libcyaml. Its schema, built from the list of keys, checks the structure: which keys
- * there are, what is a list, nothing twice. Values come as texts and are checked by config_values.c, because
- * libcyaml takes "12abc" and "1.5" for whole numbers. */
+/* config_yaml.c: a configuration's YAML. Its schema is built from the list of keys. Values come as texts and
+ * are checked by config_values.c, because libcyaml takes "12abc" and "1.5" for whole numbers. */
+#include "format/yaml.h"
 #include "train/config.h"
 
-#include <cyaml/cyaml.h>
-#include <stdio.h>
 #include <string.h>
 
 enum { MAX_LIST = 1000, MAX_TEXT = 4096, NUM_SECTIONS = 4 };
@@ -59,57 +57,6 @@ static void build(schema *s) {
     s->root = (cyaml_schema_value_t){CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, raw, s->fields[0])};
 }
 
-/* ---- what went wrong: libcyaml tells it in log lines, the message, then the fields from inside out ---- */
-
-typedef struct report {
-    char message[160], unknown[64];
-    char field[2][64];
-    int num_fields;
-    unsigned line;
-} report;
-
-static void note(cyaml_log_t level, void *user, const char *format, va_list arguments) LBK__FORMAT(3, 0);
-static void note(cyaml_log_t level, void *user, const char *format, va_list arguments) {
-    (void)level;
-    report *r = user;
-    char line[256], field[64];
-    unsigned number;
-    vsnprintf(line, sizeof line, format, arguments);
-    line[strcspn(line, "\n")] = 0;
-    const char *place = strstr(line, "(line: ");
-    if (place && r->line == 0 && sscanf(place, "(line: %u", &number) == 1) r->line = number;
-    if (sscanf(line, "Load: Unexpected key: %63[^\n]", field) == 1)
-        snprintf(r->unknown, sizeof r->unknown, "%s", field);
-    if (sscanf(line, " in mapping field '%63[^']'", field) == 1 && r->num_fields < 2)
-        snprintf(r->field[r->num_fields++], sizeof r->field[0], "%s", field);
-    if (!r->message[0]) {
-        const char *text = strncmp(line, "Load: ", 6) == 0 ? line + 6 : line;
-        lbk__printable(r->message, sizeof r->message, text, strlen(text));
-    }
-}
-
-static lbk_status explain(lbk_context *context, const char *where, cyaml_err_t error, const report *r) {
-    char place[320];
-    if (error == CYAML_ERR_OOM) return lbk__fail(context, LBK_NO_MEMORY, "%s: out of memory", where);
-    if (r->unknown[0])
-        return lbk__config_unknown(context, where, r->num_fields ? r->field[0] : "", r->unknown);
-    if (r->line)
-        snprintf(place, sizeof place, "%.280s, line %u", where, r->line);
-    else
-        snprintf(place, sizeof place, "%.280s", where);
-    char name[132] = "";
-    if (r->num_fields)
-        snprintf(name, sizeof name, "%s%s%s: ", r->num_fields > 1 ? r->field[1] : "",
-                 r->num_fields > 1 ? "." : "", r->field[0]);
-    return lbk__fail(context, LBK_INVALID_ARGUMENT, "%s: %s%s", place, name,
-                     r->message[0] ? r->message : cyaml_strerror(error));
-}
-
-static void *allocate(void *user, void *pointer, size_t size) {
-    lbk_context *context = user;
-    return context->options.allocate(context->options.user, pointer, size);
-}
-
 static lbk_status take(lbk_config *config, const char *where, const raw *read) {
     for (size_t i = 0; i < lbk__num_config_keys; i++) {
         if (read->text[i]) LBK_TRY(lbk__config_set(config, where, i, read->text[i]));
@@ -119,20 +66,13 @@ static lbk_status take(lbk_config *config, const char *where, const raw *read) {
 }
 
 lbk_status lbk__config_parse(lbk_config *config, const char *where, const char *yaml, size_t length) {
-    report r = {0};
+    lbk__yaml_unknown unknown;
     schema s;
-    raw *read = NULL;
+    raw *read;
     build(&s);
-    const cyaml_config_t settings = {.log_fn = note,
-                                     .log_ctx = &r,
-                                     .mem_fn = allocate,
-                                     .mem_ctx = config->context,
-                                     .log_level = CYAML_LOG_ERROR,
-                                     .flags = CYAML_CFG_NO_ALIAS};
-    cyaml_err_t error =
-        cyaml_load_data((const uint8_t *)yaml, length, &settings, &s.root, (cyaml_data_t **)&read, NULL);
-    if (error != CYAML_OK) return explain(config->context, where, error, &r);
-    lbk_status status = read ? take(config, where, read) : LBK_OK;
-    cyaml_free(&settings, &s.root, read, 0);
+    lbk_status status = lbk__yaml_load(config->context, where, yaml, length, &s.root, &read, &unknown);
+    if (*unknown.key) return lbk__config_unknown(config->context, where, unknown.in, unknown.key);
+    if (status == LBK_OK && read) status = take(config, where, read);
+    lbk__yaml_free(config->context, &s.root, read);
     return status;
 }

@@ -4,34 +4,13 @@
 
 #include "base/file.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-/* ---- the folder and its lock ---- */
-
-static lbk_status take_lock(lbk__run *run) {
-    char *path;
-    LBK_TRY(lbk__join(run->context, run->folder, "lock", &path));
-    lbk_status status = LBK_OK;
-    run->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (run->lock < 0)
-        status = lbk__fail_errno(run->context, "%s: cannot create", path);
-    else if (flock(run->lock, LOCK_EX | LOCK_NB) != 0)
-        status = errno == EWOULDBLOCK
-                     ? lbk__fail(run->context, LBK_BUSY,
-                                 "%s: another process is working in this run folder; wait for it or take "
-                                 "another folder",
-                                 run->folder)
-                     : lbk__fail_errno(run->context, "%s: cannot lock", path);
-    lbk_free(run->context, path);
-    return status;
-}
+/* ---- the folder ---- */
 
 static lbk_status check_content(lbk__run *run, bool resume) {
     char *metrics;
@@ -69,7 +48,7 @@ lbk_status lbk__run_open(lbk_context *context, const char *folder, bool resume, 
     LBK_GO(lbk__join(context, folder, "checkpoint", &checkpoints));
     LBK_GO(lbk__join(context, checkpoints, "state.safetensors", &out->checkpoint));
     if (!resume || lbk__exists(folder)) LBK_GO(lbk__make_folder(context, folder));
-    if (lbk__exists(folder)) LBK_GO(take_lock(out));
+    if (lbk__exists(folder)) LBK_GO(lbk__lock_folder(context, folder, &out->lock));
     LBK_GO(check_content(out, resume));
     LBK_GO(lbk__make_folder(context, checkpoints));
     LBK_GO(open_log(out));

@@ -1,0 +1,81 @@
+/* yaml.c: libcyaml with limbeck's memory and sentences. libcyaml tells what went wrong in log lines: the
+ * message, then the fields from inside out. */
+#include "format/yaml.h"
+
+#include <stdio.h>
+#include <string.h>
+
+typedef struct report {
+    lbk__yaml_unknown *unknown;
+    char message[160];
+    char field[2][64];
+    int num_fields;
+    unsigned line;
+} report;
+
+static void note(cyaml_log_t level, void *user, const char *format, va_list arguments) LBK__FORMAT(3, 0);
+static void note(cyaml_log_t level, void *user, const char *format, va_list arguments) {
+    (void)level;
+    report *r = user;
+    char line[256], field[64];
+    unsigned number;
+    vsnprintf(line, sizeof line, format, arguments);
+    line[strcspn(line, "\n")] = 0;
+    const char *place = strstr(line, "(line: ");
+    if (place && r->line == 0 && sscanf(place, "(line: %u", &number) == 1) r->line = number;
+    if (sscanf(line, "Load: Unexpected key: %63[^\n]", field) == 1)
+        snprintf(r->unknown->key, sizeof r->unknown->key, "%s", field);
+    if (sscanf(line, " in mapping field '%63[^']'", field) == 1 && r->num_fields < 2)
+        snprintf(r->field[r->num_fields++], sizeof r->field[0], "%s", field);
+    if (!r->message[0]) {
+        const char *text = strncmp(line, "Load: ", 6) == 0 ? line + 6 : line;
+        lbk__printable(r->message, sizeof r->message, text, strlen(text));
+    }
+}
+
+static lbk_status explain(lbk_context *context, const char *where, cyaml_err_t error, const report *r) {
+    char place[320], name[132] = "";
+    if (error == CYAML_ERR_OOM) return lbk__fail(context, LBK_NO_MEMORY, "%s: out of memory", where);
+    if (r->unknown->key[0] && r->num_fields)
+        snprintf(r->unknown->in, sizeof r->unknown->in, "%s", r->field[0]);
+    if (r->line)
+        snprintf(place, sizeof place, "%.280s, line %u", where, r->line);
+    else
+        snprintf(place, sizeof place, "%.280s", where);
+    if (r->num_fields)
+        snprintf(name, sizeof name, "%s%s%s: ", r->num_fields > 1 ? r->field[1] : "",
+                 r->num_fields > 1 ? "." : "", r->field[0]);
+    return lbk__fail(context, LBK_INVALID_ARGUMENT, "%s: %s%s", place, name,
+                     r->message[0] ? r->message : cyaml_strerror(error));
+}
+
+static void *allocate(void *user, void *pointer, size_t size) {
+    lbk_context *context = user;
+    return context->options.allocate(context->options.user, pointer, size);
+}
+
+static cyaml_config_t settings(lbk_context *context, report *r) {
+    return (cyaml_config_t){.log_fn = note,
+                            .log_ctx = r,
+                            .mem_fn = allocate,
+                            .mem_ctx = context,
+                            .log_level = CYAML_LOG_ERROR,
+                            .flags = CYAML_CFG_NO_ALIAS};
+}
+
+lbk_status lbk__yaml_load(lbk_context *context, const char *where, const char *yaml, size_t length,
+                          const cyaml_schema_value_t *schema, void *out, lbk__yaml_unknown *unknown) {
+    *unknown = (lbk__yaml_unknown){0};
+    report r = {.unknown = unknown};
+    const cyaml_config_t config = settings(context, &r);
+    *(cyaml_data_t **)out = NULL;
+    const cyaml_err_t error =
+        cyaml_load_data((const uint8_t *)yaml, length, &config, schema, (cyaml_data_t **)out, NULL);
+    return error == CYAML_OK ? LBK_OK : explain(context, where, error, &r);
+}
+
+void lbk__yaml_free(lbk_context *context, const cyaml_schema_value_t *schema, void *data) {
+    report r = {0};
+    const cyaml_config_t config = settings(context, &r);
+    cyaml_free(&config, schema, data, 0);
+}
