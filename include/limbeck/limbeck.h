@@ -233,14 +233,21 @@ typedef struct lbk_probe_options {
     const char *out;    /* the cache file */
     int32_t batch_size; /* 0: 32 */
     int force;          /* probe again although a matching cache is there */
+    int folds;          /* ≥ 2: out of fold, see below; 0: not. At most LBK_MAX_FOLDS */
 } lbk_probe_options;
+
+enum { LBK_MAX_FOLDS = 100 };
 
 /* The teacher's logits under the joint, text and image views for every sample of the pack, and the saliencies
  * (6) in all four kinds. A cache that is there and matches is left as it is; another's is LBK_MISMATCH,
  * unless `force`. `summary` (may be NULL): JSON with the teacher's metrics, "splits": {"train": {"joint":
  * {…}, …}, …}, and the mean saliency of each modality, overall and by class: "saliency": {"kl": {"text",
- * "image"}, …}, "saliency_by_class": {CLASS: …}; "memorised" (also logged as a warning): its mean joint
- * entropy on train is less than half of that on dev. */
+ * "image"}, …}, "saliency_by_class": {CLASS: …}; "memorised" (also logged as a warning): under the
+ * joint view its error on train is less than half, and its mean entropy less than two thirds, of those on dev.
+ *
+ * `folds` K: the logits of each labelled training sample come from one of K other teachers, trained as the run
+ * folder `teacher` was but without that sample's fold, in OUT.folds/; all other samples' from `teacher`. Goes
+ * on where an interrupted call stopped. */
 LBK_PUBLIC lbk_status lbk_probe(lbk_context *context, const lbk_probe_options *options, char **summary);
 
 /* Trains a student by (3), (4) or (5) from a cache made by lbk_probe; run folder and resume as lbk_train. The
@@ -265,6 +272,29 @@ typedef struct lbk_evaluate_options {
  * "teacher": …}, "views": {"joint": {"model": {"accuracy", "auroc", "f1_micro", …, "ece", "kl"}, "teacher":
  * …}, "text": …, "image": …}}; metrics that do not apply or are not defined are left out. */
 LBK_PUBLIC lbk_status lbk_evaluate(lbk_context *context, const lbk_evaluate_options *options, char **report);
+
+/* ------------------------------------------------------------------------------------- study, report --- */
+
+typedef struct lbk_study_options {
+    const char *recipe; /* YAML: what to compare (docs/study.md lists every key) */
+    const char *out;    /* the study's folder */
+    const char *pack;   /* in place of the recipe's; NULL: the recipe's */
+    const char *init;   /* in place of the teacher's model.init_from; NULL: as its configuration says */
+    const char *images; /* in place of the recipe's; NULL: the recipe's */
+} lbk_study_options;
+
+/* Teacher, cache, students by every method with every seed, hyper-parameters chosen on dev, each chosen
+ * student once on test, statistics, report. What is done already is kept, so the same call goes on wherever an
+ * earlier one ended, killed or interrupted (LBK_INTERRUPTED: the runs at hand are saved), and ends with the
+ * same tables. As many runs side by side as the context has threads, one thread each; the context's callbacks
+ * are called from other threads, by one at a time. LBK_BUSY while another process works in the folder.
+ * `summary` (may be NULL): as lbk_report. */
+LBK_PUBLIC lbk_status lbk_study(lbk_context *context, const lbk_study_options *options, char **summary);
+
+/* Computes and writes results.json, results.csv and report.html of a finished study anew. Plots need the
+ * program gnuplot; without it the page has its tables only. `summary` (may be NULL): JSON {"study", "metric",
+ * "split", "report", "scores": {ROW: {"joint", "text", "image", …}}, "note"}. */
+LBK_PUBLIC lbk_status lbk_report(lbk_context *context, const char *study, char **summary);
 
 /* ------------------------------------------------------------------------------------ model, predict --- */
 

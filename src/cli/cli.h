@@ -23,6 +23,8 @@ int cli_info(int argc, char **argv);
 int cli_pack(int argc, char **argv);
 int cli_predict(int argc, char **argv);
 int cli_probe(int argc, char **argv);
+int cli_report_study(int argc, char **argv);
+int cli_study(int argc, char **argv);
 int cli_tokenize(int argc, char **argv);
 int cli_train(int argc, char **argv);
 

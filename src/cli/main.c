@@ -20,6 +20,8 @@ static const command commands[] = {
     {"distill", cli_distill, "a student from a teacher's cache"},
     {"eval", cli_eval, "a model's scores under each view, its size and its speed"},
     {"compare", cli_compare, "reports of several models in one table"},
+    {"study", cli_study, "methods against each other over seeds: tables and a page"},
+    {"report", cli_report_study, "the tables and the page of a study, written anew"},
     {"predict", cli_predict, "labels of one text and picture"},
     {"export", cli_export, "a model as a Hugging Face folder or an ONNX file"},
     {"info", cli_info, "what a file or folder of limbeck's is"},

@@ -14,6 +14,9 @@ static const struct argp_option options[] = {
     {"pack", 'p', "FILE", 0, "The pack", 1},
     {"out", 'o', "FILE", 0, "Write the cache to FILE", 2},
     {"force", 'f', 0, 0, "Probe again although a matching cache is there", 2},
+    {"folds", 'K', "K", 0,
+     "Take the logits of training samples from K teachers, each trained as this one was on the other folds",
+     2},
     {"batch", 'b', "N", 0, "Samples a batch (default 32)", 2},
     {"json", 'j', 0, 0, "Print the summary as JSON", 3},
     {0}};
@@ -35,6 +38,9 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
         return 0;
     case 'f':
         given->probe.force = 1;
+        return 0;
+    case 'K':
+        given->probe.folds = cli_int(state, "folds", argument, 2, LBK_MAX_FOLDS);
         return 0;
     case 'b':
         given->probe.batch_size = cli_int(state, "batch", argument, 1, 65536);
@@ -63,10 +69,10 @@ static const struct argp argp = {options,
                                  NULL,
                                  NULL};
 
-/* The main metric by split and view. */
-static void print_scores(json_t *root) {
+/* A metric by split and view. */
+static void print_scores(json_t *root, const char *metric) {
     static const char *const view_names[] = {"joint", "text", "image"};
-    const char *metric = json_string_value(json_object_get(root, "metric")), *split;
+    const char *split;
     json_t *views;
     cli_table *table = cli_table_create();
     cli_table_key(table, metric);
@@ -81,6 +87,7 @@ static void print_scores(json_t *root) {
     }
     cli_table_print(table, true);
     cli_table_free(table);
+    putchar('\n');
 }
 
 /* Cells of one class: {"kl": {"text", "image"}, …, "num_samples"}. */
@@ -122,8 +129,8 @@ static void print_saliency(json_t *root) {
 }
 
 static void print_summary(json_t *root) {
-    print_scores(root);
-    putchar('\n');
+    print_scores(root, json_string_value(json_object_get(root, "metric")));
+    print_scores(root, "entropy");
     print_saliency(root);
 }
 

@@ -62,6 +62,9 @@ static lbk_status read_description(lbk__cache *cache) {
         found++;
     if (!label_kind || !lbk__label_kind_names[found]) return bad(cache, "its label kind is unknown");
     cache->key.label_kind = (lbk_label_kind)found;
+    const json_int_t folds = json_integer_value(json_object_get(cache->description, "folds"));
+    if (folds < 0 || folds > LBK_MAX_FOLDS) return bad(cache, "its number of folds makes no sense");
+    cache->key.folds = (int32_t)folds;
     LBK_TRY(read_hash(cache, "teacher_sha256", &cache->key.teacher_sha256));
     return read_hash(cache, "pack_sha256", &cache->key.pack_sha256);
 }
@@ -123,6 +126,11 @@ lbk_status lbk__cache_match(const lbk__cache *cache, const lbk__cache_key *wante
     const lbk__cache_key *key = &cache->key;
     LBK_TRY(compare_hash(cache, "pack", key->pack_sha256, wanted->pack_sha256));
     LBK_TRY(compare_hash(cache, "teacher", key->teacher_sha256, wanted->teacher_sha256));
+    if (wanted->teacher_sha256 && wanted->folds >= 0 && key->folds != wanted->folds)
+        return lbk__fail(cache->context, LBK_MISMATCH,
+                         "%s: was made with %d folds, not %d (0: none): make it again with `limbeck probe "
+                         "--force`, or take another file",
+                         lbk__safetensors_path(cache->file), key->folds, wanted->folds);
     if (wanted->num_classes &&
         (key->num_samples != wanted->num_samples || key->num_classes != wanted->num_classes ||
          key->label_kind != wanted->label_kind))

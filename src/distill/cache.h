@@ -4,7 +4,7 @@
  *   logits    F32 [3, N, C]  under the views in the order of lbk_view
  *   saliency  F32 [4, 2, N]  (6) in the kinds in the order of lbk__saliency; of text, of image
  *   metadata  "limbeck": {"kind": "cache", "version": 1, "teacher_sha256", "pack_sha256", "label_kind",
- * "views", "saliencies"}; "sha256": of the data section */
+ * "views", "saliencies", "folds" where there are some}; "sha256": of the data section */
 #ifndef LBK_DISTILL_CACHE_H
 #define LBK_DISTILL_CACHE_H
 
@@ -20,11 +20,13 @@ typedef struct lbk__cache_key {
     lbk_label_kind label_kind;
     int64_t num_samples;
     int32_t num_classes;
+    int32_t folds; /* 0: every sample's logits are the teacher's. K: those of training samples are of one of
+                      K teachers that did not see them */
 } lbk__cache_key;
 
 typedef float lbk__saliencies[LBK__NUM_SALIENCIES][LBK__NUM_MODALITIES];
 
-/* ---- writing: samples 0, 1, … N − 1; memory grows by 32 bytes a sample only ---- */
+/* ---- writing: each sample once, in any order; memory grows by 32 bytes a sample only ---- */
 
 typedef struct lbk__cache_writer lbk__cache_writer;
 
@@ -32,10 +34,10 @@ typedef struct lbk__cache_writer lbk__cache_writer;
  */
 lbk_status lbk__cache_writer_open(lbk_context *context, const char *path, const lbk__cache_key *key,
                                   lbk__cache_writer **out);
-/* The next sample's logits [3][C], and its label (single; −1: unlabelled) or targets [C] (multi, soft; NULL:
+/* A sample's logits [3][C], and its label (single; −1: unlabelled) or targets [C] (multi, soft; NULL:
  * unlabelled). `saliencies` gets what was stored for it. LBK_NUMERIC when a logit is not finite. */
-lbk_status lbk__cache_writer_put(lbk__cache_writer *writer, const float *logits, int32_t label,
-                                 const float *targets, lbk__saliencies saliencies);
+lbk_status lbk__cache_writer_put(lbk__cache_writer *writer, int64_t sample, const float *logits,
+                                 int32_t label, const float *targets, lbk__saliencies saliencies);
 /* The file appears. LBK_INTERNAL unless all N samples were put. */
 lbk_status lbk__cache_writer_commit(lbk__cache_writer *writer);
 void lbk__cache_writer_close(lbk__cache_writer *writer); /* on every exit; NULL is allowed */
@@ -50,7 +52,7 @@ void lbk__cache_close(lbk__cache *cache); /* NULL is allowed */
 /* Valid while the cache is open. */
 const lbk__cache_key *lbk__cache_made_from(const lbk__cache *cache);
 /* LBK_MISMATCH, and the sentence names what differs, teacher, pack or configuration, and what to do. NULL
- * hashes and `num_classes` 0 of `wanted` are not compared. */
+ * hashes and `num_classes` 0 of `wanted` are not compared, folds neither without a teacher or when −1. */
 lbk_status lbk__cache_match(const lbk__cache *cache, const lbk__cache_key *wanted);
 /* Reads everything: LBK_BAD_DATA when it does not have the hash it was written with. */
 lbk_status lbk__cache_verify(const lbk__cache *cache);

@@ -1,4 +1,4 @@
-/* cache_writer.c: streams a teacher cache. Samples arrive with their three views together, the file wants one
+/* cache_writer.c: streams a teacher cache. A sample arrives with its three views together, the file wants one
  * view after the other: logits go to a temporary file by sample first. */
 #include "distill/cache.h"
 #include "format/safetensors.h"
@@ -10,19 +10,21 @@
 struct lbk__cache_writer {
     lbk_context *context;
     char *path, *description;
-    lbk__cache_key key;  /* its hashes are not kept: they are in `description` */
-    lbk__writer scratch; /* [N][3][C] */
-    float *saliency;     /* [4][2][N] */
-    int64_t num_put;
+    lbk__cache_key key;    /* its hashes are not kept: they are in `description` */
+    lbk__writer scratch;   /* [N][3][C] */
+    float *saliency;       /* [4][2][N] */
+    int64_t num_put, next; /* samples put; the one that `scratch` stands before */
 };
 
 static lbk_status describe(lbk_context *context, const lbk__cache_key *key, char **out) {
+    char folds[32] = "";
+    if (key->folds) snprintf(folds, sizeof folds, "\"folds\":%d,", key->folds);
     return lbk__format(context, out,
                        "{\"kind\":\"cache\",\"version\":%d,\"teacher_sha256\":\"%s\",\"pack_sha256\":\"%s\","
-                       "\"label_kind\":\"%s\",\"views\":[\"joint\",\"text\",\"image\"],"
+                       "\"label_kind\":\"%s\",%s\"views\":[\"joint\",\"text\",\"image\"],"
                        "\"saliencies\":[\"kl\",\"js\",\"tv\",\"label\"]}",
                        LBK__CACHE_VERSION, key->teacher_sha256, key->pack_sha256,
-                       lbk__label_kind_names[key->label_kind]);
+                       lbk__label_kind_names[key->label_kind], folds);
 }
 
 lbk_status lbk__cache_writer_open(lbk_context *context, const char *path, const lbk__cache_key *key,
@@ -66,11 +68,11 @@ static void compute(const lbk__cache_key *key, const float *logits, int32_t labe
                                                    key->num_classes, label, targets);
 }
 
-lbk_status lbk__cache_writer_put(lbk__cache_writer *writer, const float *logits, int32_t label,
-                                 const float *targets, lbk__saliencies saliencies) {
+lbk_status lbk__cache_writer_put(lbk__cache_writer *writer, int64_t sample, const float *logits,
+                                 int32_t label, const float *targets, lbk__saliencies saliencies) {
     const lbk__cache_key *key = &writer->key;
     size_t count = LBK_NUM_VIEWS * (size_t)key->num_classes;
-    if (writer->num_put == key->num_samples)
+    if (writer->num_put == key->num_samples || sample >= key->num_samples)
         return lbk__fail(writer->context, LBK_INTERNAL, "%s: more samples than the %lld of the pack",
                          writer->path, (long long)key->num_samples);
     for (size_t i = 0; i < count; i++)
@@ -79,11 +81,14 @@ lbk_status lbk__cache_writer_put(lbk__cache_writer *writer, const float *logits,
                 writer->context, LBK_NUMERIC,
                 "the teacher's logits of sample %lld are not finite: its weights or the sample's "
                 "visual rows are damaged",
-                (long long)writer->num_put);
+                (long long)sample);
+    if (sample != writer->next)
+        LBK_TRY(lbk__writer_seek(&writer->scratch, (uint64_t)sample * count * sizeof *logits));
     LBK_TRY(lbk__writer_put(&writer->scratch, logits, count * sizeof *logits));
+    writer->next = sample + 1;
     compute(key, logits, label, targets, saliencies);
     for (int64_t row = 0; row < LBK__NUM_SALIENCIES * LBK__NUM_MODALITIES; row++)
-        writer->saliency[row * key->num_samples + writer->num_put] =
+        writer->saliency[row * key->num_samples + sample] =
             saliencies[row / LBK__NUM_MODALITIES][row % LBK__NUM_MODALITIES];
     writer->num_put++;
     return LBK_OK;

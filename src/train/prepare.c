@@ -35,12 +35,20 @@ static void make_rule(lbk__training *t) {
                                  t->samples.count, t->rule.mean_saliency);
 }
 
+/* What a run learned from: the teacher, or what was made of it out of fold. */
+static void teacher_key(const lbk__cache_key *cache, char out[LBK__HASH_SIZE]) {
+    char folded[LBK__HASH_SIZE + 16];
+    snprintf(out, LBK__HASH_SIZE, "%s", cache->teacher_sha256);
+    if (cache->folds == 0) return;
+    snprintf(folded, sizeof folded, "%s %d", cache->teacher_sha256, cache->folds);
+    lbk__hash_bytes(folded, strlen(folded), out);
+}
+
 static lbk_status make_key(lbk__training *t) {
     LBK_TRY(lbk__config_hash(t->config, t->key.configuration));
     snprintf(t->key.pack, sizeof t->key.pack, "%s", lbk_pack_hash(t->pack));
     snprintf(t->key.method, sizeof t->key.method, "%s", lbk__method_names[t->method]);
-    if (t->cache)
-        snprintf(t->key.teacher, sizeof t->key.teacher, "%s", lbk__cache_made_from(t->cache)->teacher_sha256);
+    if (t->cache) teacher_key(lbk__cache_made_from(t->cache), t->key.teacher);
     return LBK_OK;
 }
 

@@ -1,46 +1,95 @@
-/* probe.c: lbk_probe: a teacher's logits and saliencies for every sample of a pack, streamed to a cache. */
+/* probe.c: lbk_probe: a teacher's logits and saliencies for every sample of a pack, streamed to a cache; with
+ * folds, those of training samples from teachers that did not see them. */
 #include "base/file.h"
+#include "train/folds.h"
 #include "train/infer.h"
 #include "train/probe_summary.h"
 #include "train/report.h"
 
+/* A model's answers on their way to the cache. */
 typedef struct probing {
     const lbk_pack *pack;
     lbk__cache_writer *writer;
-    float *targets; /* [C] */
+    const int32_t *indices; /* the samples that the model is asked */
+    float *targets;         /* [C] */
 } probing;
 
 static lbk_status put(void *user, int64_t position, const float *logits) {
     probing *p = user;
-    int32_t index = (int32_t)position, label;
+    const int32_t index = p->indices[position];
+    int32_t label;
     uint8_t labelled;
     lbk__saliencies saliencies;
     LBK_TRY(lbk__batch_targets(p->pack, &index, 1, p->targets, &label, &labelled));
-    return lbk__cache_writer_put(p->writer, logits, labelled ? label : -1, labelled ? p->targets : NULL,
-                                 saliencies);
+    return lbk__cache_writer_put(p->writer, index, logits, labelled ? label : -1,
+                                 labelled ? p->targets : NULL, saliencies);
 }
 
-/* Runs the teacher over all samples in the order of the pack. */
+/* Asks a model about the samples of a fold, −1: those of none; without folds: about all. */
+static lbk_status ask(lbk__model *model, probing *p, const lbk__folds *folds, int fold,
+                      const lbk_probe_options *options) {
+    lbk_context *context = model->context;
+    lbk__inference *inference = NULL;
+    int32_t *indices;
+    int64_t count = 0;
+    lbk_status status = LBK_OK;
+    LBK_TRY(LBK_ALLOC(context, indices, lbk_pack_num_samples(p->pack)));
+    for (int64_t i = 0; i < lbk_pack_num_samples(p->pack); i++)
+        if (!folds->of_sample || folds->of_sample[i] == fold) indices[count++] = (int32_t)i;
+    p->indices = indices;
+    LBK_GO(lbk__inference_create(model, NULL, p->pack, indices, count, LBK_NUM_VIEWS,
+                                 options->batch_size ? options->batch_size : 32, &inference));
+    LBK_GO(lbk__inference_run(inference, "probe", put, p));
+done:
+    lbk__inference_free(inference);
+    lbk_free(context, indices);
+    return status;
+}
+
+static lbk_status ask_fold(lbk_context *context, probing *p, const lbk__folds *folds, int fold,
+                           const lbk_probe_options *options) {
+    lbk__model *model = NULL;
+    char *folder;
+    LBK_TRY(lbk__folds_teacher(context, folds, fold, &folder));
+    lbk_status status = lbk__model_load(context, folder, &model);
+    if (status == LBK_OK) status = ask(model, p, folds, fold, options);
+    lbk__model_free(model);
+    lbk_free(context, folder);
+    return status;
+}
+
 static lbk_status write_cache(lbk__model *teacher, const lbk_pack *pack, const lbk__cache_key *key,
-                              const lbk_probe_options *options) {
+                              const lbk__folds *folds, const lbk_probe_options *options) {
     lbk_context *context = teacher->context;
     probing p = {.pack = pack};
-    lbk__inference *inference = NULL;
-    int32_t *indices = NULL;
     lbk_status status = LBK_OK;
-    LBK_GO(LBK_ALLOC(context, indices, key->num_samples));
-    for (int64_t i = 0; i < key->num_samples; i++) indices[i] = (int32_t)i;
     LBK_GO(LBK_ALLOC(context, p.targets, key->num_classes));
-    LBK_GO(lbk__inference_create(teacher, NULL, pack, indices, key->num_samples, LBK_NUM_VIEWS,
-                                 options->batch_size ? options->batch_size : 32, &inference));
     LBK_GO(lbk__cache_writer_open(context, options->out, key, &p.writer));
-    LBK_GO(lbk__inference_run(inference, "probe", put, &p));
+    LBK_GO(ask(teacher, &p, folds, -1, options));
+    for (int k = 0; k < folds->count; k++) LBK_GO(ask_fold(context, &p, folds, k, options));
     LBK_GO(lbk__cache_writer_commit(p.writer));
 done:
     lbk__cache_writer_close(p.writer);
-    lbk__inference_free(inference);
     lbk_free(context, p.targets);
-    lbk_free(context, indices);
+    return status;
+}
+
+/* Trains the other teachers where folds are wanted, then probes. */
+static lbk_status probe(lbk__model *teacher, const lbk_pack *pack, const lbk__cache_key *key,
+                        const lbk_probe_options *options) {
+    lbk_context *context = teacher->context;
+    lbk__folds folds = {0};
+    char *folder = NULL;
+    lbk_status status = LBK_OK;
+    if (options->folds) {
+        LBK_GO(lbk__format(context, &folder, "%s.folds", options->out));
+        LBK_GO(
+            lbk__folds_train(context, options->teacher, options->pack, pack, options->folds, folder, &folds));
+    }
+    LBK_GO(write_cache(teacher, pack, key, &folds, options));
+done:
+    lbk__folds_free(context, &folds);
+    lbk_free(context, folder);
     return status;
 }
 
@@ -66,9 +115,9 @@ static lbk_status summarise(lbk__model *teacher, const lbk_pack *pack, const lbk
     lbk__cache *cache;
     LBK_TRY(lbk__cache_open(teacher->context, options->out, &cache));
     const lbk__cache_key *key = lbk__cache_made_from(cache);
-    json_t *root = json_pack("{s:s,s:b,s:s,s:s,s:I}", "cache", options->out, "kept", (int)kept,
+    json_t *root = json_pack("{s:s,s:b,s:s,s:s,s:I,s:i}", "cache", options->out, "kept", (int)kept,
                              "teacher_sha256", key->teacher_sha256, "pack_sha256", key->pack_sha256,
-                             "num_samples", (json_int_t)key->num_samples);
+                             "num_samples", (json_int_t)key->num_samples, "folds", key->folds);
     lbk_status status = lbk__probe_summary(teacher, pack, cache, root);
     lbk__cache_close(cache);
     if (status == LBK_OK && out) return lbk__json_text(teacher->context, root, out);
@@ -81,6 +130,9 @@ lbk_status lbk_probe(lbk_context *context, const lbk_probe_options *options, cha
     if (options->batch_size < 0)
         return lbk__fail(context, LBK_INVALID_ARGUMENT,
                          "batch_size is %d; it must be at least 1, or 0 for 32", options->batch_size);
+    if (options->folds != 0 && (options->folds < 2 || options->folds > LBK_MAX_FOLDS))
+        return lbk__fail(context, LBK_INVALID_ARGUMENT, "folds is %d; it must be from 2 to %d, or 0 for none",
+                         options->folds, LBK_MAX_FOLDS);
     lbk__model *teacher = NULL;
     lbk_pack *pack = NULL;
     char hash[LBK__HASH_SIZE];
@@ -94,9 +146,10 @@ lbk_status lbk_probe(lbk_context *context, const lbk_probe_options *options, cha
                           .pack_sha256 = lbk_pack_hash(pack),
                           .label_kind = lbk_pack_label_kind(pack),
                           .num_samples = lbk_pack_num_samples(pack),
-                          .num_classes = lbk_pack_num_classes(pack)};
+                          .num_classes = lbk_pack_num_classes(pack),
+                          .folds = options->folds};
     LBK_GO(keep_existing(context, &key, options, &kept));
-    if (!kept) LBK_GO(write_cache(teacher, pack, &key, options));
+    if (!kept) LBK_GO(probe(teacher, pack, &key, options));
     LBK_GO(summarise(teacher, pack, options, kept, summary));
 done:
     lbk__model_free(teacher);

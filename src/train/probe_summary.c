@@ -5,7 +5,6 @@
 #include "eval/metrics.h"
 #include "train/report.h"
 
-#include <math.h>
 #include <string.h>
 
 /* Sums of saliencies, and of how many samples. */
@@ -96,27 +95,29 @@ static json_t *splits_json(const summary *s) {
     return splits;
 }
 
-static double joint_entropy(const summary *s, const char *name) {
+static lbk__metrics joint_metrics(const summary *s, const char *name) {
+    lbk__metrics metrics = lbk__no_metrics();
     for (size_t i = 0; i < s->num_splits; i++)
-        if (strcmp(s->splits[i].name, name) == 0) {
-            lbk__metrics metrics;
+        if (strcmp(s->splits[i].name, name) == 0)
             lbk__tally_metrics(s->splits[i].tally[LBK_VIEW_JOINT], &metrics);
-            return metrics.entropy;
-        }
-    return NAN;
+    return metrics;
 }
 
-/* Near-certain predictions leave D and S near 0 just where the student learns. */
+/* Near-certain predictions leave D and S near 0 just where the student learns. The rule: on train the error
+ * is less than half of that on dev, and so is it surer, its mean entropy less than two thirds. */
 static bool warn_when_memorised(const summary *s) {
-    double train = joint_entropy(s, "train"), dev = joint_entropy(s, "dev");
-    bool memorised = train < 0.5 * dev;
+    const char *metric = lbk__main_metric(s->teacher->label_kind);
+    const lbk__metrics train = joint_metrics(s, "train"), dev = joint_metrics(s, "dev");
+    const double on_train = lbk__metric_value(&train, metric), on_dev = lbk__metric_value(&dev, metric);
+    const bool memorised = 1 - on_train < 0.5 * (1 - on_dev) && train.entropy < 2.0 / 3 * dev.entropy;
     if (memorised)
         lbk__log(
             s->teacher->context, LBK_LOG_WARNING,
-            "the teacher knows its training samples by heart: the mean entropy of its predictions is %.3g "
-            "nats on train, %.3g on dev; students will learn little from it: stop its training earlier, or "
-            "distil on samples that it did not see",
-            train, dev);
+            "the teacher knows its training samples by heart: %s %.3g on train, %.3g on dev, with a mean "
+            "entropy of %.3g and %.3g nats: less than half of the error and two thirds of the entropy; "
+            "students learn little from that: probe with folds, distil on samples that it did not see "
+            "(distill.unlabelled_splits), or stop its training earlier",
+            metric, on_train, on_dev, train.entropy, dev.entropy);
     return memorised;
 }
 

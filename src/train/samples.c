@@ -8,6 +8,7 @@ static lbk_status append(lbk__training *t, const int32_t *indices, int64_t count
     lbk__train_samples *s = &t->samples;
     for (int64_t i = 0; i < count; i++) {
         lbk_sample sample;
+        if (t->left_out && t->left_out[indices[i]]) continue;
         LBK_TRY(lbk_pack_sample(t->pack, indices[i], &sample));
         s->labelled[indices[i]] = use_labels && sample.labelled;
         /* Without a teacher there is nothing to learn from a sample without a label. */

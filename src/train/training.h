@@ -62,6 +62,7 @@ typedef struct lbk__training {
     const char *stage, *cache_path,
         *metric; /* "train" or "distill"; NULL: no teacher; of lbk__metric_names */
     lbk__method method;
+    const uint8_t *left_out; /* [samples of the pack] not learned from; NULL: none */
     int32_t num_views, num_classes;
     lbk_pack *pack;
     lbk__cache *cache;

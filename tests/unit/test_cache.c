@@ -24,7 +24,7 @@ static int set_up(void **state) {
     f->context = check_context();
     f->folder = check_folder();
     snprintf(f->path, sizeof f->path, "%s/cache", f->folder);
-    f->key = (lbk__cache_key){TEACHER, PACK, LBK_LABEL_SINGLE, 5, 3};
+    f->key = (lbk__cache_key){TEACHER, PACK, LBK_LABEL_SINGLE, 5, 3, 0};
     *state = f;
     return 0;
 }
@@ -53,9 +53,10 @@ static void write_cache(fixture *f) {
     float *logits = calloc((size_t)(3 * f->key.num_classes), sizeof *logits);
     lbk__saliencies saliencies;
     check_ok(f->context, lbk__cache_writer_open(f->context, f->path, &f->key, &writer));
-    for (int64_t i = 0; i < f->key.num_samples; i++) {
+    for (int64_t k = 0; k < f->key.num_samples; k++) { /* in any order: odd ones first */
+        const int64_t odd = f->key.num_samples / 2, i = k < odd ? 2 * k + 1 : 2 * (k - odd);
         fill_sample(&f->key, i, logits);
-        check_ok(f->context, lbk__cache_writer_put(writer, logits, i == 3 ? -1 : 1, NULL, saliencies));
+        check_ok(f->context, lbk__cache_writer_put(writer, i, logits, i == 3 ? -1 : 1, NULL, saliencies));
     }
     check_ok(f->context, lbk__cache_writer_commit(writer));
     lbk__cache_writer_close(writer);
@@ -219,10 +220,10 @@ static void a_cache_appears_whole_or_not_at_all(void **state) {
     lbk__saliencies saliencies;
     float logits[9] = {0};
     check_ok(f->context, lbk__cache_writer_open(f->context, f->path, &f->key, &writer));
-    check_ok(f->context, lbk__cache_writer_put(writer, logits, 0, NULL, saliencies));
+    check_ok(f->context, lbk__cache_writer_put(writer, 0, logits, 0, NULL, saliencies));
     logits[8] = NAN;
     check_fails(f->context, LBK_NUMERIC, "logits of sample 1 are not finite",
-                lbk__cache_writer_put(writer, logits, 0, NULL, saliencies));
+                lbk__cache_writer_put(writer, 1, logits, 0, NULL, saliencies));
     check_fails(f->context, LBK_INTERNAL, "only 1 of 5", lbk__cache_writer_commit(writer));
     lbk__cache_writer_close(writer);
     assert_false(lbk__exists(f->path));
@@ -250,7 +251,7 @@ static lbk_status write_and_read(lbk_context *context, const char *path, const l
     lbk_status status = LBK_OK;
     LBK_GO(lbk__cache_writer_open(context, path, key, &writer));
     for (int64_t i = 0; i < key->num_samples; i++)
-        LBK_GO(lbk__cache_writer_put(writer, logits, 0, NULL, saliencies));
+        LBK_GO(lbk__cache_writer_put(writer, i, logits, 0, NULL, saliencies));
     LBK_GO(lbk__cache_writer_commit(writer));
     LBK_GO(lbk__cache_open(context, path, &cache));
 done:

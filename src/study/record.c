@@ -1,0 +1,150 @@
+/* record.c: study.json: what was run, what dev chose, on which machine: all that the report needs to know. */
+#include "base/file.h"
+#include "format/json.h"
+#include "study/study.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+/* Below the study's folder, so that it may be moved. */
+static const char *below(const lbk__study *study, const char *path) {
+    return path + strlen(study->folder) + 1;
+}
+
+static json_t *settings_json(const lbk__point *point) {
+    json_t *list = json_array();
+    for (int i = 0; point->settings[i]; i++) json_array_append_new(list, json_string(point->settings[i]));
+    return list;
+}
+
+/* {"seed", "folder", "dev"} of the cells of a student, method and point. */
+static json_t *runs_json(const lbk__study *study, int student, int method, int point) {
+    json_t *runs = json_array();
+    for (int s = 0; s < study->recipe.num_seeds; s++)
+        for (size_t i = 0; i < study->num_cells; i++) {
+            const lbk__cell *c = &study->cells[i];
+            if (c->student != student || c->method != method || c->point != point ||
+                c->seed != study->recipe.seeds[s])
+                continue;
+            json_array_append_new(runs, json_pack("{s:I, s:s, s:o}", "seed", (json_int_t)c->seed, "folder",
+                                                  below(study, c->folder), "dev",
+                                                  c->diverged ? json_null() : json_real(c->best)));
+        }
+    return runs;
+}
+
+static lbk_status method_json(const lbk__study *study, int student, int method, json_t **out) {
+    const lbk__recipe *r = &study->recipe;
+    json_t *points = json_array();
+    for (int p = 0; p < lbk__study_num_points(study, method); p++) {
+        lbk__point point;
+        lbk_status status = lbk__study_point(study->context, study, method, p, &point);
+        if (status != LBK_OK) {
+            json_decref(points);
+            return status;
+        }
+        json_array_append_new(points, json_pack("{s:o, s:o}", "settings", settings_json(&point), "runs",
+                                                runs_json(study, student, method, p)));
+        lbk__study_point_free(study->context, &point);
+    }
+    *out = json_pack("{s:s, s:s, s:i, s:o}", "name", r->methods[method].name, "method",
+                     lbk__method_names[r->methods[method].method], "chosen",
+                     study->chosen[student * r->num_methods + method], "points", points);
+    return LBK_OK;
+}
+
+static lbk_status student_json(const lbk__study *study, int student, json_t *to) {
+    const lbk__recipe_model *s = &study->recipe.students[student];
+    json_t *methods = json_array();
+    json_array_append_new(
+        to, json_pack("{s:s, s:i, s:o}", "name", s->name, "folds", s->folds, "methods", methods));
+    for (int m = 0; m < study->recipe.num_methods; m++) {
+        json_t *method;
+        LBK_TRY(method_json(study, student, m, &method));
+        json_array_append_new(methods, method);
+    }
+    return LBK_OK;
+}
+
+/* ---- what it was made with ---- */
+
+static void read_processor(char *out, size_t size) {
+    char line[256];
+    FILE *file = fopen("/proc/cpuinfo", "re");
+    snprintf(out, size, "unknown");
+    while (file && fgets(line, sizeof line, file)) {
+        const char *colon = strchr(line, ':');
+        if (strncmp(line, "model name", 10) != 0 || !colon) continue;
+        lbk__printable(out, size, colon + 2, strcspn(colon + 2, "\n"));
+        break;
+    }
+    if (file) fclose(file);
+}
+
+static json_t *machine_json(const lbk__study *study) {
+    struct utsname system;
+    char processor[128], version[32], os[256] = "unknown";
+    read_processor(processor, sizeof processor);
+    if (uname(&system) == 0)
+        snprintf(os, sizeof os, "%s %s %s", system.sysname, system.release, system.machine);
+    snprintf(version, sizeof version, "%d.%d.%d", LBK_VERSION_MAJOR, LBK_VERSION_MINOR, LBK_VERSION_PATCH);
+    return json_pack("{s:s, s:s, s:i, s:s}", "processor", processor, "system", os, "threads",
+                     study->context->num_threads, "limbeck", version);
+}
+
+static lbk_status add_text(lbk_context *context, const lbk_config *config, const char *name, json_t *to) {
+    char *text;
+    LBK_TRY(lbk_config_text(config, &text));
+    json_object_set_new(to, name, json_string(text));
+    lbk_free(context, text);
+    return LBK_OK;
+}
+
+/* "configurations": YAML as resolved, of the teacher and of each student's last method with its first seed;
+ * "saliency": the kind that the first student's weights are made from. */
+static lbk_status add_configs(const lbk__study *study, json_t *root) {
+    const int last = study->recipe.num_methods - 1;
+    json_t *texts = json_object();
+    lbk_config *config;
+    json_object_set_new(root, "configurations", texts);
+    LBK_TRY(lbk__study_teacher_config(study, &config));
+    lbk_status status = add_text(study->context, config, "teacher", texts);
+    lbk_config_close(config);
+    for (int s = 0; status == LBK_OK && s < study->recipe.num_students; s++) {
+        const lbk__cell cell = {.student = s,
+                                .method = last,
+                                .point = study->chosen[s * study->recipe.num_methods + last],
+                                .seed = study->recipe.seeds[0]};
+        LBK_TRY(lbk__study_cell_config(study->context, study, &cell, &config));
+        status = add_text(study->context, config, study->recipe.students[s].name, texts);
+        if (s == 0)
+            json_object_set_new(root, "saliency", json_string(lbk__saliency_names[config->distill.saliency]));
+        lbk_config_close(config);
+    }
+    return status;
+}
+
+lbk_status lbk__study_record(const lbk__study *study, json_t *models) {
+    lbk_context *context = study->context;
+    char *cache = NULL, *path = NULL;
+    json_t *students = json_array();
+    json_t *root = json_pack("{s:s, s:i, s:o, s:o, s:o}", "kind", "study", "version", 1, "students", students,
+                             "models", models, "machine", machine_json(study));
+    lbk_status status = LBK_OK;
+    LBK_GO(lbk__study_cache(context, study, 0, &cache));
+    LBK_GO(lbk__study_path(context, study->folder, "study.json", NULL, &path));
+    json_object_update_new(root, json_pack("{s:s, s:s, s:s, s:s?, s:s, s:s, s:s, s:s}", "name",
+                                           study->recipe.name, "pack", study->pack_path, "pack_sha256",
+                                           lbk_pack_hash(study->pack), "images", study->images, "test_split",
+                                           study->recipe.test_split, "metric", study->metric, "teacher",
+                                           below(study, study->teacher), "cache", below(study, cache)));
+    for (int s = 0; s < study->recipe.num_students; s++) LBK_GO(student_json(study, s, students));
+    LBK_GO(add_configs(study, root));
+    LBK_GO(lbk__json_write_file(context, path, root, JSON_INDENT(2)));
+done:
+    json_decref(root);
+    lbk_free(context, path);
+    lbk_free(context, cache);
+    return status;
+}

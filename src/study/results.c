@@ -1,0 +1,185 @@
+/* results.c: opens what a study left: study.json, the pack, the cache, and predictions on the test split. */
+#include "base/file.h"
+#include "format/json.h"
+#include "study/report.h"
+#include "study/study.h"
+#include "train/report.h"
+
+#include <math.h>
+#include <string.h>
+
+/* ---- runs ---- */
+
+static lbk_status score_run(const lbk__results *r, lbk__result_run *run) {
+    const int64_t view_size = r->truth.num_samples * r->truth.num_classes;
+    for (int v = 0; v < LBK_NUM_VIEWS; v++) {
+        const bool taught = run != &r->teacher;
+        const lbk__metrics_input input =
+            lbk__predictions_view(&run->predictions, &r->truth, (lbk_view)v,
+                                  taught ? r->teacher.predictions.logits + v * view_size : NULL);
+        LBK_TRY(lbk__metrics_compute(r->context, &input, &run->metrics[v]));
+        if (lbk__scorer_knows(r->metric, r->truth.label_kind, r->truth.num_classes))
+            LBK_TRY(lbk__scorer_create(r->context, r->metric, &input, &run->scorers[v]));
+    }
+    return LBK_OK;
+}
+
+static lbk_status open_run(const lbk__results *r, const char *folder, lbk__result_run *run) {
+    char *path;
+    LBK_TRY(lbk__join(r->context, r->folder, folder, &run->folder));
+    LBK_TRY(lbk__study_path(r->context, r->folder, "test", lbk__base_name(folder), &path));
+    const lbk_status status = lbk__predictions_open(r->context, path, &r->truth, &run->predictions);
+    lbk_free(r->context, path);
+    return status == LBK_OK ? score_run(r, run) : status;
+}
+
+static void close_run(lbk_context *context, lbk__result_run *run) {
+    lbk__predictions_close(&run->predictions);
+    for (int v = 0; v < LBK_NUM_VIEWS; v++) lbk__scorer_free(context, &run->scorers[v]);
+    lbk_free(context, run->folder);
+}
+
+/* ---- methods and students ---- */
+
+static lbk_status open_method(const lbk__results *r, lbk__json_in in, lbk__result_method *method) {
+    const json_t *points, *runs;
+    int64_t chosen;
+    LBK_TRY(lbk__json_get_string(in, "name", &method->name));
+    LBK_TRY(lbk__json_get_string(in, "method", &method->kind));
+    LBK_TRY(lbk__json_get_array(in, "points", &points));
+    LBK_TRY(lbk__json_get_integer(in, "chosen", 0, (int64_t)json_array_size(points) - 1, &chosen));
+    const lbk__json_in point = {in.context, in.where, json_array_get(points, (size_t)chosen)};
+    LBK_TRY(lbk__json_get_array(point, "settings", &method->settings));
+    LBK_TRY(lbk__json_get_array(point, "runs", &runs));
+    LBK_TRY(LBK_ALLOC(r->context, method->runs, json_array_size(runs)));
+    for (size_t i = 0; i < json_array_size(runs); i++) {
+        const lbk__json_in run = {in.context, in.where, json_array_get(runs, i)};
+        const char *folder;
+        method->num_runs++;
+        LBK_TRY(lbk__json_get_string(run, "folder", &folder));
+        LBK_TRY(lbk__json_get_real(run, "dev", -INFINITY, INFINITY, &method->runs[i].dev));
+        LBK_TRY(open_run(r, folder, &method->runs[i]));
+    }
+    if (method->num_runs) return LBK_OK;
+    return lbk__fail(in.context, LBK_BAD_DATA, "%s: method %s has no run", in.where, method->name);
+}
+
+static double mean_dev(const lbk__result_method *method) {
+    double sum = 0;
+    for (int i = 0; i < method->num_runs; i++) sum += method->runs[i].dev;
+    return sum / method->num_runs;
+}
+
+static void pick(lbk__result_student *student, bool rises) {
+    student->picked = -1;
+    for (int m = 0; m < student->num_methods; m++) {
+        const lbk__result_method *method = &student->methods[m];
+        if (strcmp(method->kind, "kd") == 0) student->kd = m;
+        if (strcmp(method->kind, "msd") != 0) continue;
+        const double score = mean_dev(method),
+                     best = student->picked < 0 ? NAN : mean_dev(&student->methods[student->picked]);
+        if (isnan(best) || (rises ? score > best : score < best)) student->picked = m;
+    }
+}
+
+static lbk_status open_student(const lbk__results *r, lbk__json_in in, lbk__result_student *student) {
+    const json_t *methods;
+    int64_t folds;
+    const char *dev_metric = json_string_value(json_object_get(r->study, "metric"));
+    LBK_TRY(lbk__json_get_string(in, "name", &student->name));
+    LBK_TRY(lbk__json_get_integer(in, "folds", 0, INT32_MAX, &folds));
+    LBK_TRY(lbk__json_get_array(in, "methods", &methods));
+    student->folds = (int)folds;
+    LBK_TRY(LBK_ALLOC(r->context, student->methods, json_array_size(methods)));
+    for (size_t m = 0; m < json_array_size(methods); m++) {
+        student->num_methods++;
+        LBK_TRY(open_method(r, (lbk__json_in){in.context, in.where, json_array_get(methods, m)},
+                            &student->methods[m]));
+        if (student->methods[m].num_runs != student->methods[0].num_runs)
+            return lbk__fail(in.context, LBK_BAD_DATA, "%s: the methods have different numbers of runs",
+                             in.where);
+    }
+    pick(student, lbk__metric_rises(dev_metric));
+    return LBK_OK;
+}
+
+/* ---- the study ---- */
+
+/* Scores on test are by the metric that dev chose with; where that is a loss, by the task's main one. */
+static lbk_status choose_metric(lbk__results *r, lbk__json_in in) {
+    LBK_TRY(lbk__json_get_string(in, "metric", &r->metric));
+    bool known = false;
+    for (int m = 0; lbk__metric_names[m]; m++) known = known || strcmp(r->metric, lbk__metric_names[m]) == 0;
+    if (!known)
+        return lbk__fail(in.context, LBK_BAD_DATA, "%s: there is no metric \"%s\"", in.where, r->metric);
+    if (!lbk__metric_rises(r->metric)) r->metric = lbk__main_metric(r->truth.label_kind);
+    return LBK_OK;
+}
+
+static lbk_status open_data(lbk__results *r, lbk__json_in in) {
+    const char *pack, *hash, *split, *cache;
+    char *path;
+    LBK_TRY(lbk__json_get_string(in, "pack", &pack));
+    LBK_TRY(lbk__json_get_string(in, "pack_sha256", &hash));
+    LBK_TRY(lbk__json_get_string(in, "test_split", &split));
+    LBK_TRY(lbk__json_get_string(in, "cache", &cache));
+    LBK_TRY(lbk_pack_open(r->context, pack, &r->pack));
+    if (strcmp(hash, lbk_pack_hash(r->pack)) != 0)
+        return lbk__fail(r->context, LBK_MISMATCH, "%s: is not the pack that the study was made with", pack);
+    LBK_TRY(lbk__truth_open(r->context, r->pack, split, &r->truth));
+    LBK_TRY(lbk__join(r->context, r->folder, cache, &path));
+    lbk_status status = lbk__cache_open(r->context, path, &r->cache);
+    lbk_free(r->context, path);
+    LBK_TRY(status);
+    const lbk__cache_key wanted = {.pack_sha256 = hash};
+    return lbk__cache_match(r->cache, &wanted);
+}
+
+static lbk_status open_all(lbk__results *r, lbk__json_in in) {
+    const json_t *students;
+    const char *kind, *teacher;
+    int64_t version;
+    LBK_TRY(lbk__json_get_string(in, "kind", &kind));
+    LBK_TRY(lbk__json_get_integer(in, "version", 1, 1, &version));
+    LBK_TRY(open_data(r, in));
+    LBK_TRY(choose_metric(r, in));
+    LBK_TRY(lbk__json_get_string(in, "teacher", &teacher));
+    LBK_TRY(open_run(r, teacher, &r->teacher));
+    LBK_TRY(lbk__json_get_array(in, "students", &students));
+    LBK_TRY(LBK_ALLOC(r->context, r->students, json_array_size(students)));
+    for (size_t s = 0; s < json_array_size(students); s++) {
+        r->num_students++;
+        LBK_TRY(open_student(r, (lbk__json_in){in.context, in.where, json_array_get(students, s)},
+                             &r->students[s]));
+    }
+    return LBK_OK;
+}
+
+lbk_status lbk__results_open(lbk_context *context, const char *folder, lbk__results *out) {
+    *out = (lbk__results){.context = context, .folder = folder};
+    char *path;
+    LBK_TRY(lbk__study_path(context, folder, "study.json", NULL, &path));
+    lbk_status status = lbk__json_load_file(context, path, &out->study);
+    if (status == LBK_OK) status = open_all(out, (lbk__json_in){context, path, out->study});
+    lbk_free(context, path);
+    if (status != LBK_OK) lbk__results_close(out);
+    return status;
+}
+
+void lbk__results_close(lbk__results *r) {
+    for (int s = 0; s < r->num_students; s++) {
+        for (int m = 0; m < r->students[s].num_methods; m++) {
+            lbk__result_method *method = &r->students[s].methods[m];
+            for (int i = 0; i < method->num_runs; i++) close_run(r->context, &method->runs[i]);
+            lbk_free(r->context, method->runs);
+        }
+        lbk_free(r->context, r->students[s].methods);
+    }
+    lbk_free(r->context, r->students);
+    close_run(r->context, &r->teacher);
+    lbk__truth_close(r->context, &r->truth);
+    lbk__cache_close(r->cache);
+    lbk_pack_close(r->pack);
+    json_decref(r->study);
+    *r = (lbk__results){.context = r->context};
+}

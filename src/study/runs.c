@@ -1,0 +1,243 @@
+/* runs.c: trains, probes and tests what is missing in a study's folder. */
+#include "base/file.h"
+#include "data/pack.h"
+#include "format/json.h"
+#include "model/parameters.h"
+#include "study/pool.h"
+#include "study/predictions.h"
+#include "study/study.h"
+#include "train/measure.h"
+#include "train/report.h"
+
+#include <string.h>
+
+/* ---- marks of what is done ---- */
+
+static lbk_status is_there(lbk_context *context, const char *folder, const char *a, const char *b,
+                           bool *out) {
+    char *path;
+    LBK_TRY(lbk__study_path(context, folder, a, b, &path));
+    *out = lbk__exists(path);
+    lbk_free(context, path);
+    return LBK_OK;
+}
+
+static lbk_status mark_done(lbk_context *context, const char *folder, const char *summary) {
+    char *path;
+    LBK_TRY(lbk__study_path(context, folder, "done.json", NULL, &path));
+    lbk_status status = lbk__write_file(context, path, summary, strlen(summary));
+    lbk_free(context, path);
+    return status;
+}
+
+/* ---- the teacher ---- */
+
+static lbk_status train_teacher(const lbk__study *study) {
+    lbk_config *config;
+    bool resume;
+    char *summary = NULL;
+    LBK_TRY(lbk__study_teacher_config(study, &config));
+    lbk_status status = LBK_OK;
+    LBK_GO(is_there(study->context, study->teacher, "checkpoint", "state.safetensors", &resume));
+    LBK_GO(lbk_train(study->context, config, study->teacher, resume, &summary));
+    LBK_GO(mark_done(study->context, study->teacher, summary));
+done:
+    lbk_free(study->context, summary);
+    lbk_config_close(config);
+    return status;
+}
+
+lbk_status lbk__study_run_teacher(lbk__study *study) {
+    bool done;
+    LBK_TRY(is_there(study->context, study->teacher, "done.json", NULL, &done));
+    if (done) return LBK_OK;
+    const lbk_status status = train_teacher(study);
+    return status == LBK_OK ? LBK_OK : lbk__fail_at(study->context, status, "teacher");
+}
+
+static lbk_status probe(lbk__study *study, int folds) {
+    char *cache;
+    LBK_TRY(lbk__study_cache(study->context, study, folds, &cache));
+    const lbk_probe_options options = {
+        .teacher = study->teacher, .pack = study->pack_path, .out = cache, .folds = folds};
+    const lbk_status status = lbk_probe(study->context, &options, NULL);
+    lbk_free(study->context, cache);
+    return status == LBK_OK ? LBK_OK : lbk__fail_at(study->context, status, "probe");
+}
+
+lbk_status lbk__study_probe(lbk__study *study) {
+    LBK_TRY(probe(study, 0));
+    for (int s = 0; s < study->recipe.num_students; s++)
+        if (study->recipe.students[s].folds) LBK_TRY(probe(study, study->recipe.students[s].folds));
+    return LBK_OK;
+}
+
+/* ---- cells ---- */
+
+/* A run that diverges is a result, too: the grid may have asked for too much. */
+static lbk_status mark_diverged(lbk_context *context, const lbk__cell *cell) {
+    lbk__log(context, LBK_LOG_WARNING, "%s: it counts as diverged", lbk_error(context));
+    return mark_done(context, cell->folder, "{\"diverged\": true}\n");
+}
+
+static lbk_status train_cell(lbk_context *context, const lbk__study *study, const lbk__cell *cell) {
+    const lbk__recipe_model *student = &study->recipe.students[cell->student];
+    lbk_config *config = NULL;
+    char *cache = NULL, *summary = NULL;
+    bool resume;
+    lbk_status status = LBK_OK;
+    LBK_GO(lbk__study_cell_config(context, study, cell, &config));
+    LBK_GO(lbk__study_cache(context, study, student->folds, &cache));
+    LBK_GO(is_there(context, cell->folder, "checkpoint", "state.safetensors", &resume));
+    status = lbk_distill(context, config, cache, cell->folder, resume, &summary);
+    if (status == LBK_OK) status = mark_done(context, cell->folder, summary);
+    if (status == LBK_NUMERIC) status = mark_diverged(context, cell);
+done:
+    lbk_free(context, summary);
+    lbk_free(context, cache);
+    lbk_config_close(config);
+    return status;
+}
+
+static lbk_status read_result(lbk__study *study, lbk__cell *cell) {
+    lbk_context *context = study->context;
+    char *path;
+    json_t *root = NULL;
+    const char *metric;
+    LBK_TRY(lbk__study_path(context, cell->folder, "done.json", NULL, &path));
+    lbk_status status = LBK_OK;
+    LBK_GO(lbk__json_load_file(context, path, &root));
+    cell->diverged = json_is_true(json_object_get(root, "diverged"));
+    if (cell->diverged) goto done;
+    const lbk__json_in in = {context, path, root};
+    LBK_GO(lbk__json_get_real(in, "best", -1e300, 1e300, &cell->best));
+    LBK_GO(lbk__json_get_string(in, "metric", &metric));
+    if (!*study->metric) snprintf(study->metric, sizeof study->metric, "%s", metric);
+    if (strcmp(study->metric, metric) != 0)
+        status =
+            lbk__fail(context, LBK_INVALID_ARGUMENT,
+                      "students are chosen by different metrics, %s and %s: give all the same train.metric",
+                      study->metric, metric);
+done:
+    json_decref(root);
+    lbk_free(context, path);
+    return status;
+}
+
+/* Indices of cells that have something to be done. */
+typedef struct queue {
+    const lbk__study *study;
+    size_t *cells;
+    int64_t count;
+} queue;
+
+static const char *name_of(void *user, int64_t job) {
+    const queue *q = user;
+    return lbk__study_cell_name(&q->study->cells[q->cells[job]]);
+}
+
+static lbk_status run_job(lbk_context *context, void *user, int64_t job) {
+    const queue *q = user;
+    return train_cell(context, q->study, &q->study->cells[q->cells[job]]);
+}
+
+lbk_status lbk__study_run_cells(lbk__study *study) {
+    queue q = {.study = study};
+    lbk_status status = LBK_OK;
+    LBK_TRY(LBK_ALLOC(study->context, q.cells, study->num_cells));
+    for (size_t i = 0; i < study->num_cells; i++) {
+        bool done;
+        LBK_GO(is_there(study->context, study->cells[i].folder, "done.json", NULL, &done));
+        if (!done) q.cells[q.count++] = i;
+    }
+    const lbk__pool_jobs jobs = {
+        .stage = "study", .count = q.count, .name = name_of, .run = run_job, .user = &q};
+    if (q.count)
+        lbk__log(study->context, LBK_LOG_INFO, "study: %lld runs to do, %zu done", (long long)q.count,
+                 study->num_cells - (size_t)q.count);
+    LBK_GO(lbk__pool_run(study->context, &jobs));
+    for (size_t i = 0; i < study->num_cells; i++) LBK_GO(read_result(study, &study->cells[i]));
+done:
+    lbk_free(study->context, q.cells);
+    return status;
+}
+
+/* ---- the test split ---- */
+
+static lbk_status test(lbk_context *context, const lbk__study *study, const char *model, const char *name) {
+    char *path;
+    LBK_TRY(lbk__study_path(context, study->folder, "test", name, &path));
+    lbk_status status = LBK_OK;
+    if (!lbk__exists(path))
+        status = lbk__predictions_write(context, model, study->pack_path, study->recipe.test_split, path);
+    lbk_free(context, path);
+    return status;
+}
+
+static lbk_status test_job(lbk_context *context, void *user, int64_t job) {
+    const queue *q = user;
+    const lbk__cell *cell = &q->study->cells[q->cells[job]];
+    return test(context, q->study, cell->folder, lbk__study_cell_name(cell));
+}
+
+lbk_status lbk__study_test(lbk__study *study) {
+    queue q = {.study = study};
+    lbk_status status = LBK_OK;
+    char *folder = NULL;
+    LBK_TRY(LBK_ALLOC(study->context, q.cells, study->num_cells));
+    for (size_t i = 0; i < study->num_cells; i++)
+        if (lbk__study_is_chosen(study, &study->cells[i])) q.cells[q.count++] = i;
+    const lbk__pool_jobs jobs = {
+        .stage = "test", .count = q.count, .name = name_of, .run = test_job, .user = &q};
+    LBK_GO(lbk__study_path(study->context, study->folder, "test", NULL, &folder));
+    LBK_GO(lbk__make_folder(study->context, folder));
+    LBK_GO(test(study->context, study, study->teacher, lbk__base_name(study->teacher)));
+    LBK_GO(lbk__pool_run(study->context, &jobs));
+done:
+    lbk_free(study->context, folder);
+    lbk_free(study->context, q.cells);
+    return status;
+}
+
+/* ---- size and speed ---- */
+
+static lbk_status time_model(lbk__study *study, const char *name, const char *folder, json_t *to) {
+    lbk_context *context = study->context;
+    lbk__model *model = NULL;
+    lbk__truth truth = {0};
+    lbk__timing timing;
+    lbk_status status = LBK_OK;
+    LBK_GO(lbk__model_load(context, folder, &model));
+    LBK_GO(lbk__truth_open(context, study->pack, study->recipe.test_split, &truth));
+    LBK_GO(lbk__time_model(model, study->pack, truth.samples, truth.num_samples, &timing));
+    json_array_append_new(to,
+                          json_pack("{s:s, s:I, s:f, s:f, s:i}", "name", name, "parameters",
+                                    (json_int_t)lbk__model_count(model), "latency_ms", timing.latency_ms,
+                                    "samples_per_s", timing.samples_per_s, "threads", context->num_threads));
+done:
+    lbk__truth_close(context, &truth);
+    lbk__model_free(model);
+    return status;
+}
+
+/* All runs of a student have its sizes: one of them is timed. */
+static lbk_status time_student(lbk__study *study, int student, json_t *to) {
+    for (size_t i = 0; i < study->num_cells; i++)
+        if (study->cells[i].student == student && lbk__study_is_chosen(study, &study->cells[i]))
+            return time_model(study, study->recipe.students[student].name, study->cells[i].folder, to);
+    return LBK_OK;
+}
+
+lbk_status lbk__study_time(lbk__study *study, json_t **out) {
+    json_t *models = json_array();
+    lbk_status status = LBK_OK;
+    LBK_GO(time_model(study, "teacher", study->teacher, models));
+    for (int s = 0; s < study->recipe.num_students; s++) LBK_GO(time_student(study, s, models));
+done:
+    if (status != LBK_OK) {
+        json_decref(models);
+        models = NULL;
+    }
+    *out = models;
+    return status;
+}

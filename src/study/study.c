@@ -1,0 +1,112 @@
+/* study.c: lbk_study: from a recipe to a report. Each stage does what is missing and leaves what is there. */
+#include "study/study.h"
+
+#include "base/file.h"
+#include "study/report.h"
+
+#include <string.h>
+#include <unistd.h>
+
+/* ---- opening ---- */
+
+static lbk_status choose_path(const lbk__study *study, const char *given, const char *in_recipe, char **out) {
+    *out = NULL;
+    if (given) return lbk__copy_string(study->context, given, out);
+    return in_recipe ? lbk__join(study->context, study->recipe.folder, in_recipe, out) : LBK_OK;
+}
+
+static lbk_status open_study(lbk__study *study, const lbk_study_options *options) {
+    lbk_context *context = study->context;
+    if (!options->recipe || !options->out || !*options->out)
+        return lbk__fail(context, LBK_INVALID_ARGUMENT, "a study needs a recipe and a folder to write to");
+    LBK_TRY(lbk__recipe_open(context, options->recipe, &study->recipe));
+    LBK_TRY(lbk__copy_string(context, options->out, &study->folder));
+    LBK_TRY(choose_path(study, options->pack, study->recipe.pack, &study->pack_path));
+    LBK_TRY(choose_path(study, options->images, study->recipe.images, &study->images));
+    LBK_TRY(choose_path(study, options->init, NULL, &study->init));
+    if (!study->pack_path)
+        return lbk__fail(context, LBK_INVALID_ARGUMENT, "%s: names no pack, and none was given beside it",
+                         options->recipe);
+    LBK_TRY(lbk__make_folder(context, study->folder));
+    LBK_TRY(lbk__lock_folder(context, study->folder, &study->lock));
+    LBK_TRY(lbk_pack_open(context, study->pack_path, &study->pack));
+    return lbk__study_name_teacher(study);
+}
+
+static void close_study(lbk__study *study) {
+    lbk_context *context = study->context;
+    for (size_t i = 0; i < study->num_cells; i++) lbk_free(context, study->cells[i].folder);
+    lbk_free(context, study->cells);
+    lbk_free(context, study->chosen);
+    lbk_free(context, study->teacher);
+    lbk_free(context, study->folder);
+    lbk_free(context, study->pack_path);
+    lbk_free(context, study->images);
+    lbk_free(context, study->init);
+    lbk_pack_close(study->pack);
+    lbk__recipe_close(context, &study->recipe);
+    if (study->lock >= 0) close(study->lock);
+}
+
+/* ---- stages ---- */
+
+/* What dev has to choose from: each point with the tuning seeds; where there is one point, nothing. */
+static lbk_status add_tuning(lbk__study *study, int student, int method) {
+    const lbk__recipe *r = &study->recipe;
+    for (int p = 0; p < lbk__study_num_points(study, method); p++)
+        for (int s = 0; s < r->num_tuning_seeds; s++)
+            LBK_TRY(lbk__study_add_cell(study, student, method, p, r->tuning_seeds[s]));
+    return LBK_OK;
+}
+
+static lbk_status add_chosen(lbk__study *study, int student, int method) {
+    const lbk__recipe *r = &study->recipe;
+    const int point = study->chosen[student * r->num_methods + method];
+    for (int s = 0; s < r->num_seeds; s++)
+        LBK_TRY(lbk__study_add_cell(study, student, method, point, r->seeds[s]));
+    return LBK_OK;
+}
+
+static lbk_status add_all(lbk__study *study, lbk_status (*add)(lbk__study *study, int student, int method)) {
+    for (int s = 0; s < study->recipe.num_students; s++)
+        for (int m = 0; m < study->recipe.num_methods; m++) LBK_TRY(add(study, s, m));
+    return LBK_OK;
+}
+
+/* The chosen point's other seeds must not diverge either, or there is no mean. */
+static lbk_status check_chosen(const lbk__study *study) {
+    for (size_t i = 0; i < study->num_cells; i++)
+        if (study->cells[i].diverged && lbk__study_is_chosen(study, &study->cells[i]))
+            return lbk__fail(
+                study->context, LBK_NUMERIC,
+                "%s: diverged, although dev chose its point of the grid: give a smaller learning rate",
+                study->cells[i].folder);
+    return LBK_OK;
+}
+
+static lbk_status run_stages(lbk__study *study) {
+    json_t *models;
+    LBK_TRY(lbk__study_run_teacher(study));
+    LBK_TRY(lbk__study_probe(study));
+    LBK_TRY(add_all(study, add_tuning));
+    LBK_TRY(lbk__study_run_cells(study));
+    LBK_TRY(lbk__study_choose(study));
+    LBK_TRY(add_all(study, add_chosen));
+    LBK_TRY(lbk__study_run_cells(study));
+    LBK_TRY(check_chosen(study));
+    LBK_TRY(lbk__study_test(study));
+    LBK_TRY(lbk__study_time(study, &models));
+    return lbk__study_record(study, models);
+}
+
+lbk_status lbk_study(lbk_context *context, const lbk_study_options *options, char **summary) {
+    lbk__study study = {.context = context, .lock = -1};
+    if (summary) *summary = NULL;
+    lbk_status status = LBK_OK;
+    LBK_GO(open_study(&study, options));
+    LBK_GO(run_stages(&study));
+    LBK_GO(lbk_report(context, study.folder, summary));
+done:
+    close_study(&study);
+    return status;
+}

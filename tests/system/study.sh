@@ -1,0 +1,105 @@
+#!/bin/sh
+# study.sh: a study from a recipe; killed at random ten times it ends with the same table; what is wrong with a recipe.
+set -u
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/tiny.sh"
+make_tiny_data
+cd "$work" || exit 1
+pack_tiny_data
+
+cat >student.yaml <<END
+train:
+  epochs: 3
+  batch_size: 8
+  learning_rate: 0.01
+  logging_steps: 1
+END
+cat >study.yaml <<END
+name: warm & cool
+pack: pack
+images: .
+teacher:
+  config: tiny.yaml
+students:
+  - name: half of it
+    config: student.yaml
+    from_teacher: [1]
+  - name: out of fold
+    config: student.yaml
+    set: [model.hidden_size=8, model.num_hidden_layers=1, model.num_attention_heads=2, model.intermediate_size=16,
+          model.max_position_embeddings=16]
+    folds: 2
+methods: [alone, kd, msd-uniform, msd-instance]
+seeds: [1, 2]
+tuning_seeds: [2]
+grid:
+  distill.alpha: [0.3, 0.9]
+  distill.saliency: [kl, js]
+END
+study() { run "$LIMBECK" study "$@" --threads 2; }
+
+begun=$(date +%s%N)
+study study.yaml --out parts
+expect_code 0; expect_out '^half of it, msd-instance'; expect_out "no number here is the paper's"
+duration=$(($(date +%s%N) - begun)) # nanoseconds
+mv parts whole
+# alone has no teacher to be told of, kd no saliency: 1 + 2 + 2 + 4 points are tuned for each student.
+[ "$(ls whole/cells | grep -c seed2)" = 18 ] || wrong 'wanted 18 runs with seed 2'
+[ "$(ls whole/cells | grep -c seed1)" = 8 ] || wrong 'wanted 8 runs with seed 1: what dev chose'
+[ "$(ls whole/test | wc -l)" = 17 ] || wrong 'wanted test predictions of the teacher and of what dev chose alone'
+cp whole/results.csv table.csv
+study study.yaml --out whole
+expect_code 0; cmp -s table.csv whole/results.csv || wrong 'another table when little was to be done'
+rm whole/results.*
+run "$LIMBECK" report whole --json
+expect_code 0; cmp -s table.csv whole/results.csv || wrong 'report makes another table'
+
+# In the folder of the same name, since a student's configuration names the teacher's. Kills come within a third of
+# the time that it all takes, so that they fall into every stage.
+killed=0
+for round in 1 2 3 4 5 6 7 8 9 10; do
+    "$LIMBECK" study study.yaml --out parts --threads 2 >/dev/null 2>&1 &
+    process=$!
+    sleep "$(od -An -N1 -tu1 /dev/urandom | awk "{ print 0.02 + \$1 / 256 * $duration / 3e9 }")"
+    kill -KILL $process 2>/dev/null && killed=$((killed + 1))
+    wait $process
+done
+[ $killed -gt 0 ] || wrong 'never killed'
+study study.yaml --out parts
+expect_code 0
+cmp -s whole/results.csv parts/results.csv || wrong "the table differs from that of a study that was not killed ($killed times)"
+for model in whole/cells/*/best/model.safetensors; do
+    cmp -s "$model" "parts/${model#whole/}" || wrong "$model differs from that of the killed study"
+done
+
+# Somebody else is working there.
+"$LIMBECK" study study.yaml --out other --threads 1 >/dev/null 2>&1 &
+process=$!
+tries=0
+until [ -e other/teacher-*/checkpoint ] || [ $tries -ge 200 ]; do sleep 0.05; tries=$((tries + 1)); done
+study study.yaml --out other
+expect_code 8; expect_err 'another process is working'
+kill -INT $process
+wait $process
+[ $? -eq 130 ] || wrong 'an interrupted study should end with 130'
+
+# Recipes that are wrong.
+bad() { # SED-COMMAND FOLDER EXPECTED
+    sed "$1" study.yaml >bad.yaml
+    study bad.yaml --out "$2"
+    expect_code 2; expect_err "$3"
+}
+bad 's/seeds: \[1, 2\]/seeds: [1, 1]/' bad 'bad.yaml: seeds: "1": stands there twice'
+bad 's/kd, msd-uniform/msd-uniform/' bad 'kd must be among them'
+bad 's/msd-uniform/msd-unifrom/' bad '"msd-unifrom": alone, kd, or msd-'
+bad 's/distill.alpha:/distill.alhpa:/' bad 'no key distill.alhpa; did you mean distill.alpha'
+bad 's/methods:/metods:/' bad 'metods.*did you mean methods'
+bad 's/folds: 2/folds: 1/' bad 'folds: "1": a whole number from 2'
+bad 's/\[0.3, 0.9\]/[0.3, 0.30]/' whole 'the same value twice'
+bad 's/\[0.3, 0.9\]/[0.3, 9]/' whole 'distill.alpha is "9"'
+bad '/^pack/d' bad 'names no pack'
+study none.yaml --out bad
+expect_code 5; expect_err 'none.yaml'
+run "$LIMBECK" report none
+expect_code 5; expect_err 'none/study.json'
+finish
