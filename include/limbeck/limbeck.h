@@ -145,7 +145,10 @@ typedef enum lbk_visual {
     LBK_VISUAL_NONE,    /* texts only */
     LBK_VISUAL_PATCHES, /* ViLT-style: the decoded image resized and cut into patch_size × patch_size × 3 rows
                          */
-    LBK_VISUAL_HDF5     /* region features: `image` [N], `features` [N,V,D], `boxes` */
+    LBK_VISUAL_HDF5,    /* region features: `image` [N], `features` [N,V,D], `boxes` */
+    LBK_VISUAL_NPY, /* region features: a folder with one .npy an image, [regions, D], regions as many as it
+                       has */
+    LBK_VISUAL_TSV  /* region features: the table of bottom-up-attention */
 } lbk_visual;
 
 typedef enum lbk_label_kind { LBK_LABEL_SINGLE, LBK_LABEL_MULTI, LBK_LABEL_SOFT } lbk_label_kind;
@@ -159,7 +162,7 @@ typedef struct lbk_pack_options {
     int32_t max_text_tokens; /* [CLS] and [SEP] included; 0: 128 */
     lbk_visual visual;
     int32_t image_size, patch_size; /* patches: side in pixels; 0: 128 and 32; image_size % patch_size == 0 */
-    const char *features;           /* HDF5 file for LBK_VISUAL_HDF5 */
+    const char *features;           /* the file or folder of region features */
     lbk_label_kind
         label_kind; /* JSON lines: "label" is single, "labels" multi, "scores" {class: 0..1} soft */
     const char *const *classes; /* NULL: those that occur in the data, sorted; else exactly these are legal */

@@ -17,7 +17,7 @@ typedef struct arguments {
 /* In the order of lbk_source, as the two lists after it are in that of their enumerations. */
 static const char *const sources[] = {"jsonl",         "mmimdb",   "openclipart", "snli-ve", "vqa-v2",
                                       "hateful-memes", "easy-vqa", "appstream",   NULL};
-static const char *const visuals[] = {"none", "patches", "hdf5", NULL};
+static const char *const visuals[] = {"none", "patches", "hdf5", "npy", "tsv", NULL};
 static const char *const label_kinds[] = {"single", "multi", "soft", NULL};
 
 static const struct argp_option options[] = {
@@ -32,10 +32,10 @@ static const struct argp_option options[] = {
     {"vocab", 'v', "FILE", 0, "The vocabulary: vocab.txt, one token a line", 2},
     {"cased", CASED, 0, 0, "Keep case and accents", 2},
     {"max-text-tokens", 'm', "N", 0, "Longest text, [CLS] and [SEP] included (default 128)", 2},
-    {"visual", VISUAL, "KIND", 0, "Visual rows: patches (default), hdf5, none", 3},
+    {"visual", VISUAL, "KIND", 0, "Visual rows: patches (default), hdf5, npy, tsv, none", 3},
     {"image-size", IMAGE_SIZE, "N", 0, "Side in pixels that pictures are resized to (default 128)", 3},
     {"patch-size", PATCH_SIZE, "N", 0, "Side of a patch in pixels (default 32)", 3},
-    {"features", FEATURES, "FILE", 0, "Region features for --visual hdf5", 3},
+    {"features", FEATURES, "FILE", 0, "Region features: an HDF5 file, a folder of .npy, or a table", 3},
     {"out", 'o', "FILE", 0, "Write the pack to FILE", 4},
     {"json", JSON, 0, 0, "Print the summary as JSON", 4},
     {0}};

@@ -43,7 +43,7 @@ static lbk_status find_image(lbk__pack_builder *builder, const lbk__pack_slot *s
 static lbk_status append_image(lbk__pack_builder *builder, const lbk__pack_slot *slot, int32_t *index) {
     const lbk__text *image = &slot->record.image;
     LBK_TRY(put_run(builder, LBK__PART_ROWS, LBK__PART_ROW_OFFSET, lbk__pack_rows_of(builder, slot->picture),
-                    (size_t)lbk__visual_source_num_rows(builder->visual),
+                    builder->row_start[slot->picture + 1] - builder->row_start[slot->picture],
                     (size_t)lbk__visual_source_dim(builder->visual) * sizeof *builder->rows));
     LBK_TRY(put_run(builder, LBK__PART_PATH, LBK__PART_PATH_OFFSET, image->data, image->length, 1));
     *index = (int32_t)builder->num_images++;

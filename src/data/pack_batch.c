@@ -4,6 +4,7 @@
 #include <string.h>
 
 enum { LONGEST_ID = 4096, LONGEST_NAME = 256 };
+static const size_t batch_values = 32 << 20; /* of visual rows: a batch ends with the image that reaches it */
 
 lbk_status lbk__pack_fail_at(lbk__pack_builder *builder, const lbk__record *record, lbk_status status) {
     char id[80];
@@ -95,10 +96,22 @@ static lbk_status place_image(lbk__pack_builder *builder, lbk__pack_slot *slot) 
     bool added;
     LBK_TRY(lbk__name_map_place(&builder->images, image->data, image->length, &index, &added));
     if (!added) return LBK_OK;
+    *index = LBK__IMAGE_FAILED;
+    int32_t num_rows;
+    LBK_TRY(lbk__visual_source_count(builder->visual, image->data, &num_rows));
     *index = LBK__IMAGE_PENDING;
-    slot->picture = (int32_t)builder->num_pictures;
-    builder->pictures[builder->num_pictures++] = image->data;
-    return LBK_OK;
+    const size_t picture = builder->num_pictures++, dim = (size_t)lbk__visual_source_dim(builder->visual);
+    slot->picture = (int32_t)picture;
+    builder->pictures[picture] = image->data;
+    builder->row_start[picture + 1] = builder->row_start[picture] + (size_t)num_rows;
+    return LBK_GROW(builder->context, builder->rows, builder->rows_capacity,
+                    builder->row_start[picture + 1] * dim);
+}
+
+static bool is_full(const lbk__pack_builder *builder) {
+    return builder->num_slots == builder->slot_capacity ||
+           builder->row_start[builder->num_pictures] * (size_t)lbk__visual_source_dim(builder->visual) >=
+               batch_values;
 }
 
 static lbk_status read_record(lbk__pack_builder *builder, lbk__pack_slot *slot, bool *more) {
@@ -120,8 +133,7 @@ static lbk_status read_record(lbk__pack_builder *builder, lbk__pack_slot *slot, 
 
 lbk_status lbk__pack_read_batch(lbk__pack_builder *builder) {
     builder->num_slots = builder->num_pictures = 0;
-    while (!builder->ended && builder->num_slots < builder->slot_capacity &&
-           (!builder->picture_capacity || builder->num_pictures < builder->picture_capacity)) {
+    while (!builder->ended && !is_full(builder)) {
         lbk__pack_slot *slot = builder->slots + builder->num_slots;
         bool more;
         slot->picture = -1;

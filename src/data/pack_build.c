@@ -5,13 +5,12 @@
 #include <string.h>
 
 enum { RECORDS_IN_BATCH = 256, LONGEST_VOCAB = 64 << 20 };
-static const size_t batch_bytes = 64 << 20; /* of visual rows */
 
 static lbk_status check_options(lbk_context *context, lbk_pack_options *options) {
     if (!options->path || !options->vocab)
         return lbk__fail(context, LBK_INVALID_ARGUMENT,
                          "a pack needs a source (path) and a vocab.txt (vocab)");
-    if (options->label_kind > LBK_LABEL_SOFT || options->visual > LBK_VISUAL_HDF5)
+    if (options->label_kind > LBK_LABEL_SOFT || options->visual > LBK_VISUAL_TSV)
         return lbk__fail(context, LBK_INVALID_ARGUMENT,
                          "label_kind %d or visual %d is none that limbeck knows", (int)options->label_kind,
                          (int)options->visual);
@@ -49,17 +48,11 @@ static lbk_status image_root(lbk_context *context, const lbk_pack_options *optio
 }
 
 static lbk_status make_batch(lbk__pack_builder *builder) {
-    const size_t image = (size_t)lbk__visual_source_num_rows(builder->visual) *
-                         (size_t)lbk__visual_source_dim(builder->visual) * sizeof *builder->rows;
     builder->slot_capacity = RECORDS_IN_BATCH;
-    LBK_TRY(LBK_ALLOC(builder->context, builder->slots, builder->slot_capacity));
-    if (image == 0) return LBK_OK;
-    builder->picture_capacity =
-        LBK_MIN(LBK_MAX(batch_bytes / image, (size_t)builder->context->num_threads), builder->slot_capacity);
-    LBK_TRY(LBK_ALLOC(builder->context, builder->pictures, builder->picture_capacity));
-    LBK_TRY(LBK_ALLOC(builder->context, builder->failed, builder->picture_capacity));
-    return LBK_ALLOC(builder->context, builder->rows,
-                     builder->picture_capacity * image / sizeof *builder->rows);
+    LBK_TRY(LBK_ALLOC(builder->context, builder->slots, RECORDS_IN_BATCH));
+    LBK_TRY(LBK_ALLOC(builder->context, builder->pictures, RECORDS_IN_BATCH));
+    LBK_TRY(LBK_ALLOC(builder->context, builder->row_start, RECORDS_IN_BATCH + 1));
+    return LBK_ALLOC(builder->context, builder->failed, RECORDS_IN_BATCH);
 }
 
 static lbk_status open_parts(lbk__pack_builder *builder) {
@@ -103,6 +96,7 @@ static void close_builder(lbk__pack_builder *builder) {
     }
     lbk_free(context, builder->slots);
     lbk_free(context, builder->pictures);
+    lbk_free(context, builder->row_start);
     lbk_free(context, builder->failed);
     lbk_free(context, builder->rows);
     for (lbk__pack_part part = 0; part < LBK__NUM_PARTS; part++) lbk__spool_close(builder->parts + part);
@@ -116,6 +110,18 @@ static void close_builder(lbk__pack_builder *builder) {
     lbk__name_list_free(&builder->splits);
 }
 
+/* What the layout left out and what no sample asked for. */
+static void report_rest(const lbk__pack_builder *builder) {
+    const lbk__loader *loader = builder->loader;
+    for (int i = 0; i < loader->num_reasons; i++)
+        lbk__log(builder->context, LBK_LOG_INFO, "left out %lld: %s", (long long)loader->left_out[i].count,
+                 loader->left_out[i].reason);
+    const int64_t unused = lbk__visual_source_num_images(builder->visual) - builder->num_images;
+    if (unused > 0)
+        lbk__log(builder->context, LBK_LOG_INFO, "the features of %lld images belong to no sample",
+                 (long long)unused);
+}
+
 static lbk_status read_all(lbk__pack_builder *builder) {
     lbk_context *context = builder->context;
     while (!builder->ended) {
@@ -127,9 +133,7 @@ static lbk_status read_all(lbk__pack_builder *builder) {
         LBK_TRY(lbk__pack_append_batch(builder));
         lbk__report(context, "pack", "records", (uint64_t)builder->num_records, builder->loader->total, NULL);
     }
-    for (int i = 0; i < builder->loader->num_reasons; i++)
-        lbk__log(context, LBK_LOG_INFO, "left out %lld: %s", (long long)builder->loader->left_out[i].count,
-                 builder->loader->left_out[i].reason);
+    report_rest(builder);
     if (builder->num_skipped)
         lbk__log(context, LBK_LOG_WARNING, "skipped %lld bad records of %lld",
                  (long long)builder->num_skipped, (long long)builder->num_records);

@@ -41,10 +41,12 @@ typedef struct lbk__pack_builder {
 
     lbk__pack_slot *slots; /* [slot_capacity] */
     size_t slot_capacity, num_slots;
-    const char **pictures; /* [picture_capacity] new images of the batch: into the slots' records */
-    size_t picture_capacity, num_pictures;
-    uint16_t *rows; /* [picture_capacity, num_rows, dim] */
-    bool *failed;   /* [picture_capacity] */
+    const char **pictures; /* [slot_capacity] new images of the batch: into the slots' records */
+    size_t *row_start; /* [slot_capacity + 1] of the batch's rows: where each of them begins, and the end */
+    size_t num_pictures;
+    uint16_t *rows; /* [row_start[num_pictures], dim] */
+    size_t rows_capacity;
+    bool *failed; /* [slot_capacity] */
     bool ended;
 
     int64_t num_records, num_samples, num_images, num_labelled, num_skipped, num_truncated;
@@ -55,8 +57,7 @@ typedef struct lbk__pack_builder {
 lbk_status lbk__pack_fail_at(lbk__pack_builder *builder, const lbk__record *record, lbk_status status);
 /* Rows of a new image of the batch. */
 static inline uint16_t *lbk__pack_rows_of(const lbk__pack_builder *builder, int32_t picture) {
-    return builder->rows + (size_t)picture * (size_t)lbk__visual_source_num_rows(builder->visual) *
-                               (size_t)lbk__visual_source_dim(builder->visual);
+    return builder->rows + builder->row_start[picture] * (size_t)lbk__visual_source_dim(builder->visual);
 }
 
 /* Reads records until the batch is full or the data end; then reads their new images. */

@@ -2,6 +2,7 @@
 #include "data/visual_source.h"
 
 #include "base/file.h"
+#include "data/row_source.h"
 #include "format/hdf5_features.h"
 
 #include <omp.h>
@@ -16,6 +17,7 @@ struct lbk__visual_source {
     uint8_t *pixels; /* patches: [threads, image_size, image_size, 3] */
     lbk__features *features;
     char *features_path;
+    lbk__row_source *rows; /* npy, tsv */
 };
 
 static lbk_status open_patches(lbk__visual_source *source, const lbk_pack_options *options) {
@@ -29,11 +31,19 @@ static lbk_status open_patches(lbk__visual_source *source, const lbk_pack_option
 }
 
 static lbk_status open_features(lbk__visual_source *source, const lbk_pack_options *options) {
+    lbk_context *context = source->context;
     if (!options->features)
-        return lbk__fail(source->context, LBK_INVALID_ARGUMENT,
-                         "visual rows from HDF5 need the file (features)");
-    LBK_TRY(lbk__copy_string(source->context, options->features, &source->features_path));
-    LBK_TRY(lbk__features_open(source->context, options->features, &source->features));
+        return lbk__fail(context, LBK_INVALID_ARGUMENT,
+                         "visual rows from features need the file or folder (features)");
+    if (options->visual != LBK_VISUAL_HDF5) {
+        LBK_TRY(options->visual == LBK_VISUAL_NPY
+                    ? lbk__npy_rows_open(context, options->features, &source->rows)
+                    : lbk__table_rows_open(context, options->features, &source->rows));
+        source->dim = source->rows->dim;
+        return LBK_OK;
+    }
+    LBK_TRY(lbk__copy_string(context, options->features, &source->features_path));
+    LBK_TRY(lbk__features_open(context, options->features, &source->features));
     source->num_rows = lbk__features_describe(source->features)->rows;
     source->dim = lbk__features_describe(source->features)->width;
     return LBK_OK;
@@ -50,7 +60,7 @@ lbk_status lbk__visual_source_open(lbk_context *context, const lbk_pack_options 
     source->kind = kind;
     LBK_GO(lbk__copy_string(context, root, &source->root));
     if (options->visual == LBK_VISUAL_PATCHES) LBK_GO(open_patches(source, options));
-    if (options->visual == LBK_VISUAL_HDF5) LBK_GO(open_features(source, options));
+    if (options->visual >= LBK_VISUAL_HDF5) LBK_GO(open_features(source, options));
     *out = source;
 done:
     if (status != LBK_OK) lbk__visual_source_close(source);
@@ -60,6 +70,7 @@ done:
 void lbk__visual_source_close(lbk__visual_source *source) {
     if (!source) return;
     lbk__features_close(source->features);
+    if (source->rows) source->rows->close(source->rows);
     lbk_free(source->context, source->features_path);
     lbk_free(source->context, source->pixels);
     lbk_free(source->context, source->root);
@@ -71,6 +82,16 @@ int32_t lbk__visual_source_num_rows(const lbk__visual_source *source) {
 }
 int32_t lbk__visual_source_dim(const lbk__visual_source *source) {
     return source->dim;
+}
+
+int64_t lbk__visual_source_num_images(const lbk__visual_source *source) {
+    if (source->rows) return source->rows->num_images;
+    return source->features ? lbk__features_describe(source->features)->count : 0;
+}
+
+lbk_status lbk__visual_source_count(lbk__visual_source *source, const char *image, int32_t *num_rows) {
+    *num_rows = source->num_rows;
+    return source->rows ? source->rows->count(source->rows, image, num_rows) : LBK_OK;
 }
 
 lbk_status lbk__visual_source_describe(const lbk__visual_source *source, json_t **out) {
@@ -88,6 +109,10 @@ lbk_status lbk__visual_source_describe(const lbk__visual_source *source, json_t 
         *out = json_pack("{s:s, s:i, s:i, s:{s:s, s:s}, s:O}", "kind", "hdf5", "dim", source->dim, "rows",
                          source->num_rows, "features", "name", lbk__base_name(source->features_path),
                          "sha256", hash, "attributes", lbk__features_describe(source->features)->attributes);
+        break;
+    case LBK_VISUAL_NPY:
+    case LBK_VISUAL_TSV:
+        *out = source->rows->describe(source->rows);
         break;
     }
     return *out ? LBK_OK : lbk__fail(source->context, LBK_NO_MEMORY, "out of memory");
@@ -150,9 +175,12 @@ static lbk_status read_one_feature(lbk__visual_source *source, const char *image
 static lbk_status read_features(lbk__visual_source *source, const char *const *images, size_t count,
                                 uint16_t *rows, bool *failed) {
     for (size_t i = 0; i < count; i++) {
-        lbk_status status = read_one_feature(source, images[i], rows + values_of(source) * i);
+        int32_t num_rows;
+        LBK_TRY(lbk__visual_source_count(source, images[i], &num_rows));
+        lbk_status status = lbk__visual_source_read_one(source, images[i], rows);
         failed[i] = status == LBK_BAD_DATA;
         if (status != LBK_OK && !failed[i]) return status;
+        rows += (size_t)num_rows * (size_t)source->dim;
     }
     return LBK_OK;
 }
@@ -160,11 +188,12 @@ static lbk_status read_features(lbk__visual_source *source, const char *const *i
 lbk_status lbk__visual_source_read(lbk__visual_source *source, const char *const *images, size_t count,
                                    uint16_t *rows, bool *failed) {
     if (count == 0) return LBK_OK;
-    if (source->visual == LBK_VISUAL_HDF5) return read_features(source, images, count, rows, failed);
+    if (source->visual >= LBK_VISUAL_HDF5) return read_features(source, images, count, rows, failed);
     return read_patches(source, images, count, rows, failed);
 }
 
 lbk_status lbk__visual_source_read_one(lbk__visual_source *source, const char *image, uint16_t *rows) {
+    if (source->rows) return source->rows->read(source->rows, image, rows);
     return source->visual == LBK_VISUAL_HDF5 ? read_one_feature(source, image, rows)
                                              : read_one_picture(source, image, rows);
 }

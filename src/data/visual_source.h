@@ -14,14 +14,20 @@ typedef struct lbk__visual_source lbk__visual_source;
 lbk_status lbk__visual_source_open(lbk_context *context, const lbk_pack_options *options, const char *root,
                                    lbk__image_kind kind, lbk__visual_source **out);
 void lbk__visual_source_close(lbk__visual_source *source); /* NULL is allowed */
-/* Each image has `num_rows` rows of `dim` values; 0 and 0: no visual rows at all. */
+/* Each image has `num_rows` rows of `dim` values; 0 and 0: no visual rows at all; 0 rows of `dim` values:
+ * each image has as many as lbk__visual_source_count says. */
 int32_t lbk__visual_source_num_rows(const lbk__visual_source *source);
 int32_t lbk__visual_source_dim(const lbk__visual_source *source);
+/* How many images a file of features has; 0: not known. */
+int64_t lbk__visual_source_num_images(const lbk__visual_source *source);
+/* The number of rows of an image. LBK_BAD_DATA when that cannot be known without it. */
+lbk_status lbk__visual_source_count(lbk__visual_source *source, const char *image, int32_t *num_rows);
 /* What the pack says about its rows (see pack.h); decoded by the caller's json_decref. */
 lbk_status lbk__visual_source_describe(const lbk__visual_source *source, json_t **out);
 
-/* Rows of `count` images, decoded by all threads of the context: rows [count, num_rows, dim] float16. An
- * image that cannot be read sets its flag; lbk__visual_source_read_one then says why. */
+/* Rows of `count` images, one image's after the other's, float16 [rows of all, dim]; pictures are decoded by
+ * all threads of the context. An image that cannot be read sets its flag; lbk__visual_source_read_one then
+ * says why. */
 lbk_status lbk__visual_source_read(lbk__visual_source *source, const char *const *images, size_t count,
                                    uint16_t *rows, bool *failed);
 lbk_status lbk__visual_source_read_one(lbk__visual_source *source, const char *image, uint16_t *rows);

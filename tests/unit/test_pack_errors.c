@@ -158,7 +158,7 @@ static void wrong_options_are_refused(void **state) {
     REFUSED(max_text_tokens, 2, LBK_INVALID_ARGUMENT, "at least 3");
     REFUSED(patch_size, 5, LBK_INVALID_ARGUMENT, "multiple");
     REFUSED(image_size, 1 << 20, LBK_INVALID_ARGUMENT, "multiple");
-    REFUSED(visual, LBK_VISUAL_HDF5, LBK_INVALID_ARGUMENT, "need the file");
+    REFUSED(visual, LBK_VISUAL_HDF5, LBK_INVALID_ARGUMENT, "need the file or folder");
     REFUSED(visual, (lbk_visual)7, LBK_INVALID_ARGUMENT, "none that limbeck knows");
     REFUSED(source, (lbk_source)7, LBK_INVALID_ARGUMENT, "none that limbeck knows");
     REFUSED(source, LBK_SOURCE_OPENCLIPART, LBK_BAD_DATA, "openclipart-svg");

@@ -1,0 +1,30 @@
+#!/bin/sh
+# Every recipe's configurations are accepted as they are, and its scripts are sound.
+. "$(dirname "$0")/lib.sh"
+recipes=$(dirname "$0")/../../recipes
+
+for file in "$recipes"/*/*.yaml; do
+    case $file in */teacher.yaml) set -- train ;; *) set -- distill --method kd --cache none ;; esac
+    run "$LIMBECK" "$@" --config "$file" --pack no-such-pack --out "$work/out"
+    expect_code 5
+    expect_err 'no-such-pack' # all that is wrong is that there is no pack
+done
+for script in "$recipes"/*.sh "$recipes"/*/*.sh; do
+    run sh -n "$script"
+    expect_code 0
+done
+
+# run.sh says what it lacks.
+run "$recipes/run.sh" "$recipes/nowhere" "$work/out"
+expect_code 2; expect_err 'is no recipe'
+run "$recipes/run.sh" "$recipes/snli_ve" "$work/out"
+expect_code 2; expect_err 'DATA is needed'
+
+# pack.sh of a benchmark, on a row in its layout.
+mkdir -p "$work/snli/features" "$work/init"
+cp "$(dirname "$0")/../golden/tokenizer/vocab.txt" "$work/init"
+cp "$(dirname "$0")/../golden/regions/npy/2.npy" "$work/snli/features/7.npy"
+echo '{"Flickr30K_ID": "7", "sentence2": "A dog.", "gold_label": "neutral", "pairID": "7.jpg#0r1n"}' >"$work/snli/snli_ve_train.jsonl"
+run "$recipes/snli_ve/pack.sh" "$work/snli" "$work/init" "$work/pack"
+expect_code 0; expect_out '^visual rows +5$'
+finish
