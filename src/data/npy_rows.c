@@ -88,7 +88,7 @@ static lbk_status read_rows(lbk__row_source *base, const char *image, uint16_t *
     const size_t values = (size_t)num_rows * (size_t)base->dim;
     LBK_TRY(LBK_GROW(base->context, source->values, source->capacity, values));
     lbk__numbers_to_floats(source->array.dtype, source->array.data, values, 1, source->values);
-    return lbk__rows_to_half(base->context, source->path, source->values, values, base->dim, rows);
+    return lbk__rows_from_file(base->context, source->path, source->values, num_rows, base->dim, rows);
 }
 
 static json_t *describe(const lbk__row_source *base) {

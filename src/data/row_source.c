@@ -2,9 +2,8 @@
 #include "data/row_source.h"
 
 #include "base/file.h"
-#include "base/half.h"
+#include "data/batch.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -23,14 +22,8 @@ bool lbk__feature_name(const char *image, int which, char *out, size_t size) {
     return true;
 }
 
-lbk_status lbk__rows_to_half(lbk_context *context, const char *where, const float *values, size_t count,
-                             int32_t dim, uint16_t *out) {
-    for (size_t i = 0; i < count; i++) {
-        out[i] = lbk__float_to_half(values[i]);
-        if ((out[i] & 0x7C00u) == 0x7C00u)
-            return lbk__fail(context, LBK_BAD_DATA,
-                             "%s: region %zu, number %zu is %g: it must be finite and within 65504", where,
-                             i / (size_t)dim, i % (size_t)dim, (double)values[i]);
-    }
-    return LBK_OK;
+lbk_status lbk__rows_from_file(lbk_context *context, const char *where, const float *values, int32_t num_rows,
+                               int32_t dim, uint16_t *out) {
+    const lbk_status status = lbk__rows_to_half(context, values, num_rows, dim, out);
+    return status == LBK_NUMERIC ? lbk__fail_at(context, LBK_BAD_DATA, "%s", where) : status;
 }

@@ -30,8 +30,8 @@ lbk_status lbk__table_rows_open(lbk_context *context, const char *path, lbk__row
 
 /* Names that features of an image may go by: false when there is no name number `which`, from 0. */
 bool lbk__feature_name(const char *image, int which, char *out, size_t size);
-/* To float16. LBK_BAD_DATA, "WHERE: …", for a number that is not finite or beyond ±65504. */
-lbk_status lbk__rows_to_half(lbk_context *context, const char *where, const float *values, size_t count,
-                             int32_t dim, uint16_t *out);
+/* lbk__rows_to_half of numbers from a file: LBK_BAD_DATA, "WHERE: …". */
+lbk_status lbk__rows_from_file(lbk_context *context, const char *where, const float *values, int32_t num_rows,
+                               int32_t dim, uint16_t *out);
 
 #endif

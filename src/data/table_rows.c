@@ -137,9 +137,8 @@ static lbk_status read_rows(lbk__row_source *base, const char *image, uint16_t *
     table_rows *source = (table_rows *)base;
     int32_t num_rows;
     LBK_TRY(count_rows(base, image, &num_rows));
-    return lbk__rows_to_half(base->context, source->where.data,
-                             (const float *)(const void *)source->features.data,
-                             (size_t)num_rows * (size_t)base->dim, base->dim, rows);
+    return lbk__rows_from_file(base->context, source->where.data,
+                               (const float *)(const void *)source->features.data, num_rows, base->dim, rows);
 }
 
 static json_t *describe(const lbk__row_source *base) {

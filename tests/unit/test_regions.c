@@ -118,7 +118,7 @@ static void bad_arrays_are_named(void **state) {
                  {"integers", "integers.npy: must have numbers of float16, float32 or float64"},
                  {"big", "big.npy: is big-endian"},
                  {"fortran", "fortran.npy: is in Fortran's order"},
-                 {"infinite", "infinite.npy: region 1, number 2 is inf"},
+                 {"infinite", "infinite.npy: number 2 of visual row 1 is inf"},
                  {"cut", "cut.npy: does not have as many bytes"},
                  {"text", "text.npy: is no array"}};
     fixture f = fixture_open(NULL);
@@ -165,7 +165,7 @@ static void bad_rows_of_the_table_are_named(void **state) {
         {"9\t640\t480\t1\t" ZEROS_4 "\tAAAA", "has 3 bytes of features"},
         {"9\t640\t480\t1\t" ZEROS_4 "\tAAAAAAAAAAAAAAAAAAAAA", "its features are no base64"},
         {"9\t640\t480\t1\tb'AAAA'\t" ZEROS_4, "its boxes are no base64"},
-        {"9\t640\t480\t1\t" ZEROS_4 "\t" HUGE_4, "line 5: region 0, number 0 is inf"},
+        {"9\t640\t480\t1\t" ZEROS_4 "\t" HUGE_4, "line 5: number 0 of visual row 0 is inf"},
     };
     fixture f = fixture_open(NULL);
     fixture_start(&f);
