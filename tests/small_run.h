@@ -202,16 +202,19 @@ static inline lbk_status small_run_go(small_run *run, const char *const *changes
 /* A student smaller than its teacher. */
 #define SMALL_STUDENT "model.hidden_size=8", "model.num_attention_heads=2"
 
-/* With a teacher and its cache in the folder. */
-static inline int small_run_set_up_cache(void **state) {
-    if (small_run_set_up(state) != 0) return 1;
-    small_run *run = *state;
-    char *teacher = small_run_path(run, "teacher"), *pack = small_run_path(run, "pack"),
-         *cache = small_run_path(run, "cache");
-    check_ok(run->context, small_run_go(run, CHANGES("train.epochs=6"), NULL, "teacher", 0, NULL));
+/* A teacher of folder/pack, and its cache. */
+static inline void small_run_teach(small_run *run, const char *teacher_name, const char *cache_name) {
+    char *teacher = small_run_path(run, teacher_name), *pack = small_run_path(run, "pack"),
+         *cache = small_run_path(run, cache_name);
+    check_ok(run->context, small_run_go(run, CHANGES("train.epochs=6"), NULL, teacher_name, 0, NULL));
     const lbk_probe_options options = {.teacher = teacher, .pack = pack, .out = cache};
     check_ok(run->context, lbk_probe(run->context, &options, NULL));
     free(teacher), free(pack), free(cache);
+}
+
+static inline int small_run_set_up_cache(void **state) {
+    if (small_run_set_up(state) != 0) return 1;
+    small_run_teach(*state, "teacher", "cache");
     return 0;
 }
 

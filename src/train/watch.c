@@ -24,6 +24,13 @@ static lbk_status log_by_view(lbk__training *t, int64_t count) {
             scalars[5 * v + p] = (lbk__scalar){name, values[p]};
         }
     }
+    if (t->meta.network)
+        lbk__run_log(&t->run, LBK_LOG_INFO,
+                     "step %lld, epoch %.2f: weights joint %.3f ± %.3f, text %.3f ± %.3f, image %.3f ± %.3f",
+                     (long long)t->state.step, lbk__training_epoch(t), summary[LBK_VIEW_JOINT].mean,
+                     summary[LBK_VIEW_JOINT].deviation, summary[LBK_VIEW_TEXT].mean,
+                     summary[LBK_VIEW_TEXT].deviation, summary[LBK_VIEW_IMAGE].mean,
+                     summary[LBK_VIEW_IMAGE].deviation);
     return lbk__run_scalars(&t->run, "weights", t->state.step, lbk__training_epoch(t), scalars,
                             LBK_COUNT(scalars));
 }
@@ -115,12 +122,13 @@ lbk_status lbk__training_log_meta(lbk__training *t) {
     };
     LBK_TRY(lbk__run_scalars(&t->run, "meta", t->state.step, lbk__training_epoch(t), scalars,
                              LBK_COUNT(scalars)));
-    lbk__run_log(
-        &t->run, LBK_LOG_INFO,
-        "step %lld, epoch %.2f: meta loss %.4f; a virtual step gains %.3g, with uniform weights %.3g; "
-        "cosine with the views' gradients: joint %.3f, text %.3f, image %.3f",
-        (long long)t->state.step, lbk__training_epoch(t), m->meta_loss / n, m->gain / n, m->gain_uniform / n,
-        joint, text, image);
+    if (n > 0)
+        lbk__run_log(
+            &t->run, LBK_LOG_INFO,
+            "step %lld, epoch %.2f: meta loss %.4f; a virtual step gains %.3g, with uniform weights %.3g; "
+            "cosine with the views' gradients: joint %.3f, text %.3f, image %.3f",
+            (long long)t->state.step, lbk__training_epoch(t), m->meta_loss / n, m->gain / n,
+            m->gain_uniform / n, joint, text, image);
     t->state.meta = (lbk__meta_window){0};
     return LBK_OK;
 }

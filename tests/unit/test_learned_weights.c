@@ -59,12 +59,14 @@ static void learned_weights_are_learned(void **state) {
     for (size_t i = 0; i < LBK_COUNT(cases); i++) {
         char out[16], name[64], *text;
         snprintf(out, sizeof out, "student%zu", i);
-        run->steps_with_allocations = 0;
+        run->steps = run->steps_with_allocations = 0;
         check_ok(run->context, small_run_go(run,
                                             CHANGES(SMALL_STUDENT, cases[i][0], cases[i][1], cases[i][2],
                                                     "distill.meta_fraction=0.2", "train.epochs=4"),
                                             "cache", out, 0, &text));
         json_t *summary = small_run_json(run, text);
+        assert_int_equal(run->steps, 20);
+        assert_true(run->steps_with_allocations <= 5); /* after the set-up and the measurements */
         snprintf(name, sizeof name, "%s/meta_split.json", out);
         json_t *split = read_json(run, name);
         /* 40 of the 45 training samples have a label. */
@@ -116,6 +118,75 @@ static void meta_splits_are_stratified(void **state) {
     }
     assert_false(json_equal(split[0], split[1]));
     json_decref(split[0]), json_decref(split[1]);
+}
+
+/* Samples with several labels count to the rarest: half of those with "owl" are taken, and of the others. */
+static void strata_of_several_labels(void **state) {
+    small_run *run = *state;
+    small_run_pack(run, "pack", true);
+    small_run_teach(run, "multi_teacher", "multi_cache");
+    check_ok(run->context, small_run_go(run,
+                                        CHANGES(SMALL_STUDENT, "distill.weights=learned",
+                                                "distill.meta_fraction=0.5", "train.epochs=1"),
+                                        "multi_cache", "out", 0, NULL));
+    json_t *split = read_json(run, "out/meta_split.json"), *item;
+    int owls = 0, others = 0, count;
+    size_t i;
+    json_array_foreach(json_object_get(split, "ids"), i, item) {
+        const int number = atoi(json_string_value(item) + 1);
+        *(number % 4 == 0 ? &owls : &others) += 1;
+    }
+    assert_in_range(owls, 5, 6);     /* of 12 */
+    assert_in_range(others, 14, 15); /* of 29 */
+    json_t *classes = small_run_last(run, "out", "weights_by_class", &count);
+    assert_true(small_run_number(classes, "owl_text_mean") > 0);
+    json_decref(split), json_decref(classes);
+}
+
+static double first_of(small_run *run, const char *const *changes, const char *out, const char *kind,
+                       const char *key) {
+    int count;
+    check_ok(run->context, small_run_go(run, changes, "cache", out, 0, NULL));
+    json_t *line = small_run_last(run, out, kind, &count);
+    const double value = small_run_number(line, key);
+    json_decref(line);
+    return value;
+}
+
+/* One step from the same start, again and again, without dropout and at a rate so small that a virtual step
+ * is its tangent: what "meta" tells against what plain runs tell. */
+static void what_is_watched_adds_up(void **state) {
+    small_run *run = *state;
+#define ONE(rate, ...)                                                                                      \
+    CHANGES(SMALL_STUDENT, "model.hidden_dropout_prob=0", "model.attention_probs_dropout_prob=0",           \
+            "train.warmup_ratio=0", "train.max_steps=1", "train.batch_size=50", "distill.meta_split=extra", \
+            "train.logging_steps=1", "distill.alpha=1", "train.learning_rate=" rate, __VA_ARGS__)
+    /* Before the step: weights are 1/3, so that the two gains are one. */
+    const double before = first_of(run, ONE("1e-9", "distill.weights=learned"), "a", "meta", "meta_loss"),
+                 after = first_of(run, ONE("1e-3", "distill.weights=learned"), "b", "meta", "meta_loss");
+    int count;
+    json_t *meta = small_run_last(run, "b", "meta", &count);
+    const double gain = small_run_number(meta, "gain");
+    check_near(before - after, gain, 0.05 * fabs(gain));
+    check_near(small_run_number(meta, "gain_uniform"), gain, 1e-6 * fabs(gain));
+    /* gain = η·Σ_m ⅓·cos_m·‖g'‖·‖∇D_m‖ */
+    const double norm = first_of(
+        run, ONE("1e-9", "distill.method=alone", "train.train_split=extra", "distill.meta_split=dev"), "c",
+        "train", "gradient_norm");
+    const double views[] = {
+        first_of(run, ONE("1e-9", "distill.weights=fixed", "distill.fixed_weights=[1, 0, 0]"), "d", "train",
+                 "gradient_norm"),
+        first_of(run, ONE("1e-9", "distill.weights=fixed", "distill.fixed_weights=[0, 1, 0]"), "e", "train",
+                 "gradient_norm"),
+        first_of(run, ONE("1e-9", "distill.weights=fixed", "distill.fixed_weights=[0, 0, 1]"), "f", "train",
+                 "gradient_norm")};
+    const double sum = small_run_number(meta, "cosine_joint") * views[0] +
+                       small_run_number(meta, "cosine_text") * views[1] +
+                       small_run_number(meta, "cosine_image") * views[2];
+    check_near(1e-3 / 3 * norm * sum, gain, 0.02 * fabs(gain));
+    assert_true(fabs(small_run_number(meta, "cosine_joint")) > 0.01);
+    json_decref(meta);
+#undef ONE
 }
 
 /* Batches that do not fit the tape together: the meta gradient is that of all of them. */
@@ -237,6 +308,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(learned_weights_are_learned),
         TEST(meta_splits_are_stratified),
+        TEST(strata_of_several_labels),
+        TEST(what_is_watched_adds_up),
         TEST(accumulation_does_not_change_what_is_learned),
         TEST(learned_weights_resume_to_the_byte),
         TEST(wrong_meta_splits_are_refused),
