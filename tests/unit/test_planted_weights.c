@@ -64,7 +64,7 @@ static void write_cache(const small_run *run, bool noisy) {
             const bool noise = noisy && k / CLASSES == LBK_VIEW_IMAGE && is_noisy(i);
             logits[k] = (float)(noise ? 4 * n : 0.3 * n + (k % CLASSES == i % CLASSES ? 4 : 0));
         }
-        check_ok(run->context, lbk__cache_writer_put(writer, logits, i % CLASSES, NULL, saliencies));
+        check_ok(run->context, lbk__cache_writer_put(writer, i, logits, i % CLASSES, NULL, saliencies));
     }
     check_ok(run->context, lbk__cache_writer_commit(writer));
     lbk__cache_writer_close(writer);
