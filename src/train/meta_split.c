@@ -30,9 +30,8 @@ static lbk_status stratum_of(const lbk__training *t, int32_t index, const int64_
     LBK_TRY(lbk_pack_sample(t->pack, index, &sample));
     for (int32_t k = 0; k < sample.num_labels; k++) {
         const int32_t c = sample.classes[k];
-        if (rarest < 0 || frequency[c] < frequency[rarest] ||
-            (frequency[c] == frequency[rarest] && c < rarest))
-            rarest = c;
+        const bool fewer = rarest < 0 || frequency[c] < frequency[rarest];
+        if (fewer || (c < rarest && frequency[c] == frequency[rarest])) rarest = c;
     }
     *out = rarest + 1;
     return LBK_OK;
