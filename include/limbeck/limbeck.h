@@ -233,10 +233,11 @@ LBK_PUBLIC lbk_status lbk_train(lbk_context *context, const lbk_config *config, 
 typedef struct lbk_probe_options {
     const char *teacher; /* model folder or run folder */
     const char *pack;
-    const char *out;    /* the cache file */
-    int32_t batch_size; /* 0: 32 */
-    int force;          /* probe again although a matching cache is there */
-    int folds;          /* ≥ 2: out of fold, see below; 0: not. At most LBK_MAX_FOLDS */
+    const char *out;       /* the cache file */
+    int32_t batch_size;    /* 0: 32 */
+    int force;             /* probe again although a matching cache is there */
+    const char *precision; /* of matrix products: "fp32" (NULL), "bf16", "auto" */
+    int folds;             /* ≥ 2: out of fold, see below; 0: not. At most LBK_MAX_FOLDS */
 } lbk_probe_options;
 
 enum { LBK_MAX_FOLDS = 100 };
@@ -246,11 +247,12 @@ enum { LBK_MAX_FOLDS = 100 };
  * unless `force`. `summary` (may be NULL): JSON with the teacher's metrics, "splits": {"train": {"joint":
  * {…}, …}, …}, and the mean saliency of each modality, overall and by class: "saliency": {"kl": {"text",
  * "image"}, …}, "saliency_by_class": {CLASS: …}; "memorised" (also logged as a warning): under the
- * joint view its error on train is less than half, and its mean entropy less than two thirds, of those on dev.
+ * joint view its error on train is less than half, and its mean entropy less than two thirds, of those on
+ * dev.
  *
- * `folds` K: the logits of each labelled training sample come from one of K other teachers, trained as the run
- * folder `teacher` was but without that sample's fold, in OUT.folds/; all other samples' from `teacher`. Goes
- * on where an interrupted call stopped. */
+ * `folds` K: the logits of each labelled training sample come from one of K other teachers, trained as the
+ * run folder `teacher` was but without that sample's fold, in OUT.folds/; all other samples' from `teacher`.
+ * Goes on where an interrupted call stopped. */
 LBK_PUBLIC lbk_status lbk_probe(lbk_context *context, const lbk_probe_options *options, char **summary);
 
 /* Trains a student by (3), (4) or (5) from a cache made by lbk_probe; run folder and resume as lbk_train. The
@@ -264,16 +266,18 @@ LBK_PUBLIC lbk_status lbk_distill(lbk_context *context, const lbk_config *config
 typedef struct lbk_evaluate_options {
     const char *model; /* model folder or run folder */
     const char *pack;
-    const char *split;   /* NULL: "test" */
-    const char *cache;   /* teacher cache for the KL(teacher ‖ student); NULL: none */
-    const char *teacher; /* model folder to show beside; NULL: none */
-    int32_t batch_size;  /* 0: 32 */
-    int timing;          /* also measure latency at batch 1 and throughput */
+    const char *split;     /* NULL: "test" */
+    const char *cache;     /* teacher cache for the KL(teacher ‖ student); NULL: none */
+    const char *teacher;   /* model folder to show beside; NULL: none */
+    int32_t batch_size;    /* 0: 32 */
+    int timing;            /* also measure latency at batch 1 and throughput */
+    const char *precision; /* "fp32" (NULL), "bf16", "int8", "auto"; what is narrow is shown beside float32 */
 } lbk_evaluate_options;
 
-/* `report`: JSON {"models": {"model": {"path", "parameters", "file_bytes", "latency_ms", "samples_per_s"},
- * "teacher": …}, "views": {"joint": {"model": {"accuracy", "auroc", "f1_micro", …, "ece", "kl"}, "teacher":
- * …}, "text": …, "image": …}}; metrics that do not apply or are not defined are left out. */
+/* `report`: JSON {"models": {"model": {"path", "precision", "parameters", "file_bytes", "latency_ms",
+ * "samples_per_s"}, "fp32": … beside a narrow precision, "teacher": …}, "views": {"joint": {"model":
+ * {"accuracy", "auroc", "f1_micro", …, "ece", "kl"}, "teacher": …}, "text": …, "image": …}}; metrics that do
+ * not apply or are not defined are left out. */
 LBK_PUBLIC lbk_status lbk_evaluate(lbk_context *context, const lbk_evaluate_options *options, char **report);
 
 /* ------------------------------------------------------------------------------------- study, report --- */
@@ -287,11 +291,11 @@ typedef struct lbk_study_options {
 } lbk_study_options;
 
 /* Teacher, cache, students by every method with every seed, hyper-parameters chosen on dev, each chosen
- * student once on test, statistics, report. What is done already is kept, so the same call goes on wherever an
- * earlier one ended, killed or interrupted (LBK_INTERRUPTED: the runs at hand are saved), and ends with the
- * same tables. As many runs side by side as the context has threads, one thread each; the context's callbacks
- * are called from other threads, by one at a time. LBK_BUSY while another process works in the folder.
- * `summary` (may be NULL): as lbk_report. */
+ * student once on test, statistics, report. What is done already is kept, so the same call goes on wherever
+ * an earlier one ended, killed or interrupted (LBK_INTERRUPTED: the runs at hand are saved), and ends with
+ * the same tables. As many runs side by side as the context has threads, one thread each; the context's
+ * callbacks are called from other threads, by one at a time. LBK_BUSY while another process works in the
+ * folder. `summary` (may be NULL): as lbk_report. */
 LBK_PUBLIC lbk_status lbk_study(lbk_context *context, const lbk_study_options *options, char **summary);
 
 /* Computes and writes results.json, results.csv and report.html of a finished study anew. Plots need the
@@ -312,6 +316,9 @@ LBK_PUBLIC const char *lbk_model_class_name(const lbk_model *model, int32_t inde
 LBK_PUBLIC lbk_label_kind lbk_model_label_kind(const lbk_model *model);
 LBK_PUBLIC int64_t lbk_model_num_parameters(const lbk_model *model);
 LBK_PUBLIC int32_t lbk_model_hidden_size(const lbk_model *model);
+/* How matrix products are computed from now on: "fp32" (as opened), "bf16", "int8" (weights rounded per
+ * output, activations per token), "auto": bfloat16 where the processor multiplies it. */
+LBK_PUBLIC lbk_status lbk_model_set_precision(lbk_model *model, const char *precision);
 
 /* Where images of inputs are found: paths start from `root` (NULL: the working directory). For models whose
  * visual rows are region features, `features` is the HDF5 file that has them, by the names that inputs give;
@@ -395,7 +402,7 @@ typedef struct lbk_bench_options {
     const char *size; /* "mini" (2×128), "small" (4×192), "tiny312" (4×312), "minilm6", "minilm12", "base" */
     int32_t batch, shortest, longest, regions, visual_dim, classes, steps, warmup;
     float dropout;
-    const char *precision; /* "fp32" */
+    const char *precision; /* "fp32" (NULL), "bf16", "auto"; "probe" and "infer" also "int8" */
 } lbk_bench_options;
 
 /* `out`: JSON {"work","variant","size","batch","samples_per_s","ms_per_step","peak_mib"}; the median step. */

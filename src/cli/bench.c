@@ -13,7 +13,7 @@ typedef struct arguments {
 
 static const char *const works[] = {"kd", "msd", "meta", "probe", "infer", NULL};
 static const char *const sizes[] = {"mini", "small", "tiny312", "minilm6", "minilm12", "base", NULL};
-static const char *const precisions[] = {"fp32", NULL};
+static const char *const precisions[] = {"fp32", "bf16", "int8", "auto", NULL};
 
 static const struct argp_option options[] = {
     {"size", SIZE, "NAME", 0, "mini, small, tiny312 (default), minilm6, minilm12, base", 1},
@@ -23,7 +23,7 @@ static const struct argp_option options[] = {
     {"visual-dim", VISUAL_DIM, "N", 0, "Numbers a visual row (default 2048)", 1},
     {"classes", CLASSES, "N", 0, "Classes (default 23)", 1},
     {"dropout", DROPOUT, "P", 0, "Dropout of the training steps (default 0.1)", 1},
-    {"precision", PRECISION, "NAME", 0, "fp32 (default)", 1},
+    {"precision", PRECISION, "NAME", 0, "fp32 (default), bf16, auto; probe and infer also int8", 1},
     {"steps", STEPS, "N", 0, "Steps timed (default 20); the median is printed", 2},
     {"warmup", WARMUP, "N", 0, "Steps before that (default 4)", 2},
     {0}};

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-enum { TIMING = 256 };
+enum { TIMING = 256, PRECISION };
 
 typedef struct arguments {
     lbk_evaluate_options evaluate;
@@ -18,6 +18,8 @@ static const struct argp_option options[] = {
     {"cache", 'k', "FILE", 0, "The teacher's cache, for the KL from teacher to student", 2},
     {"teacher", 'T', "FOLDER", 0, "The teacher, to show beside the model", 2},
     {"batch", 'b', "N", 0, "Samples a batch (default 32)", 3},
+    {"precision", PRECISION, "NAME", 0,
+     "Of the model's matrix products: fp32 (default), bf16, int8, auto; shows float32 beside it", 3},
     {"timing", TIMING, 0, 0, "Also measure latency at batch 1 and throughput", 3},
     {"json", 'j', 0, 0, "Print the report as JSON", 4},
     {0}};
@@ -46,6 +48,9 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
         return 0;
     case 'b':
         evaluate->batch_size = cli_int(state, "batch", argument, 1, 65536);
+        return 0;
+    case PRECISION:
+        evaluate->precision = argument;
         return 0;
     case TIMING:
         evaluate->timing = 1;

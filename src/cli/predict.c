@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FEATURES = 256, IMAGE_ROOT };
+enum { FEATURES = 256, IMAGE_ROOT, PRECISION };
 
 typedef struct arguments {
-    const char *model, *lines, *features, *image_root;
+    const char *model, *lines, *features, *image_root, *precision;
     lbk_input input;
     int32_t top;
     int num_threads;
@@ -22,6 +22,7 @@ static const struct argp_option options[] = {
      "Instead: JSON lines with \"id\", \"text\", \"image\"; - is standard input. Prints a line for each", 2},
     {"features", FEATURES, "FILE", 0, "Region features (HDF5), for models that were trained on such", 3},
     {"image-root", IMAGE_ROOT, "FOLDER", 0, "Where paths of images start (default: beside the lines)", 3},
+    {"precision", PRECISION, "NAME", 0, "Of matrix products: fp32 (default), bf16, int8, auto", 3},
     {"top", 'n', "N", 0, "Print the N likeliest labels (default 5; 0: all)", 4},
     {"json", 'j', 0, 0, "Print the answer as JSON", 4},
     {0}};
@@ -58,6 +59,9 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
         return 0;
     case IMAGE_ROOT:
         given->image_root = argument;
+        return 0;
+    case PRECISION:
+        given->precision = argument;
         return 0;
     case 'n':
         given->top = cli_int(state, "top", argument, 0, INT32_MAX);
@@ -159,6 +163,7 @@ int cli_predict(int argc, char **argv) {
     char *root =
         given.image_root ? cli_format("%s", given.image_root) : folder_of(given.lines ? given.lines : "");
     int code = cli_finish(context, lbk_model_open(context, given.model, &model));
+    if (code == CLI_OK) code = cli_finish(context, lbk_model_set_precision(model, given.precision));
     if (code == CLI_OK) code = cli_finish(context, lbk_model_set_images(model, root, given.features));
     if (code == CLI_OK)
         code = given.lines ? answer_lines(context, model, &given) : answer_one(context, model, &given);

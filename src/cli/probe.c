@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+enum { PRECISION = 256 };
+
 typedef struct arguments {
     lbk_probe_options probe;
     int num_threads;
@@ -18,6 +20,7 @@ static const struct argp_option options[] = {
      "Take the logits of training samples from K teachers, each trained as this one was on the other folds",
      2},
     {"batch", 'b', "N", 0, "Samples a batch (default 32)", 2},
+    {"precision", PRECISION, "NAME", 0, "Of matrix products: fp32 (default), bf16, auto", 2},
     {"json", 'j', 0, 0, "Print the summary as JSON", 3},
     {0}};
 
@@ -44,6 +47,9 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
         return 0;
     case 'b':
         given->probe.batch_size = cli_int(state, "batch", argument, 1, 65536);
+        return 0;
+    case PRECISION:
+        given->probe.precision = argument;
         return 0;
     case 'j':
         given->json = true;

@@ -79,10 +79,15 @@ done:
     return status;
 }
 
+lbk_status lbk_model_set_precision(lbk_model *model, const char *precision) {
+    LBK_TRY(lbk__precision_of(model->context, precision, LBK__NUM_PRECISIONS, &model->model->precision));
+    lbk__drop_plan(model);
+    return LBK_OK;
+}
+
 void lbk_model_close(lbk_model *model) {
     if (!model) return;
-    lbk__runner_free(model->runner);
-    lbk__batch_free(model->context, &model->batch);
+    lbk__drop_plan(model);
     lbk__visual_source_close(model->visual);
     lbk_tokenizer_close(model->tokenizer);
     for (size_t i = 0; i < LBK_COUNT(model->queries); i++) lbk_free(model->context, model->queries[i].tokens);

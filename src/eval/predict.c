@@ -98,6 +98,13 @@ static lbk_status make_rows(lbk_model *model, const lbk_input *inputs, int32_t c
 
 /* ---- running ---- */
 
+void lbk__drop_plan(lbk_model *model) {
+    lbk__runner_free(model->runner);
+    lbk__batch_free(model->context, &model->batch);
+    model->runner = NULL;
+    model->limits = (lbk__batch_limits){0};
+}
+
 /* Plans for at least these items; room to spare, so that a stream of inputs plans a few times only. */
 static lbk_status plan_for(lbk_model *model, const lbk__batch_item *items, int32_t count) {
     const lbk__batch_limits *now = &model->limits;
@@ -122,10 +129,7 @@ static lbk_status plan_for(lbk_model *model, const lbk__batch_item *items, int32
                                       .num_rows = LBK_MAX((int32_t)(rows + rows / 4), now->num_rows),
                                       .visual_dim = model->model->config.visual_embedding_dim,
                                       .longest = LBK_MAX(longest + longest / 4, now->longest)};
-    lbk__runner_free(model->runner);
-    lbk__batch_free(model->context, &model->batch);
-    model->runner = NULL;
-    model->limits = (lbk__batch_limits){0};
+    lbk__drop_plan(model);
     LBK_TRY(lbk__batch_create(model->context, &limits, &model->batch));
     LBK_TRY(lbk__runner_create(model->model, NULL, &limits, LBK__RUN_INFER, 0, &model->runner));
     model->limits = limits;

@@ -35,6 +35,8 @@ struct lbk_model {
  * that did not fail][C], valid until the next call. Fails as a whole for want of memory only. */
 lbk_status lbk__predict(lbk_model *model, const lbk_input *inputs, int32_t count, const float **logits);
 
+/* Forgets runner and batch. */
+void lbk__drop_plan(lbk_model *model);
 /* What lbk_model_answer says, for each input of a batch; lbk__error_json where one failed. The caller ends
  * with json_decref of each. */
 lbk_status lbk__answer_batch(lbk_model *model, const lbk_input *inputs, int32_t count, int32_t top,

@@ -57,6 +57,14 @@ typedef struct lbk__vector {
     /* dz = dy ⊙ (1 − y²); dz may be dy. */
     void (*tanh_gradient)(float *dz, const float *dy, const float *y, int64_t n);
     void (*half_to_float)(float *y, const uint16_t *x, int64_t n);
+    /* y = x rounded to bfloat16, to nearest, ties to even; as such, or as the float32 of the same value. */
+    void (*float_to_bf16)(uint16_t *y, const float *x, int64_t n);
+    void (*round_to_bf16)(float *y, const float *x, int64_t n);
+    /* q = round(x / s) + levels + 1 with s = max |x| / levels, which is returned; levels ≤ 127. */
+    float (*quantize_row)(uint8_t *q, const float *x, int32_t levels, int64_t n);
+    /* y = (sum − offset) ⊙ scale · row_scale; y may be sum. */
+    void (*dequantize_row)(float *y, const int32_t *sum, const int32_t *offset, const float *scale,
+                           float row_scale, int64_t n);
     /* As lbk__dropout_bits_plain. */
     void (*dropout_bits)(const lbk__dropout *dropout, uint64_t first, int64_t count, uint16_t *bits);
     /* y = kept ? x · scale : 0; y may be x. */

@@ -16,6 +16,7 @@ typedef int32_t vi __attribute__((vector_size(LANES * 4)));
 typedef uint32_t vu __attribute__((vector_size(LANES * 4)));
 typedef uint64_t vw __attribute__((vector_size(LANES * 4)));
 typedef uint16_t vh __attribute__((vector_size(LANES * 2)));
+typedef uint8_t vb __attribute__((vector_size(LANES)));
 
 INLINE vf load(const float *p) {
     vf v;
@@ -118,6 +119,48 @@ static void tanh_gradient(float *dz, const float *dy, const float *y, int64_t n)
     for (int64_t i = 0; i < n; i += LANES) {
         vf v = get(y + i, n - i);
         put(dz + i, get(dy + i, n - i) * (1.0f - v * v), n - i);
+    }
+}
+
+/* Bits of x rounded to the upper 16. A NaN stays one: it is not rounded but made quiet. */
+INLINE vu rounded_to_bf16(vf x) {
+    const vu bits = (vu)x, even = (bits >> 16) & 1;
+    const vi is_nan = x != x;
+    return (vu)choose(is_nan, (vf)(bits | 0x400000), (vf)(bits + 0x7fff + even)) & 0xffff0000;
+}
+
+static void float_to_bf16(uint16_t *y, const float *x, int64_t n) {
+    for (int64_t i = 0; i < n; i += LANES) {
+        const vh half = __builtin_convertvector(rounded_to_bf16(get(x + i, n - i)) >> 16, vh);
+        memcpy(y + i, &half, (size_t)(n - i < LANES ? n - i : LANES) * sizeof *y);
+    }
+}
+
+static void round_to_bf16(float *y, const float *x, int64_t n) {
+    for (int64_t i = 0; i < n; i += LANES) put(y + i, (vf)rounded_to_bf16(get(x + i, n - i)), n - i);
+}
+
+static float quantize_row(uint8_t *q, const float *x, int32_t levels, int64_t n) {
+    vf largest = {0};
+    for (int64_t i = 0; i < n; i += LANES) {
+        const vf v = get(x + i, n - i);
+        largest = larger(larger(largest, v), -v);
+    }
+    const float most = max_lanes(largest), inverse = most > 0 ? (float)levels / most : 0.0f;
+    const vf middle = splat((float)levels + 1.5f); /* all positive, so that truncation rounds */
+    for (int64_t i = 0; i < n; i += LANES) {
+        const vi rounded = __builtin_convertvector(get(x + i, n - i) * inverse + middle, vi);
+        const vb byte = __builtin_convertvector(rounded, vb);
+        memcpy(q + i, &byte, (size_t)(n - i < LANES ? n - i : LANES));
+    }
+    return most / (float)levels;
+}
+
+static void dequantize_row(float *y, const int32_t *sum, const int32_t *offset, const float *scale,
+                           float row_scale, int64_t n) {
+    for (int64_t i = 0; i < n; i += LANES) {
+        const vi x = (vi)get((const float *)sum + i, n - i) - (vi)get((const float *)offset + i, n - i);
+        put(y + i, __builtin_convertvector(x, vf) * get(scale + i, n - i) * row_scale, n - i);
     }
 }
 
@@ -329,6 +372,10 @@ const lbk__vector TABLE = {
     .gelu_gradient = gelu_gradient,
     .tanh_gradient = tanh_gradient,
     .half_to_float = half_to_float,
+    .float_to_bf16 = float_to_bf16,
+    .round_to_bf16 = round_to_bf16,
+    .quantize_row = quantize_row,
+    .dequantize_row = dequantize_row,
     .dropout_bits = dropout_bits,
     .dropout_row = dropout_row,
     .layernorm_row = layernorm_row,

@@ -5,6 +5,7 @@
 
 #include "base/base.h"
 #include "data/batch.h"
+#include "kernel/narrow.h"
 
 /* Names and meanings as in Hugging Face's VisualBertConfig. */
 typedef struct lbk__model_config {
@@ -40,8 +41,9 @@ typedef struct lbk__model {
     size_t vocab_length;
     int cased;
     int32_t max_text_tokens;
-    char *visual_source; /* JSON: how visual rows are made (from the pack), or NULL */
-    char *made_from;     /* JSON: hashes of pack, teacher, configuration, or NULL */
+    lbk__precision precision; /* of the products of runners that are made from now on; FP32 at first */
+    char *visual_source;      /* JSON: how visual rows are made (from the pack), or NULL */
+    char *made_from;          /* JSON: hashes of pack, teacher, configuration, or NULL */
 } lbk__model;
 
 lbk_status lbk__model_create(lbk_context *context, const lbk__model_config *config, lbk__model **out);
@@ -101,6 +103,8 @@ void lbk__runner_backward(lbk__runner *runner, const float *d_logits);
 /* Tangent logits [S, C] of the last forward in the direction `direction` [num_values], valid until the next
  * call. META only. */
 const float *lbk__runner_tangent(lbk__runner *runner, const float *direction);
+/* INFER keeps rounded copies of the weights; this says that the weights are others now. */
+void lbk__runner_weights_changed(lbk__runner *runner);
 float *lbk__runner_gradients(lbk__runner *runner);
 /* Rows of the lookup tables that the backwards since the last zeroing touched need zeroing only: */
 void lbk__runner_zero_gradients(lbk__runner *runner);

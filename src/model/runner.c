@@ -31,8 +31,8 @@ static lbk_status record(lbk__model *model, const lbk__batch_limits *limits, lbk
     const int32_t rows[LBK__NUM_EXTENTS] = {[LBK__TOKENS] = limits->num_tokens,
                                             [LBK__SEQUENCES] = limits->num_sequences,
                                             [LBK__VISUAL_ROWS] = limits->num_rows};
-    LBK_TRY(lbk__tape_create(model->context, tape_mode(mode), lbk__reference_chosen(), rows, limits->longest,
-                             tape));
+    LBK_TRY(lbk__tape_create(model->context, tape_mode(mode), lbk__reference_chosen(), model->precision, rows,
+                             limits->longest, tape));
     lbk_status status = LBK_OK;
     LBK_GO(mode == LBK__RUN_STATES ? lbk__encoder_record_states(model, *tape, output)
                                    : lbk__encoder_record(model, *tape, output));
@@ -194,6 +194,10 @@ const float *lbk__runner_tangent(lbk__runner *runner, const float *direction) {
         lbk__tape_tangent(runner->tape, direction);
     }
     return as_floats(runner, &runner->output->tangent);
+}
+
+void lbk__runner_weights_changed(lbk__runner *runner) {
+    runner->tape->constants_known = false;
 }
 
 float *lbk__runner_gradients(lbk__runner *runner) {

@@ -92,6 +92,8 @@ static lbk_status gather_buffers(lbk__tape *tape, lbk__buffer ***list, size_t *c
             live(&tape->ops[i]->saved[k], (int)i, death);
             LBK_TRY(add_buffer(tape, list, count, capacity, &tape->ops[i]->saved[k]));
         }
+        live(&tape->ops[i]->constant, 0, 3 * (int)tape->num_ops);
+        LBK_TRY(add_buffer(tape, list, count, capacity, &tape->ops[i]->constant));
     }
     return LBK_OK;
 }

@@ -7,7 +7,8 @@
 #include <string.h>
 
 lbk_status lbk__tape_create(lbk_context *context, lbk__tape_mode mode, bool reference,
-                            const int32_t max_rows[LBK__NUM_EXTENTS], int32_t longest, lbk__tape **out) {
+                            lbk__precision precision, const int32_t max_rows[LBK__NUM_EXTENTS],
+                            int32_t longest, lbk__tape **out) {
     lbk__tape *tape;
     LBK_TRY(LBK_ALLOC(context, tape, 1));
     tape->context = context;
@@ -16,8 +17,15 @@ lbk_status lbk__tape_create(lbk_context *context, lbk__tape_mode mode, bool refe
     tape->vector = lbk__vector_choose();
     tape->longest = longest;
     memcpy(tape->max_rows, max_rows, sizeof tape->max_rows);
+    tape->precision = precision;
     *out = tape;
-    return LBK_OK;
+    if (reference || precision == LBK__PRECISION_FP32) return LBK_OK;
+    const lbk_status status = lbk__narrow_create(context, precision, &tape->narrow);
+    if (status != LBK_OK) {
+        lbk__tape_free(tape);
+        *out = NULL;
+    }
+    return status;
 }
 
 void lbk__tape_free(lbk__tape *tape) {
@@ -26,6 +34,7 @@ void lbk__tape_free(lbk__tape *tape) {
     for (size_t i = 0; i < tape->num_ops; i++) lbk_free(tape->context, tape->ops[i]);
     lbk_free(tape->context, tape->tensors);
     lbk_free(tape->context, tape->ops);
+    lbk__narrow_free(tape->narrow);
     lbk__free_aligned(tape->context, tape->arena);
     lbk_free(tape->context, tape);
 }
@@ -91,6 +100,7 @@ void lbk__tape_forward(lbk__tape *tape, const lbk__layout *layout, int64_t step)
         lbk__op *op = tape->ops[i];
         (tape->reference ? op->class->reference_forward : op->class->forward)(tape, op);
     }
+    tape->constants_known = tape->mode == LBK__TAPE_INFER;
     omp_set_num_threads(before);
 }
 

@@ -8,7 +8,7 @@
 #define LBK_TAPE_TAPE_H
 
 #include "base/base.h"
-#include "kernel/kernel.h"
+#include "kernel/narrow.h"
 
 /* What a tensor's row stands for; how many rows there are is the batch's business. */
 typedef enum lbk__extent {
@@ -69,7 +69,9 @@ struct lbk__op {
     lbk__tensor *output;
     lbk__slot slot[LBK__MAX_SLOTS];
     lbk__buffer saved[LBK__MAX_SAVED]; /* written by forward, read by backward and tangent */
+    lbk__buffer constant;              /* weights in the op's precision; alive always */
     lbk__buffer scratch;               /* alive during one op only */
+    lbk__precision precision;
     lbk__activation activation;
     float probability; /* of dropout */
     float epsilon;
@@ -90,6 +92,9 @@ struct lbk__tape {
     lbk_context *context;
     const lbk__vector *vector;
     bool reference;
+    lbk__precision precision; /* of the products of fast tapes; not AUTO */
+    lbk__narrow *narrow;      /* NULL: float32 */
+    bool constants_known;     /* the ops' constants are those of the weights: INFER only */
     lbk__tape_mode mode;
     int32_t max_rows[LBK__NUM_EXTENTS];
     int32_t longest;                           /* tokens of the longest sequence */
@@ -110,8 +115,10 @@ struct lbk__tape {
 
 /* ---- recording ---- */
 
+/* `precision` is that of products on fast tapes: FP32, BF16 or, in INFER mode, INT8. */
 lbk_status lbk__tape_create(lbk_context *context, lbk__tape_mode mode, bool reference,
-                            const int32_t max_rows[LBK__NUM_EXTENTS], int32_t longest, lbk__tape **out);
+                            lbk__precision precision, const int32_t max_rows[LBK__NUM_EXTENTS],
+                            int32_t longest, lbk__tape **out);
 void lbk__tape_free(lbk__tape *tape);
 /* For ops: a tensor, and the op that makes it (output set, index given). */
 lbk_status lbk__tape_tensor(lbk__tape *tape, lbk__extent extent, int32_t cols, lbk__tensor **out);

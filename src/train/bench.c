@@ -231,9 +231,6 @@ static lbk_status check(lbk_context *context, const lbk_bench_options *o, const 
     if (!*size)
         return lbk__fail(context, LBK_INVALID_ARGUMENT,
                          "bench: the size must be mini, small, tiny312, minilm6, minilm12 or base");
-    if (o->precision && strcmp(o->precision, "fp32") != 0)
-        return lbk__fail(context, LBK_INVALID_ARGUMENT, "bench: precision %s is not known; it must be fp32",
-                         o->precision);
     if (o->batch < 1 || o->shortest < 2 || o->longest < o->shortest || o->longest > 512 || o->regions < 0 ||
         o->visual_dim < 1 || o->classes < 1 || o->steps < 1 || o->warmup < 0 ||
         !(o->dropout >= 0 && o->dropout < 1))
@@ -277,6 +274,8 @@ static lbk_status set_up(bench *b, const struct size_row *size) {
     b->views = works_on(b, "kd") || works_on(b, "infer") ? 1 : LBK_NUM_VIEWS;
     const lbk__batch_limits limits = limits_of(o, b->views);
     LBK_TRY(lbk__model_create(b->context, &config, &b->model));
+    LBK_TRY(lbk__precision_of(b->context, o->precision, trains(b) ? LBK__PRECISION_INT8 : LBK__NUM_PRECISIONS,
+                              &b->model->precision));
     lbk__model_init_random(b->model, 0);
     LBK_TRY(make_batches(b, b->views, b->data, 0));
     const lbk__run_mode mode = works_on(b, "meta") ? LBK__RUN_META
@@ -321,10 +320,10 @@ lbk_status lbk_bench(lbk_context *context, const lbk_bench_options *options, cha
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
     LBK_GO(lbk__format(context, out,
-                       "{\"work\": \"%s\", \"variant\": \"limbeck-fp32\", \"size\": \"%s\", \"batch\": %d, "
+                       "{\"work\": \"%s\", \"variant\": \"limbeck-%s\", \"size\": \"%s\", \"batch\": %d, "
                        "\"samples_per_s\": %.2f, \"ms_per_step\": %.2f, \"peak_mib\": %ld}",
-                       options->work, options->size, options->batch, options->batch / median, 1e3 * median,
-                       usage.ru_maxrss / 1024));
+                       options->work, lbk__precision_names[b.model->precision], options->size, options->batch,
+                       options->batch / median, 1e3 * median, usage.ru_maxrss / 1024));
 done:
     tear_down(&b);
     return status;

@@ -7,8 +7,6 @@
 #include "distill/weight_network.h"
 #include "model/model.h"
 
-typedef enum lbk__precision { LBK__PRECISION_AUTO, LBK__PRECISION_FP32 } lbk__precision;
-
 /* Lists of a configuration. */
 typedef struct lbk__integers {
     int64_t *items;

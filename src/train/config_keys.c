@@ -7,7 +7,7 @@
 
 const char *const lbk__config_sections[] = {"", "model", "train", "distill", NULL};
 
-static const char *const precision_words[] = {"auto", "fp32", NULL};
+static const char *const precision_words[] = {"auto", "fp32", "bf16", NULL};
 
 #define AT(member) offsetof(struct lbk_config, member)
 #define INTEGER(section, name, member, preset, least, most) \

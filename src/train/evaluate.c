@@ -60,6 +60,7 @@ static void add_views(row to, const lbk__metrics *metrics) {
 static lbk_status add_size(const evaluation *e, const lbk__model *model, const char *folder, json_t *out) {
     size_t bytes;
     LBK_TRY(file_size(e->context, folder, &bytes));
+    json_object_set_new(out, "precision", json_string(lbk__precision_names[model->precision]));
     json_object_set_new(out, "path", json_string(folder));
     json_object_set_new(out, "parameters", json_integer(lbk__model_count(model)));
     json_object_set_new(out, "file_bytes", json_integer((json_int_t)bytes));
@@ -93,10 +94,19 @@ done:
     return status;
 }
 
+/* What a narrow precision costs and gains: the same model in float32, as a row of that name. */
+static lbk_status evaluate_both(const evaluation *e, lbk__model *model, json_t *root) {
+    LBK_TRY(lbk__precision_of(e->context, e->options->precision, LBK__NUM_PRECISIONS, &model->precision));
+    LBK_TRY(measure_model(e, model, e->options->model, e->cache, (row){root, "model"}));
+    if (model->precision == LBK__PRECISION_FP32) return LBK_OK;
+    model->precision = LBK__PRECISION_FP32;
+    return measure_model(e, model, e->options->model, e->cache, (row){root, "fp32"});
+}
+
 static lbk_status evaluate_student(const evaluation *e, json_t *root) {
     lbk__model *model;
     LBK_TRY(lbk__model_load(e->context, e->options->model, &model));
-    lbk_status status = measure_model(e, model, e->options->model, e->cache, (row){root, "model"});
+    lbk_status status = evaluate_both(e, model, root);
     lbk__model_free(model);
     return status;
 }

@@ -134,6 +134,7 @@ static lbk_status run_window(lbk__inference *inference, const char *stage, int64
 lbk_status lbk__inference_run(lbk__inference *inference, const char *stage, lbk__infer_sink sink,
                               void *user) {
     int64_t per_sample = (int64_t)inference->num_views * inference->num_classes;
+    if (inference->runner) lbk__runner_weights_changed(inference->runner);
     for (int64_t first = 0; first < inference->count; first += inference->window) {
         int32_t count = (int32_t)LBK_MIN(inference->window, inference->count - first);
         LBK_TRY(run_window(inference, stage, first, count));

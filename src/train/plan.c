@@ -84,9 +84,10 @@ lbk_status lbk__training_plan(lbk__training *t) {
     lbk__train_plan plan;
     LBK_TRY(plan_for(t, (int32_t)t->config->train.batch_size, &t->limits, &t->meta.limits, &plan));
     lbk__run_log(&t->run, LBK_LOG_INFO,
-                 "plan: %zu MiB: weights %zu, gradients %zu, moments %zu, activations %zu, batches %zu",
+                 "plan: %zu MiB: weights %zu, gradients %zu, moments %zu, activations %zu, batches %zu; "
+                 "products in %s",
                  MIB(plan.total), MIB(plan.weights), MIB(plan.gradients), MIB(plan.moments),
-                 MIB(plan.activations), MIB(plan.batches));
+                 MIB(plan.activations), MIB(plan.batches), lbk__precision_names[t->model->precision]);
     const size_t limit = (size_t)t->config->train.memory_limit << 20;
     return limit && plan.total > limit ? refuse(t, &plan, limit) : LBK_OK;
 }

@@ -76,6 +76,7 @@ static lbk_status describe_data(lbk__training *t) {
     model->cased = lbk__pack_cased(t->pack);
     model->max_text_tokens = lbk__pack_max_text_tokens(t->pack);
     LBK_TRY(lbk__copy_string(t->context, lbk__pack_visual_description(t->pack), &model->visual_source));
+    model->precision = lbk__precision_resolve((lbk__precision)t->config->precision);
     return lbk__format(t->context, &model->made_from,
                        "{\"stage\": \"%s\", \"method\": \"%s\", \"seed\": %lld, \"pack_sha256\": \"%s\", "
                        "\"teacher_sha256\": \"%s\", \"config_sha256\": \"%s\"}",

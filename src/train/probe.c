@@ -140,6 +140,7 @@ lbk_status lbk_probe(lbk_context *context, const lbk_probe_options *options, cha
     lbk_status status = LBK_OK;
     LBK_GO(lbk_pack_open(context, options->pack, &pack));
     LBK_GO(lbk__model_load(context, options->teacher, &teacher));
+    LBK_GO(lbk__precision_of(context, options->precision, LBK__PRECISION_INT8, &teacher->precision));
     LBK_GO(lbk__check_fit(teacher, pack, NULL, 0));
     lbk__model_hash(teacher, hash);
     lbk__cache_key key = {.teacher_sha256 = hash,

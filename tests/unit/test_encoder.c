@@ -92,18 +92,23 @@ static void close_fixture(fixture *f) {
     lbk_context_destroy(f->context);
 }
 
-static lbk__runner *runner_of(fixture *f, bool reference) {
+/* A runner under LIMBECK_KERNELS=`kernels`; NULL: as the environment has it. */
+static lbk__runner *runner_under(fixture *f, const char *kernels, lbk__run_mode mode) {
     lbk__runner *runner;
     const char *set = getenv("LIMBECK_KERNELS");
     char *before = set ? strdup(set) : NULL;
-    if (reference) setenv("LIMBECK_KERNELS", "reference", 1);
-    check_ok(f->context, lbk__runner_create(f->model, NULL, &f->limits, LBK__RUN_META, 11, &runner));
+    if (kernels) setenv("LIMBECK_KERNELS", kernels, 1);
+    check_ok(f->context, lbk__runner_create(f->model, NULL, &f->limits, mode, 11, &runner));
     if (before)
         setenv("LIMBECK_KERNELS", before, 1);
     else
         unsetenv("LIMBECK_KERNELS");
     free(before);
     return runner;
+}
+
+static lbk__runner *runner_of(fixture *f, bool reference) {
+    return runner_under(f, reference ? "reference" : NULL, LBK__RUN_META);
 }
 
 static float *random_array(size_t count, uint32_t stream) {
@@ -127,28 +132,35 @@ static void check_close(const float *a, const float *b, size_t count, double tol
     check_near(sqrt(difference), 0, tolerance * sqrt(size) + 1e-30);
 }
 
-static void compare_fast_with_reference(int32_t hidden, int32_t heads, int64_t step) {
-    fixture f;
-    open_fixture(&f, hidden, heads);
-    lbk__runner *fast = runner_of(&f, false), *reference = runner_of(&f, true);
-    const size_t logits = (size_t)f.batch.num_sequences * CLASSES, count = f.model->num_values;
-    check_close(lbk__runner_forward(fast, &f.batch, step), lbk__runner_forward(reference, &f.batch, step),
-                logits, 3e-5);
+/* Forward, backward and tangent of `fast` against the reference's, each within its bound of the norm. */
+static void compare_with_reference(fixture *f, lbk__runner *fast, int64_t step, double bound,
+                                   double gradient_bound) {
+    lbk__runner *reference = runner_of(f, true);
+    const size_t logits = (size_t)f->batch.num_sequences * CLASSES, count = f->model->num_values;
+    check_close(lbk__runner_forward(fast, &f->batch, step), lbk__runner_forward(reference, &f->batch, step),
+                logits, bound);
     float *d_logits = random_array(logits, 21), *direction = random_array(count, 22);
     lbk__runner_backward(fast, d_logits);
     lbk__runner_backward(reference, d_logits);
-    for (size_t i = 0; i < f.model->num_parameters; i++) {
-        const lbk__parameter *p = &f.model->parameters[i];
+    for (size_t i = 0; i < f->model->num_parameters; i++) {
+        const lbk__parameter *p = &f->model->parameters[i];
         if (strstr(p->name, "self.key.bias")) continue; /* its gradient is 0: softmax does not see it */
         check_close(lbk__runner_gradients(fast) + p->offset, lbk__runner_gradients(reference) + p->offset,
-                    (size_t)p->rows * (size_t)p->cols, 5e-5);
+                    (size_t)p->rows * (size_t)p->cols, gradient_bound);
     }
     check_close(lbk__runner_tangent(fast, direction), lbk__runner_tangent(reference, direction), logits,
-                3e-5);
+                bound);
     free(d_logits);
     free(direction);
-    lbk__runner_free(fast);
     lbk__runner_free(reference);
+}
+
+static void compare_fast_with_reference(int32_t hidden, int32_t heads, int64_t step) {
+    fixture f;
+    open_fixture(&f, hidden, heads);
+    lbk__runner *fast = runner_of(&f, false);
+    compare_with_reference(&f, fast, step, 3e-5, 5e-5);
+    lbk__runner_free(fast);
     close_fixture(&f);
 }
 
@@ -158,6 +170,71 @@ static void fast_equals_reference(void **state) {
     compare_fast_with_reference(30, 3, 6);
     compare_fast_with_reference(52, 2, 7);
     compare_fast_with_reference(16, 16, 8);
+}
+
+/* Matrices of the size that BERT's have, for its width: what rounding does to activations, it does there. */
+static void open_calm_fixture(fixture *f, int32_t hidden, int32_t heads) {
+    open_fixture(f, hidden, heads);
+    for (size_t i = 0; i < f->model->num_parameters; i++) {
+        const lbk__parameter *p = &f->model->parameters[i];
+        for (size_t k = 0; p->rank == 2 && k < (size_t)p->rows * (size_t)p->cols; k++)
+            f->model->values[p->offset + k] *= 0.25f;
+    }
+}
+
+/* bfloat16 has 8 bits: each product's inputs are off by up to 2⁻⁹. "bf16" is oneDNN's product, whether the
+ * processor has the instructions or not, "avx2" the one for processors without. */
+static void bf16_is_near_the_reference(void **state) {
+    (void)state;
+    static const char *const kernels[] = {NULL, "bf16", "avx2", "sse2"};
+    for (size_t k = 0; k < LBK_COUNT(kernels); k++) {
+        fixture f;
+        open_calm_fixture(&f, 52, 2);
+        f.model->precision = LBK__PRECISION_BF16;
+        lbk__runner *fast = runner_under(&f, kernels[k], LBK__RUN_META);
+        compare_with_reference(&f, fast, 7, 2e-2, 4e-2);
+        lbk__runner_free(fast);
+        close_fixture(&f);
+    }
+}
+
+/* Both ways of multiplying bfloat16 differ in the order of their sums only. */
+static void both_bf16_products_agree(void **state) {
+    (void)state;
+    fixture f;
+    open_calm_fixture(&f, 30, 3);
+    f.model->precision = LBK__PRECISION_BF16;
+    const size_t logits = (size_t)f.batch.num_sequences * CLASSES;
+    lbk__runner *one = runner_under(&f, "bf16", LBK__RUN_INFER),
+                *other = runner_under(&f, "avx2", LBK__RUN_INFER);
+    check_close(lbk__runner_forward(one, &f.batch, -1), lbk__runner_forward(other, &f.batch, -1), logits,
+                3e-3);
+    lbk__runner_free(one);
+    lbk__runner_free(other);
+    close_fixture(&f);
+}
+
+static void int8_is_near_the_reference(void **state) {
+    (void)state;
+    fixture f;
+    open_calm_fixture(&f, 52, 2);
+    const size_t logits = (size_t)f.batch.num_sequences * CLASSES, count = f.model->num_values;
+    f.model->precision = LBK__PRECISION_INT8;
+    lbk__runner *fast = runner_under(&f, NULL, LBK__RUN_INFER), *reference = runner_of(&f, true);
+    check_close(lbk__runner_forward(fast, &f.batch, -1), lbk__runner_forward(reference, &f.batch, -1), logits,
+                5e-2);
+    /* Rounded weights are kept until the runner hears of new ones. */
+    float *before = random_array(logits, 0);
+    memcpy(before, lbk__runner_forward(fast, &f.batch, -1), logits * sizeof *before);
+    for (size_t i = 0; i < count; i++) f.model->values[i] *= 1.25f;
+    lbk__runner_weights_changed(fast);
+    check_close(lbk__runner_forward(fast, &f.batch, -1), lbk__runner_forward(reference, &f.batch, -1), logits,
+                5e-2);
+    assert_memory_not_equal(before, lbk__runner_forward(fast, &f.batch, -1), logits * sizeof *before);
+    free(before);
+    lbk__runner_free(fast);
+    lbk__runner_free(reference);
+    close_fixture(&f);
 }
 
 static void tangent_and_backward_are_adjoint(void **state) {
@@ -275,6 +352,9 @@ static void hidden_states_give_the_logits(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fast_equals_reference),
+        cmocka_unit_test(bf16_is_near_the_reference),
+        cmocka_unit_test(both_bf16_products_agree),
+        cmocka_unit_test(int8_is_near_the_reference),
         cmocka_unit_test(tangent_and_backward_are_adjoint),
         cmocka_unit_test(tangent_equals_central_differences),
         cmocka_unit_test(modes_agree_and_memory_shrinks),

@@ -32,6 +32,29 @@ static void a_report_says_what_the_metrics_say(void **state) {
     json_decref(report);
 }
 
+static void a_narrow_model_is_shown_beside_float32(void **state) {
+    fixture *f = *state;
+    static const char *const narrow[] = {"int8", "bf16"};
+    for (size_t i = 0; i < LBK_COUNT(narrow); i++) {
+        char *text;
+        const lbk_evaluate_options options = {
+            .model = f->student_path, .pack = f->pack_path, .precision = narrow[i], .timing = 1};
+        check_ok(f->context, lbk_evaluate(f->context, &options, &text));
+        json_t *report = parse(f, text), *models = json_object_get(report, "models");
+        const json_t *precision = json_object_get(json_object_get(models, "model"), "precision");
+        assert_string_equal(json_string_value(precision), narrow[i]);
+        const double loss = number(report, "views/joint/fp32/loss");
+        assert_true(number(report, "views/joint/model/loss") != loss);
+        check_near(number(report, "views/joint/model/loss"), loss, 0.1 * loss);
+        assert_true(number(report, "models/fp32/latency_ms") > 0);
+        json_decref(report);
+    }
+    char *text;
+    const lbk_evaluate_options wrong = {.model = f->student_path, .pack = f->pack_path, .precision = "int4"};
+    check_fails(f->context, LBK_INVALID_ARGUMENT, "\"int4\" is none of",
+                lbk_evaluate(f->context, &wrong, &text));
+}
+
 static void a_model_does_not_diverge_from_its_own_cache(void **state) {
     fixture *f = *state;
     char *text;
@@ -106,9 +129,8 @@ static void running_out_of_memory_is_survived(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(a_report_says_what_the_metrics_say),
-        TEST(a_model_does_not_diverge_from_its_own_cache),
-        TEST(bad_evaluations_are_refused),
+        TEST(a_report_says_what_the_metrics_say),          TEST(a_narrow_model_is_shown_beside_float32),
+        TEST(a_model_does_not_diverge_from_its_own_cache), TEST(bad_evaluations_are_refused),
         TEST(running_out_of_memory_is_survived),
     };
     return cmocka_run_group_tests_name("evaluate", tests, NULL, NULL);

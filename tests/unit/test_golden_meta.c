@@ -165,7 +165,8 @@ static lbk__tape *record(const fixture *f, const lbk__batch *batch, uint64_t see
                                             [LBK__SEQUENCES] = limits.num_sequences,
                                             [LBK__VISUAL_ROWS] = limits.num_rows};
     lbk__tape *tape;
-    check_ok(f->context, lbk__tape_create(f->context, LBK__TAPE_META, true, rows, limits.longest, &tape));
+    check_ok(f->context, lbk__tape_create(f->context, LBK__TAPE_META, true, LBK__PRECISION_FP32, rows,
+                                          limits.longest, &tape));
     check_ok(f->context, lbk__encoder_record(f->model, tape, logits));
     check_ok(f->context, lbk__tape_plan(tape, *logits, false));
     tape->seed = seed;

@@ -71,6 +71,23 @@ static void predictions_equal_those_of_eval(void **state) {
     lbk__cache_close(cache);
 }
 
+static void precision_can_be_chosen(void **state) {
+    fixture *f = *state;
+    lbk_model *model = open_patch_model(f);
+    const lbk_input input = {.text = "red old", .image = "0.tiff"};
+    float exact[LBK_NUM_VIEWS][CLASSES], narrow[LBK_NUM_VIEWS][CLASSES];
+    check_ok(f->context, lbk_model_predict(model, &input, exact[0], NULL));
+    check_ok(f->context, lbk_model_set_precision(model, "int8"));
+    check_ok(f->context, lbk_model_predict(model, &input, narrow[0], NULL));
+    assert_memory_not_equal(exact, narrow, sizeof exact);
+    for (int v = 0; v < LBK_NUM_VIEWS; v++)
+        for (int c = 0; c < CLASSES; c++) check_near((double)narrow[v][c], (double)exact[v][c], 0.3);
+    check_ok(f->context, lbk_model_set_precision(model, "fp32"));
+    check_ok(f->context, lbk_model_predict(model, &input, narrow[0], NULL));
+    assert_memory_equal(exact, narrow, sizeof exact);
+    lbk_model_close(model);
+}
+
 static json_t *answer(fixture *f, lbk_model *model, int32_t top) {
     char *text;
     check_ok(f->context, lbk_model_answer(model, &(lbk_input){.text = "red", .image = "0.tiff"}, top, &text));
@@ -315,13 +332,10 @@ static void running_out_of_memory_is_survived(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(predictions_equal_those_of_eval),
-        TEST(labels_are_decided_by_the_kind),
-        TEST(features_become_rows),
-        TEST(a_stream_keeps_its_order_and_goes_on),
-        TEST(a_lone_record_is_answered_at_once),
-        TEST(a_reader_that_is_gone_ends_the_stream),
-        TEST(running_out_of_memory_is_survived),
+        TEST(predictions_equal_those_of_eval),       TEST(precision_can_be_chosen),
+        TEST(labels_are_decided_by_the_kind),        TEST(features_become_rows),
+        TEST(a_stream_keeps_its_order_and_goes_on),  TEST(a_lone_record_is_answered_at_once),
+        TEST(a_reader_that_is_gone_ends_the_stream), TEST(running_out_of_memory_is_survived),
     };
     return cmocka_run_group_tests_name("predict", tests, NULL, NULL);
 }

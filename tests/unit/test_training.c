@@ -135,6 +135,16 @@ static void a_resumed_run_is_the_uninterrupted_one(void **state) {
     free(one), free(two);
 }
 
+static void a_resumed_bf16_run_is_the_uninterrupted_one(void **state) {
+    small_run *run = *state;
+    const char *const *changes =
+        CHANGES("precision=bf16", "model.hidden_dropout_prob=0.1", "train.eval_steps=5");
+    check_ok(run->context, small_run_go(run, changes, NULL, "whole", 0, NULL));
+    assert_non_null(strstr(run->log, "products in bf16"));
+    stop_and_resume(run, changes, "parts", 4);
+    same_run(run, "whole", "parts");
+}
+
 /* What came after the checkpoint, when a run was killed, is dropped. */
 static void traces_after_the_checkpoint_are_dropped(void **state) {
     small_run *run = *state;
@@ -162,12 +172,16 @@ static void traces_after_the_checkpoint_are_dropped(void **state) {
 
 static void steps_allocate_nothing(void **state) {
     small_run *run = *state;
-    check_ok(run->context,
-             small_run_go(run, CHANGES("train.epochs=4", "train.logging_steps=1"), NULL, "out", 0, NULL));
-    assert_int_equal(run->steps, 24);
-    /* The first step comes after the set-up, four others after measurements. */
-    if (run->steps_with_allocations > 5)
-        fail_msg("%ld of %ld steps allocated", run->steps_with_allocations, run->steps);
+    static const char *const precisions[] = {"precision=fp32", "precision=bf16"};
+    for (size_t i = 0; i < LBK_COUNT(precisions); i++) {
+        const char *const *changes = CHANGES("train.epochs=4", "train.logging_steps=1", precisions[i]);
+        run->steps = run->steps_with_allocations = 0;
+        check_ok(run->context, small_run_go(run, changes, NULL, precisions[i], 0, NULL));
+        assert_int_equal(run->steps, 24);
+        /* The first step comes after the set-up, four others after measurements. */
+        if (run->steps_with_allocations > 5)
+            fail_msg("%ld of %ld steps allocated", run->steps_with_allocations, run->steps);
+    }
 }
 
 static void accumulated_gradients_are_those_of_one_batch(void **state) {
@@ -402,6 +416,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(a_run_leaves_the_best_model_and_its_traces),
         TEST(a_resumed_run_is_the_uninterrupted_one),
+        TEST(a_resumed_bf16_run_is_the_uninterrupted_one),
         TEST(traces_after_the_checkpoint_are_dropped),
         TEST(steps_allocate_nothing),
         TEST(accumulated_gradients_are_those_of_one_batch),

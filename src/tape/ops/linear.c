@@ -5,7 +5,7 @@
  *
  * x [n, in], W [out, in], b [out], y [n, out]; z is kept when act is gelu (tanh needs y only). dz takes dy's
  * place. */
-#include "tape/ops/op.h"
+#include "tape/ops/products.h"
 
 #include <math.h>
 #include <string.h>
@@ -16,11 +16,10 @@ static float *pre_activation(const lbk__op *op) {
 }
 
 static void forward(lbk__tape *tape, lbk__op *op) {
-    const int64_t n = lbk__rows(tape, op->output), in = op->input[0]->cols, out = op->output->cols;
+    const int64_t n = lbk__rows(tape, op->output), out = op->output->cols;
     float *y = op->output->value.data, *z = pre_activation(op); /* [n, out] */
     const float *bias = weights_of(tape, op->slot[1]);          /* [out] */
-    lbk__gemm(false, true, n, out, in, op->input[0]->value.data, in, weights_of(tape, op->slot[0]), in, 0.0f,
-              z, out);
+    lbk__products_forward(tape, op, z);
 #pragma omp parallel for schedule(static) if (n * out >= PARALLEL_FROM)
     for (int64_t i = 0; i < n; i++) {
         if (op->activation == LBK__IDENTITY) tape->vector->add(z + i * out, bias, out);
@@ -58,25 +57,17 @@ static void add_column_sums(const lbk__tape *tape, const float *dz, int64_t n, i
 }
 
 static void backward(lbk__tape *tape, lbk__op *op) {
-    const int64_t n = lbk__rows(tape, op->output), in = op->input[0]->cols, out = op->output->cols;
-    const float *x = op->input[0]->value.data; /* [n, in] */
-    float *dz = op->output->gradient.data;     /* [n, out] */
+    float *dz = op->output->gradient.data; /* [n, out] */
     multiply_by_slope(tape, op, dz);
-    if (op->input[0]->gradient.data)
-        lbk__gemm(false, false, n, in, out, dz, out, weights_of(tape, op->slot[0]), in,
-                  op->accumulate[0] ? 1.0f : 0.0f, op->input[0]->gradient.data, in);
-    lbk__gemm(true, false, out, in, n, dz, out, x, in, 1.0f, gradients_of(tape, op->slot[0]), in);
-    add_column_sums(tape, dz, n, out, gradients_of(tape, op->slot[1]));
+    lbk__products_backward(tape, op, dz);
+    add_column_sums(tape, dz, lbk__rows(tape, op->output), op->output->cols, gradients_of(tape, op->slot[1]));
 }
 
 static void tangent(lbk__tape *tape, lbk__op *op) {
-    const int64_t n = lbk__rows(tape, op->output), in = op->input[0]->cols, out = op->output->cols;
-    const float *x = op->input[0]->value.data,
-                *dx = op->input[0]->tangent.data; /* [n, in]; dx NULL for leaves */
-    float *dy = op->output->tangent.data;         /* [n, out] */
+    const int64_t n = lbk__rows(tape, op->output), out = op->output->cols;
+    float *dy = op->output->tangent.data; /* [n, out] */
     const float *d_bias = direction_of(tape, op->slot[1]);
-    lbk__gemm(false, true, n, out, in, x, in, direction_of(tape, op->slot[0]), in, 0.0f, dy, out);
-    if (dx) lbk__gemm(false, true, n, out, in, dx, in, weights_of(tape, op->slot[0]), in, 1.0f, dy, out);
+    lbk__products_tangent(tape, op, dy);
 #pragma omp parallel for schedule(static) if (n * out >= PARALLEL_FROM)
     for (int64_t i = 0; i < n; i++) tape->vector->add(dy + i * out, d_bias, out);
     multiply_by_slope(tape, op, dy);
@@ -175,6 +166,7 @@ lbk_status lbk__op_linear(lbk__tape *tape, lbk__tensor *x, lbk__slot weight, lbk
     op->slot[0] = weight;
     op->slot[1] = bias;
     op->activation = activation;
+    if (!tape->reference) lbk__products_ask(tape, op);
     tape->multiplications[x->extent] += (int64_t)weight.rows * weight.cols;
     if (activation == LBK__GELU && keeps(tape) && !tape->reference)
         lbk__tape_ask(tape, &op->saved[0], (size_t)tape->max_rows[x->extent] * (size_t)weight.rows);

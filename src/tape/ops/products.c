@@ -1,0 +1,142 @@
+/* products.c: linear's products in float32, bfloat16 (inputs rounded, sums float32) and int8 (forward only).
+ *
+ * W is rounded into op->constant, once as long as it does not change; everything else into scratch. */
+#include "tape/ops/products.h"
+
+#include "kernel/narrow.h"
+
+typedef struct sizes {
+    int64_t n, in, out;
+} sizes;
+
+static sizes sizes_of(const lbk__tape *tape, const lbk__op *op) {
+    return (sizes){lbk__rows(tape, op->output), op->input[0]->cols, op->output->cols};
+}
+
+static size_t larger(size_t a, size_t b) {
+    return LBK_MAX(a, b);
+}
+
+/* ---- memory ---- */
+
+/* In op->constant: values, scale, offset. */
+static lbk__int8_weights int8_weights(const lbk__op *op) {
+    const size_t in = (size_t)op->input[0]->cols, out = (size_t)op->output->cols;
+    char *data = op->constant.data;
+    const size_t values = LBK_ROUND_UP(out * in, 64), scale = values + out * sizeof(float);
+    return (lbk__int8_weights){(int8_t *)data, (float *)(void *)(data + values),
+                               (int32_t *)(void *)(data + scale)};
+}
+
+static void ask_int8(lbk__tape *tape, lbk__op *op) {
+    const size_t in = (size_t)op->input[0]->cols, out = (size_t)op->output->cols,
+                 n = (size_t)tape->max_rows[op->output->extent];
+    op->constant.bytes = LBK_ROUND_UP(out * in, 64) + out * (sizeof(float) + sizeof(int32_t));
+    op->scratch.bytes = n * sizeof(float) + n * in; /* scale and q of x */
+}
+
+static void ask_bf16(lbk__tape *tape, lbk__op *op) {
+    const size_t in = (size_t)op->input[0]->cols, out = (size_t)op->output->cols,
+                 n = (size_t)tape->max_rows[op->output->extent], size = lbk__bf16_size(tape->narrow);
+    size_t most = n * in;                                                  /* forward: x */
+    if (tape->mode != LBK__TAPE_INFER) most = n * (in + out);              /* backward: x, dz */
+    if (tape->mode == LBK__TAPE_META) most = larger(most, (n + out) * in); /* tangent: x or ẋ, Ẇ */
+    op->constant.bytes = size * out * in;
+    op->scratch.bytes = size * most;
+}
+
+void lbk__products_ask(lbk__tape *tape, lbk__op *op) {
+    op->precision = tape->precision;
+    if (tape->precision == LBK__PRECISION_INT8 &&
+        (tape->mode != LBK__TAPE_INFER || op->input[0]->cols > LBK__INT8_MAX_IN))
+        op->precision = LBK__PRECISION_FP32;
+    if (op->precision == LBK__PRECISION_INT8) ask_int8(tape, op);
+    if (op->precision == LBK__PRECISION_BF16) ask_bf16(tape, op);
+}
+
+/* ---- forward ---- */
+
+static void forward_bf16(lbk__tape *tape, lbk__op *op, float *z) {
+    const sizes s = sizes_of(tape, op);
+    if (!tape->constants_known)
+        lbk__bf16_from(tape->narrow, op->constant.data, weights_of(tape, op->slot[0]), s.out * s.in);
+    lbk__bf16_from(tape->narrow, op->scratch.data, op->input[0]->value.data, s.n * s.in);
+    lbk__bf16_gemm(tape->narrow, false, true, s.n, s.out, s.in, op->scratch.data, op->constant.data, false,
+                   z);
+}
+
+static void forward_int8(lbk__tape *tape, lbk__op *op, float *z) {
+    const sizes s = sizes_of(tape, op);
+    const lbk__int8_weights weights = int8_weights(op);
+    float *scale = op->scratch.data;                                      /* [max rows] */
+    uint8_t *q = (uint8_t *)(scale + tape->max_rows[op->output->extent]); /* [n, in] */
+    if (!tape->constants_known)
+        lbk__int8_weights_from(tape->narrow, &weights, weights_of(tape, op->slot[0]), s.out, s.in);
+    lbk__int8_from(tape->narrow, q, scale, op->input[0]->value.data, s.n, s.in);
+    lbk__int8_gemm(tape->narrow, s.n, s.out, s.in, q, scale, &weights, z);
+}
+
+void lbk__products_forward(lbk__tape *tape, lbk__op *op, float *z) {
+    const sizes s = sizes_of(tape, op);
+    if (op->precision == LBK__PRECISION_BF16)
+        forward_bf16(tape, op, z);
+    else if (op->precision == LBK__PRECISION_INT8)
+        forward_int8(tape, op, z);
+    else
+        lbk__gemm(false, true, s.n, s.out, s.in, op->input[0]->value.data, s.in,
+                  weights_of(tape, op->slot[0]), s.in, 0.0f, z, s.out);
+}
+
+/* ---- backward ---- */
+
+static void backward_bf16(lbk__tape *tape, lbk__op *op, const float *dz) {
+    const sizes s = sizes_of(tape, op);
+    char *x = op->scratch.data, *narrow_dz = x + lbk__bf16_size(tape->narrow) * (size_t)(s.n * s.in);
+    lbk__bf16_from(tape->narrow, x, op->input[0]->value.data, s.n * s.in);
+    lbk__bf16_from(tape->narrow, narrow_dz, dz, s.n * s.out);
+    if (op->input[0]->gradient.data)
+        lbk__bf16_gemm(tape->narrow, false, false, s.n, s.in, s.out, narrow_dz, op->constant.data,
+                       op->accumulate[0], op->input[0]->gradient.data);
+    lbk__bf16_gemm(tape->narrow, true, false, s.out, s.in, s.n, narrow_dz, x, true,
+                   gradients_of(tape, op->slot[0]));
+}
+
+void lbk__products_backward(lbk__tape *tape, lbk__op *op, const float *dz) {
+    const sizes s = sizes_of(tape, op);
+    if (op->precision == LBK__PRECISION_BF16) {
+        backward_bf16(tape, op, dz);
+        return;
+    }
+    if (op->input[0]->gradient.data)
+        lbk__gemm(false, false, s.n, s.in, s.out, dz, s.out, weights_of(tape, op->slot[0]), s.in,
+                  op->accumulate[0] ? 1.0f : 0.0f, op->input[0]->gradient.data, s.in);
+    lbk__gemm(true, false, s.out, s.in, s.n, dz, s.out, op->input[0]->value.data, s.in, 1.0f,
+              gradients_of(tape, op->slot[0]), s.in);
+}
+
+/* ---- tangent; ẋ is NULL where x is a leaf ---- */
+
+static void tangent_bf16(lbk__tape *tape, lbk__op *op, float *dz) {
+    const sizes s = sizes_of(tape, op);
+    char *direction = op->scratch.data,
+         *x = direction + lbk__bf16_size(tape->narrow) * (size_t)(s.out * s.in); /* then ẋ */
+    lbk__bf16_from(tape->narrow, direction, direction_of(tape, op->slot[0]), s.out * s.in);
+    lbk__bf16_from(tape->narrow, x, op->input[0]->value.data, s.n * s.in);
+    lbk__bf16_gemm(tape->narrow, false, true, s.n, s.out, s.in, x, direction, false, dz);
+    if (!op->input[0]->tangent.data) return;
+    lbk__bf16_from(tape->narrow, x, op->input[0]->tangent.data, s.n * s.in);
+    lbk__bf16_gemm(tape->narrow, false, true, s.n, s.out, s.in, x, op->constant.data, true, dz);
+}
+
+void lbk__products_tangent(lbk__tape *tape, lbk__op *op, float *dz) {
+    const sizes s = sizes_of(tape, op);
+    if (op->precision == LBK__PRECISION_BF16) {
+        tangent_bf16(tape, op, dz);
+        return;
+    }
+    lbk__gemm(false, true, s.n, s.out, s.in, op->input[0]->value.data, s.in, direction_of(tape, op->slot[0]),
+              s.in, 0.0f, dz, s.out);
+    if (op->input[0]->tangent.data)
+        lbk__gemm(false, true, s.n, s.out, s.in, op->input[0]->tangent.data, s.in,
+                  weights_of(tape, op->slot[0]), s.in, 1.0f, dz, s.out);
+}
