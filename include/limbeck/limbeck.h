@@ -132,7 +132,7 @@ typedef struct lbk_pack lbk_pack;
 
 typedef enum lbk_source {
     LBK_SOURCE_JSONL,  /* limbeck's JSON lines: {"id","text","image","label"|"labels"|"scores","split"} */
-    LBK_SOURCE_MMIMDB, /* folder with split.json, dataset/ID.json, the image beside it */
+    LBK_SOURCE_MMIMDB, /* folder with split.json, dataset/ID.json, the image beside it; or the HDF5 file */
     LBK_SOURCE_OPENCLIPART, /* folder of the unpacked Debian package openclipart-svg */
     LBK_SOURCE_SNLI_VE,     /* folder with snli_ve_{train,dev,test}.jsonl, flickr30k_images/ */
     LBK_SOURCE_VQA_V2, /* folder with v2_OpenEnded_mscoco_*_questions.json, v2_mscoco_*_annotations.json */

@@ -221,3 +221,18 @@ done:
     vips_error_clear();
     return status;
 }
+
+lbk_status lbk__image_resize(const uint8_t *rgb, int32_t width, int32_t height, const char *where,
+                             int32_t size, uint8_t *pixels, lbk__image_error *error) {
+    pthread_once(&vips_once, start_vips);
+    vips_error_clear();
+    VipsImage *image = vips_image_new_from_memory(rgb, (size_t)width * (size_t)height * 3, width, height, 3,
+                                                  VIPS_FORMAT_UCHAR);
+    if (image) image->Type = VIPS_INTERPRETATION_sRGB;
+    lbk_status status = !image || to_square(&image, LBK__IMAGE_SHARP, size)
+                            ? fail_vips(error, where)
+                            : copy_pixels(image, where, size, pixels, error);
+    if (image) g_object_unref(image);
+    vips_error_clear();
+    return status;
+}

@@ -31,6 +31,9 @@ enum { LBK__IMAGE_MAX_SIDE = 4096 };
  * libvips has one error log per process. */
 lbk_status lbk__image_decode(const char *path, lbk__image_kind kind, lbk__image_filter filter, int32_t size,
                              uint8_t *pixels, lbk__image_error *error);
+/* The same from RGB pixels [height, width, 3] in memory; `where` stands in for the path. */
+lbk_status lbk__image_resize(const uint8_t *rgb, int32_t width, int32_t height, const char *where,
+                             int32_t size, uint8_t *pixels, lbk__image_error *error);
 /* Frees what libvips keeps for the calling thread; at the end of a thread's work. */
 void lbk__image_end_thread(void);
 

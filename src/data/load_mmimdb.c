@@ -5,7 +5,8 @@
  *   dataset/ID.jpeg  poster; .jpg, .png or .webp
  *
  * The text is "TITLE. PLOT", of several plots the longest, as the benchmark's users take it. The four genres
- * that the benchmark drops are dropped: 23 stay. Files are read one at a time, in the order of split.json. */
+ * that the benchmark drops are dropped: 23 stay. Files are read one at a time, in the order of split.json. A
+ * source that is a file is the other edition, multimodal_imdb.hdf5. */
 #include "base/file.h"
 #include "data/loader.h"
 #include "format/json.h"
@@ -144,6 +145,8 @@ lbk_status lbk__load_mmimdb(lbk_context *context, const lbk_pack_options *option
     if (options->label_kind != LBK_LABEL_MULTI)
         return lbk__fail(context, LBK_INVALID_ARGUMENT,
                          "MM-IMDB's films have several genres: the label kind must be multi");
+    if (lbk__exists(options->path) && !lbk__is_folder(options->path))
+        return lbk__load_mmimdb_hdf5(context, options, out);
     mmimdb *loader;
     LBK_TRY(LBK_ALLOC(context, loader, 1));
     loader->base = (lbk__loader){.context = context, .next = next, .close = close_mmimdb};

@@ -58,6 +58,7 @@ struct lbk__loader {
 
 lbk_status lbk__load_jsonl(lbk_context *context, const lbk_pack_options *options, lbk__loader **out);
 lbk_status lbk__load_mmimdb(lbk_context *context, const lbk_pack_options *options, lbk__loader **out);
+lbk_status lbk__load_mmimdb_hdf5(lbk_context *context, const lbk_pack_options *options, lbk__loader **out);
 lbk_status lbk__load_openclipart(lbk_context *context, const lbk_pack_options *options, lbk__loader **out);
 lbk_status lbk__load_snli_ve(lbk_context *context, const lbk_pack_options *options, lbk__loader **out);
 lbk_status lbk__load_vqa_v2(lbk_context *context, const lbk_pack_options *options, lbk__loader **out);

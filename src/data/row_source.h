@@ -28,6 +28,11 @@ lbk_status lbk__npy_rows_open(lbk_context *context, const char *folder, lbk__row
  * COCO_val2014_000000000042.jpg. */
 lbk_status lbk__table_rows_open(lbk_context *context, const char *path, lbk__row_source **out);
 
+/* Those that multimodal_imdb.hdf5 has itself, by the film's id: its posters as patches, or their features,
+ * one row each. */
+lbk_status lbk__mmimdb_rows_open(lbk_context *context, const char *path, bool patches, int32_t image_size,
+                                 int32_t patch_size, lbk__row_source **out);
+
 /* Names that features of an image may go by: false when there is no name number `which`, from 0. */
 bool lbk__feature_name(const char *image, int which, char *out, size_t size);
 /* lbk__rows_to_half of numbers from a file: LBK_BAD_DATA, "WHERE: …". */

@@ -10,14 +10,14 @@
 
 struct lbk__visual_source {
     lbk_context *context;
-    lbk_visual visual;
     lbk__image_kind kind;
     char *root;
     int32_t image_size, patch_size, num_rows, dim;
     uint8_t *pixels; /* patches: [threads, image_size, image_size, 3] */
     lbk__features *features;
     char *features_path;
-    lbk__row_source *rows; /* npy, tsv */
+    lbk__row_source
+        *rows; /* where images have rows of their own number, or the source has them itself; else NULL */
 };
 
 static lbk_status open_patches(lbk__visual_source *source, const lbk_pack_options *options) {
@@ -30,23 +30,43 @@ static lbk_status open_patches(lbk__visual_source *source, const lbk_pack_option
     return LBK_ALLOC(source->context, source->pixels, pixels * (size_t)source->context->num_threads);
 }
 
-static lbk_status open_features(lbk__visual_source *source, const lbk_pack_options *options) {
+/* Whether the source is a file that has visual rows itself, and these are asked for. */
+static bool is_in_source(const lbk_pack_options *options) {
+    return options->source == LBK_SOURCE_MMIMDB && options->path && !lbk__is_folder(options->path) &&
+           (options->visual == LBK_VISUAL_PATCHES ||
+            (options->visual == LBK_VISUAL_HDF5 && !options->features));
+}
+
+static lbk_status open_rows(lbk__visual_source *source, const lbk_pack_options *options) {
     lbk_context *context = source->context;
-    if (!options->features)
-        return lbk__fail(context, LBK_INVALID_ARGUMENT,
-                         "visual rows from features need the file or folder (features)");
-    if (options->visual != LBK_VISUAL_HDF5) {
-        LBK_TRY(options->visual == LBK_VISUAL_NPY
-                    ? lbk__npy_rows_open(context, options->features, &source->rows)
-                    : lbk__table_rows_open(context, options->features, &source->rows));
-        source->dim = source->rows->dim;
-        return LBK_OK;
-    }
-    LBK_TRY(lbk__copy_string(context, options->features, &source->features_path));
-    LBK_TRY(lbk__features_open(context, options->features, &source->features));
+    if (is_in_source(options))
+        LBK_TRY(lbk__mmimdb_rows_open(context, options->path, options->visual == LBK_VISUAL_PATCHES,
+                                      options->image_size ? options->image_size : 128,
+                                      options->patch_size ? options->patch_size : 32, &source->rows));
+    else if (options->visual == LBK_VISUAL_NPY)
+        LBK_TRY(lbk__npy_rows_open(context, options->features, &source->rows));
+    else
+        LBK_TRY(lbk__table_rows_open(context, options->features, &source->rows));
+    source->dim = source->rows->dim;
+    return LBK_OK;
+}
+
+static lbk_status open_features(lbk__visual_source *source, const lbk_pack_options *options) {
+    LBK_TRY(lbk__copy_string(source->context, options->features, &source->features_path));
+    LBK_TRY(lbk__features_open(source->context, options->features, &source->features));
     source->num_rows = lbk__features_describe(source->features)->rows;
     source->dim = lbk__features_describe(source->features)->width;
     return LBK_OK;
+}
+
+static lbk_status open_kind(lbk__visual_source *source, const lbk_pack_options *options) {
+    if (options->visual == LBK_VISUAL_NONE) return LBK_OK;
+    if (is_in_source(options)) return open_rows(source, options);
+    if (options->visual == LBK_VISUAL_PATCHES) return open_patches(source, options);
+    if (!options->features)
+        return lbk__fail(source->context, LBK_INVALID_ARGUMENT,
+                         "visual rows from features need the file or folder (features)");
+    return options->visual == LBK_VISUAL_HDF5 ? open_features(source, options) : open_rows(source, options);
 }
 
 lbk_status lbk__visual_source_open(lbk_context *context, const lbk_pack_options *options, const char *root,
@@ -56,11 +76,9 @@ lbk_status lbk__visual_source_open(lbk_context *context, const lbk_pack_options 
     LBK_TRY(LBK_ALLOC(context, source, 1));
     lbk_status status = LBK_OK;
     source->context = context;
-    source->visual = options->visual;
     source->kind = kind;
     LBK_GO(lbk__copy_string(context, root, &source->root));
-    if (options->visual == LBK_VISUAL_PATCHES) LBK_GO(open_patches(source, options));
-    if (options->visual >= LBK_VISUAL_HDF5) LBK_GO(open_features(source, options));
+    LBK_GO(open_kind(source, options));
     *out = source;
 done:
     if (status != LBK_OK) lbk__visual_source_close(source);
@@ -96,24 +114,18 @@ lbk_status lbk__visual_source_count(lbk__visual_source *source, const char *imag
 
 lbk_status lbk__visual_source_describe(const lbk__visual_source *source, json_t **out) {
     char hash[LBK__HASH_SIZE];
-    switch (source->visual) {
-    case LBK_VISUAL_NONE:
-        *out = json_pack("{s:s, s:i}", "kind", "none", "dim", 0);
-        break;
-    case LBK_VISUAL_PATCHES:
-        *out = json_pack("{s:s, s:i, s:i, s:i}", "kind", "patches", "dim", source->dim, "image_size",
-                         source->image_size, "patch_size", source->patch_size);
-        break;
-    case LBK_VISUAL_HDF5:
+    if (source->rows) {
+        *out = source->rows->describe(source->rows);
+    } else if (source->features) {
         LBK_TRY(lbk__hash_file(source->context, source->features_path, hash));
         *out = json_pack("{s:s, s:i, s:i, s:{s:s, s:s}, s:O}", "kind", "hdf5", "dim", source->dim, "rows",
                          source->num_rows, "features", "name", lbk__base_name(source->features_path),
                          "sha256", hash, "attributes", lbk__features_describe(source->features)->attributes);
-        break;
-    case LBK_VISUAL_NPY:
-    case LBK_VISUAL_TSV:
-        *out = source->rows->describe(source->rows);
-        break;
+    } else if (source->dim) {
+        *out = json_pack("{s:s, s:i, s:i, s:i}", "kind", "patches", "dim", source->dim, "image_size",
+                         source->image_size, "patch_size", source->patch_size);
+    } else {
+        *out = json_pack("{s:s, s:i}", "kind", "none", "dim", 0);
     }
     return *out ? LBK_OK : lbk__fail(source->context, LBK_NO_MEMORY, "out of memory");
 }
@@ -188,12 +200,11 @@ static lbk_status read_features(lbk__visual_source *source, const char *const *i
 lbk_status lbk__visual_source_read(lbk__visual_source *source, const char *const *images, size_t count,
                                    uint16_t *rows, bool *failed) {
     if (count == 0) return LBK_OK;
-    if (source->visual >= LBK_VISUAL_HDF5) return read_features(source, images, count, rows, failed);
+    if (source->rows || source->features) return read_features(source, images, count, rows, failed);
     return read_patches(source, images, count, rows, failed);
 }
 
 lbk_status lbk__visual_source_read_one(lbk__visual_source *source, const char *image, uint16_t *rows) {
     if (source->rows) return source->rows->read(source->rows, image, rows);
-    return source->visual == LBK_VISUAL_HDF5 ? read_one_feature(source, image, rows)
-                                             : read_one_picture(source, image, rows);
+    return source->features ? read_one_feature(source, image, rows) : read_one_picture(source, image, rows);
 }
