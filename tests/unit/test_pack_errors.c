@@ -159,8 +159,8 @@ static void wrong_options_are_refused(void **state) {
     REFUSED(patch_size, 5, LBK_INVALID_ARGUMENT, "multiple");
     REFUSED(image_size, 1 << 20, LBK_INVALID_ARGUMENT, "multiple");
     REFUSED(visual, LBK_VISUAL_HDF5, LBK_INVALID_ARGUMENT, "need the file or folder");
-    REFUSED(visual, (lbk_visual)7, LBK_INVALID_ARGUMENT, "none that limbeck knows");
-    REFUSED(source, (lbk_source)7, LBK_INVALID_ARGUMENT, "none that limbeck knows");
+    REFUSED(visual, (lbk_visual)99, LBK_INVALID_ARGUMENT, "none that limbeck knows");
+    REFUSED(source, (lbk_source)99, LBK_INVALID_ARGUMENT, "none that limbeck knows");
     REFUSED(source, LBK_SOURCE_OPENCLIPART, LBK_BAD_DATA, "openclipart-svg");
     REFUSED(source, LBK_SOURCE_MMIMDB, LBK_INVALID_ARGUMENT, "multi");
     f->options = good;
