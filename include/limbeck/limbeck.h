@@ -258,8 +258,10 @@ LBK_PUBLIC lbk_status lbk_probe(lbk_context *context, const lbk_probe_options *o
 /* Trains a student by (3), (4) or (5) from a cache made by lbk_probe; run folder and resume as lbk_train. The
  * configuration names the method, the weighting, alpha, temperature, rho and the saliency. With learned
  * weights (11), (12) the run folder also has meta_split.json, the ids of the samples they are judged by, and
- * weight_network.safetensors. `cache` may be NULL only with method `alone`. LBK_MISMATCH when the cache was
- * made from another pack. */
+ * weight_network.safetensors. `cache` may be NULL only with method `alone`; LBK_MISMATCH when it was made
+ * from another pack. It may also be a file of a teacher's own logits, made by any model
+ * (docs/teacher-logits.md), which becomes teacher.cache in the run folder; with the joint view alone it
+ * serves method kd. */
 LBK_PUBLIC lbk_status lbk_distill(lbk_context *context, const lbk_config *config, const char *cache,
                                   const char *out, int resume, char **summary);
 

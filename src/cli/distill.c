@@ -3,13 +3,15 @@
 
 typedef struct arguments {
     cli_run run;
-    const char *cache;
+    const char *cache, *logits;
     int num_threads;
     bool json;
 } arguments;
 
 static const struct argp_option options[] = {
     {"cache", 'k', "FILE", 0, "The teacher's cache, made by `limbeck probe`", 1},
+    {"teacher-logits", 'L', "FILE", 0,
+     "Or a teacher's own logits, made by any model: safetensors, .npz or HDF5 (docs/teacher-logits.md)", 1},
     {"method", 'm', "NAME", 0, "alone (3), kd (4) or msd (5): --set distill.method=NAME", 3},
     {"weights", 'w', "NAME", 0,
      "uniform (7), fixed (8), population (9), instance (10), learned or learned-population (11): --set "
@@ -34,6 +36,9 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
     case 'k':
         given->cache = argument;
         return 0;
+    case 'L':
+        given->logits = argument;
+        return 0;
     case 'm':
         cli_run_set(&given->run, "distill.method", argument);
         return 0;
@@ -51,6 +56,9 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
         return 0;
     case 'j':
         given->json = true;
+        return 0;
+    case ARGP_KEY_END:
+        if (given->cache && given->logits) argp_error(state, "--cache or --teacher-logits, not both");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -79,7 +87,8 @@ static lbk_status distill(lbk_context *context, const lbk_config *config, const 
 int cli_distill(int argc, char **argv) {
     arguments given = {0};
     argp_parse(&argp, argc, argv, 0, NULL, &given);
-    int code = cli_run_start(&given.run, given.num_threads, given.json, distill, given.cache);
+    int code = cli_run_start(&given.run, given.num_threads, given.json, distill,
+                             given.cache ? given.cache : given.logits);
     cli_run_free(&given.run);
     return code;
 }

@@ -12,7 +12,7 @@ struct lbk__cache {
     lbk__safetensors *file;
     json_t *description;
     lbk__cache_key key;
-    const float *logits, *saliency;
+    const float *logits, *saliency; /* saliency: NULL with one view */
 };
 
 const char *const lbk__label_kind_names[] = {"single", "multi", "soft", NULL};
@@ -51,7 +51,9 @@ static lbk_status read_description(lbk__cache *cache) {
     if (strcmp(kind, "cache") != 0) return bad(cache, "it is another kind of file");
     if (json_integer_value(json_object_get(cache->description, "version")) != LBK__CACHE_VERSION)
         return bad(cache, "its version differs");
-    if (!names_are(json_object_get(cache->description, "views"), views, LBK_NUM_VIEWS) ||
+    const json_t *shown = json_object_get(cache->description, "views");
+    cache->key.joint_only = json_array_size(shown) == 1;
+    if (!names_are(shown, views, (size_t)lbk__cache_views(&cache->key)) ||
         !names_are(json_object_get(cache->description, "saliencies"), lbk__saliency_names,
                    LBK__NUM_SALIENCIES))
         return bad(cache, "its views or saliencies are others");
@@ -71,16 +73,17 @@ static lbk_status read_description(lbk__cache *cache) {
 
 static lbk_status read_tensors(lbk__cache *cache) {
     const lbk__tensor_entry *logits, *saliency;
-    LBK_TRY(lbk__safetensors_expect(cache->file, "logits", LBK__F32, 3, (int64_t[]){LBK_NUM_VIEWS, -1, -1},
-                                    &logits));
+    LBK_TRY(lbk__safetensors_expect(cache->file, "logits", LBK__F32, 3,
+                                    (int64_t[]){lbk__cache_views(&cache->key), -1, -1}, &logits));
     int64_t num_samples = logits->shape[1], num_classes = logits->shape[2];
     if (num_classes < 1 || num_classes > INT32_MAX) return bad(cache, "its number of classes makes no sense");
-    LBK_TRY(lbk__safetensors_expect(cache->file, "saliency", LBK__F32, 3,
-                                    (int64_t[]){LBK__NUM_SALIENCIES, LBK__NUM_MODALITIES, num_samples},
-                                    &saliency));
     cache->key.num_samples = num_samples;
     cache->key.num_classes = (int32_t)num_classes;
     cache->logits = logits->data;
+    if (cache->key.joint_only) return LBK_OK;
+    LBK_TRY(lbk__safetensors_expect(cache->file, "saliency", LBK__F32, 3,
+                                    (int64_t[]){LBK__NUM_SALIENCIES, LBK__NUM_MODALITIES, num_samples},
+                                    &saliency));
     cache->saliency = saliency->data;
     return LBK_OK;
 }
@@ -157,13 +160,17 @@ lbk_status lbk__cache_verify(const lbk__cache *cache) {
 }
 
 const float *lbk__cache_logits(const lbk__cache *cache, lbk_view view, int64_t sample) {
+    if ((int32_t)view >= lbk__cache_views(&cache->key)) return NULL;
     return cache->logits + (view * cache->key.num_samples + sample) * cache->key.num_classes;
 }
 
 void lbk__cache_saliency(const lbk__cache *cache, lbk__saliency kind, int64_t sample,
                          float out[LBK__NUM_MODALITIES]) {
     for (int64_t m = 0; m < LBK__NUM_MODALITIES; m++)
-        out[m] = cache->saliency[((int64_t)kind * LBK__NUM_MODALITIES + m) * cache->key.num_samples + sample];
+        out[m] =
+            cache->saliency
+                ? cache->saliency[((int64_t)kind * LBK__NUM_MODALITIES + m) * cache->key.num_samples + sample]
+                : 0.0f;
 }
 
 void lbk__cache_mean_saliency(const lbk__cache *cache, lbk__saliency kind, const int32_t *indices,

@@ -1,10 +1,10 @@
 /* cache.h: what a teacher says about every sample of a pack, kept so that students need no teacher.
  *
  * A safetensors file:
- *   logits    F32 [3, N, C]  under the views in the order of lbk_view
- *   saliency  F32 [4, 2, N]  (6) in the kinds in the order of lbk__saliency; of text, of image
- *   metadata  "limbeck": {"kind": "cache", "version": 1, "teacher_sha256", "pack_sha256", "label_kind",
- * "views", "saliencies", "folds" where there are some}; "sha256": of the data section */
+ *   logits    F32 [3, N, C]  under the views in the order of lbk_view; [1, N, C]: under the joint view only
+ *   saliency  F32 [4, 2, N]  (6) in the kinds in the order of lbk__saliency; of text, of image; absent with
+ * one view metadata  "limbeck": {"kind": "cache", "version": 1, "teacher_sha256", "pack_sha256",
+ * "label_kind", "views", "saliencies", "folds" where there are some}; "sha256": of the data section */
 #ifndef LBK_DISTILL_CACHE_H
 #define LBK_DISTILL_CACHE_H
 
@@ -20,9 +20,14 @@ typedef struct lbk__cache_key {
     lbk_label_kind label_kind;
     int64_t num_samples;
     int32_t num_classes;
-    int32_t folds; /* 0: every sample's logits are the teacher's. K: those of training samples are of one of
-                      K teachers that did not see them */
+    int32_t folds;   /* 0: every sample's logits are the teacher's. K: those of training samples are of one of
+                        K teachers that did not see them */
+    bool joint_only; /* has one view; not compared */
 } lbk__cache_key;
+
+static inline int32_t lbk__cache_views(const lbk__cache_key *key) {
+    return key->joint_only ? 1 : LBK_NUM_VIEWS;
+}
 
 typedef float lbk__saliencies[LBK__NUM_SALIENCIES][LBK__NUM_MODALITIES];
 
@@ -34,8 +39,9 @@ typedef struct lbk__cache_writer lbk__cache_writer;
  */
 lbk_status lbk__cache_writer_open(lbk_context *context, const char *path, const lbk__cache_key *key,
                                   lbk__cache_writer **out);
-/* A sample's logits [3][C], and its label (single; −1: unlabelled) or targets [C] (multi, soft; NULL:
- * unlabelled). `saliencies` gets what was stored for it. LBK_NUMERIC when a logit is not finite. */
+/* A sample's logits [views][C], and its label (single; −1: unlabelled) or targets [C] (multi, soft; NULL:
+ * unlabelled). `saliencies` gets what was stored for it, zeros with one view. LBK_NUMERIC when a logit is not
+ * finite. */
 lbk_status lbk__cache_writer_put(lbk__cache_writer *writer, int64_t sample, const float *logits,
                                  int32_t label, const float *targets, lbk__saliencies saliencies);
 /* The file appears. LBK_INTERNAL unless all N samples were put. */
@@ -56,9 +62,9 @@ const lbk__cache_key *lbk__cache_made_from(const lbk__cache *cache);
 lbk_status lbk__cache_match(const lbk__cache *cache, const lbk__cache_key *wanted);
 /* Reads everything: LBK_BAD_DATA when it does not have the hash it was written with. */
 lbk_status lbk__cache_verify(const lbk__cache *cache);
-/* [C]; `sample` in 0 … N − 1. */
+/* [C]; `sample` in 0 … N − 1. NULL for a view that the cache does not have. */
 const float *lbk__cache_logits(const lbk__cache *cache, lbk_view view, int64_t sample);
-/* S(text), S(image) of a sample. */
+/* S(text), S(image) of a sample; 0 with one view. */
 void lbk__cache_saliency(const lbk__cache *cache, lbk__saliency kind, int64_t sample,
                          float out[LBK__NUM_MODALITIES]);
 /* S̄ of (9) over the samples listed; 0 where none are. */

@@ -21,10 +21,11 @@ static lbk_status describe(lbk_context *context, const lbk__cache_key *key, char
     if (key->folds) snprintf(folds, sizeof folds, "\"folds\":%d,", key->folds);
     return lbk__format(context, out,
                        "{\"kind\":\"cache\",\"version\":%d,\"teacher_sha256\":\"%s\",\"pack_sha256\":\"%s\","
-                       "\"label_kind\":\"%s\",%s\"views\":[\"joint\",\"text\",\"image\"],"
+                       "\"label_kind\":\"%s\",%s\"views\":[\"joint\"%s],"
                        "\"saliencies\":[\"kl\",\"js\",\"tv\",\"label\"]}",
                        LBK__CACHE_VERSION, key->teacher_sha256, key->pack_sha256,
-                       lbk__label_kind_names[key->label_kind], folds);
+                       lbk__label_kind_names[key->label_kind], folds,
+                       key->joint_only ? "" : ",\"text\",\"image\"");
 }
 
 lbk_status lbk__cache_writer_open(lbk_context *context, const char *path, const lbk__cache_key *key,
@@ -71,7 +72,7 @@ static void compute(const lbk__cache_key *key, const float *logits, int32_t labe
 lbk_status lbk__cache_writer_put(lbk__cache_writer *writer, int64_t sample, const float *logits,
                                  int32_t label, const float *targets, lbk__saliencies saliencies) {
     const lbk__cache_key *key = &writer->key;
-    size_t count = LBK_NUM_VIEWS * (size_t)key->num_classes;
+    size_t count = (size_t)lbk__cache_views(key) * (size_t)key->num_classes;
     if (writer->num_put == key->num_samples || sample >= key->num_samples)
         return lbk__fail(writer->context, LBK_INTERNAL, "%s: more samples than the %lld of the pack",
                          writer->path, (long long)key->num_samples);
@@ -86,7 +87,8 @@ lbk_status lbk__cache_writer_put(lbk__cache_writer *writer, int64_t sample, cons
         LBK_TRY(lbk__writer_seek(&writer->scratch, (uint64_t)sample * count * sizeof *logits));
     LBK_TRY(lbk__writer_put(&writer->scratch, logits, count * sizeof *logits));
     writer->next = sample + 1;
-    compute(key, logits, label, targets, saliencies);
+    memset(saliencies, 0, sizeof(lbk__saliencies));
+    if (!key->joint_only) compute(key, logits, label, targets, saliencies);
     for (int64_t row = 0; row < LBK__NUM_SALIENCIES * LBK__NUM_MODALITIES; row++)
         writer->saliency[row * key->num_samples + sample] =
             saliencies[row / LBK__NUM_MODALITIES][row % LBK__NUM_MODALITIES];
@@ -97,15 +99,15 @@ lbk_status lbk__cache_writer_put(lbk__cache_writer *writer, int64_t sample, cons
 /* Copies one view of all samples, `block` of them at a time. */
 static lbk_status lay_out_view(lbk__cache_writer *writer, int view, float *buffer, int64_t block,
                                lbk__safetensors_writer *file) {
-    size_t classes = (size_t)writer->key.num_classes;
+    size_t classes = (size_t)writer->key.num_classes, views = (size_t)lbk__cache_views(&writer->key);
     LBK_TRY(lbk__writer_seek(&writer->scratch, 0));
     for (int64_t first = 0; first < writer->key.num_samples; first += block) {
         size_t samples = (size_t)LBK_MIN(block, writer->key.num_samples - first);
-        size_t wanted = samples * LBK_NUM_VIEWS * classes;
+        size_t wanted = samples * views * classes;
         if (fread(buffer, sizeof *buffer, wanted, writer->scratch.file) != wanted)
             return lbk__fail_errno(writer->context, "%s: cannot read its temporary back", writer->path);
         for (size_t i = 0; i < samples; i++)
-            memmove(buffer + i * classes, buffer + (i * LBK_NUM_VIEWS + (size_t)view) * classes,
+            memmove(buffer + i * classes, buffer + (i * views + (size_t)view) * classes,
                     classes * sizeof *buffer);
         LBK_TRY(lbk__safetensors_writer_put(file, buffer, samples * classes * sizeof *buffer));
     }
@@ -117,20 +119,22 @@ lbk_status lbk__cache_writer_commit(lbk__cache_writer *writer) {
     if (writer->num_put != key->num_samples)
         return lbk__fail(writer->context, LBK_INTERNAL, "%s: only %lld of %lld samples were written",
                          writer->path, (long long)writer->num_put, (long long)key->num_samples);
+    const int32_t views = lbk__cache_views(key);
     const lbk__tensor_spec specs[] = {
-        {"logits", LBK__F32, 3, {LBK_NUM_VIEWS, key->num_samples, key->num_classes}},
+        {"logits", LBK__F32, 3, {views, key->num_samples, key->num_classes}},
         {"saliency", LBK__F32, 3, {LBK__NUM_SALIENCIES, LBK__NUM_MODALITIES, key->num_samples}}};
     const lbk__metadata metadata[] = {{"limbeck", writer->description}};
     int64_t block = LBK_MAX(1, (1 << 18) / key->num_classes);
     lbk__safetensors_writer *file = NULL;
     float *buffer = NULL;
     lbk_status status = LBK_OK;
-    LBK_GO(LBK_ALLOC(writer->context, buffer, block * LBK_NUM_VIEWS * key->num_classes));
-    LBK_GO(lbk__safetensors_writer_open(writer->context, writer->path, specs, LBK_COUNT(specs), metadata,
-                                        LBK_COUNT(metadata), "sha256", &file));
-    for (int view = 0; view < LBK_NUM_VIEWS; view++) LBK_GO(lay_out_view(writer, view, buffer, block, file));
-    LBK_GO(lbk__safetensors_writer_put(file, writer->saliency,
-                                       (size_t)key->num_samples * sizeof(lbk__saliencies)));
+    LBK_GO(LBK_ALLOC(writer->context, buffer, block * views * key->num_classes));
+    LBK_GO(lbk__safetensors_writer_open(writer->context, writer->path, specs, key->joint_only ? 1 : 2,
+                                        metadata, LBK_COUNT(metadata), "sha256", &file));
+    for (int view = 0; view < views; view++) LBK_GO(lay_out_view(writer, view, buffer, block, file));
+    if (!key->joint_only)
+        LBK_GO(lbk__safetensors_writer_put(file, writer->saliency,
+                                           (size_t)key->num_samples * sizeof(lbk__saliencies)));
     LBK_GO(lbk__safetensors_writer_commit(file, NULL));
 done:
     lbk__safetensors_writer_close(file);

@@ -4,12 +4,13 @@
 
 #include "base/half.h"
 #include "format/hdf5_object.h"
+#include "format/hdf5_texts.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAMES_AT_ONCE = 1024, FLOATS_AT_ONCE = 1 << 18, MOST_VALUES = 1 << 24 };
+enum { FLOATS_AT_ONCE = 1 << 18, MOST_VALUES = 1 << 24 };
 
 struct lbk__features {
     lbk_context *context;
@@ -35,7 +36,8 @@ const lbk__features_info *lbk__features_describe(const lbk__features *features) 
 
 /* ---- names ---- */
 
-static lbk_status add_name(lbk__features *f, size_t index, const char *name, size_t length) {
+static lbk_status add_name(void *user, size_t index, const char *name, size_t length) {
+    lbk__features *f = user;
     const char *what = NULL;
     if (length == 0) what = "is empty";
     if (length > LBK__HDF5_LONGEST_TEXT) what = "is longer than 4096 bytes";
@@ -47,56 +49,6 @@ static lbk_status add_name(lbk__features *f, size_t index, const char *name, siz
     f->at[index] = f->names.length;
     LBK_TRY(lbk__text_append(f->context, &f->names, name, length));
     return lbk__text_append(f->context, &f->names, "", 1);
-}
-
-/* Without what the file's type pads with. */
-static size_t text_length(const char *text, size_t size, H5T_str_t padding) {
-    size_t length = strnlen(text, size);
-    while (padding == H5T_STR_SPACEPAD && length && text[length - 1] == ' ') length--;
-    return length;
-}
-
-static lbk_status read_fixed_names(lbk__features *f, const lbk__dataset *image) {
-    const size_t size = H5Tget_size(image->type);
-    const H5T_str_t padding = H5Tget_strpad(image->type);
-    if (size > LBK__HDF5_LONGEST_TEXT)
-        return lbk__fail(f->context, LBK_BAD_DATA,
-                         "%s: data set \"image\" has strings of %zu bytes, above %d", f->path, size,
-                         LBK__HDF5_LONGEST_TEXT);
-    char *block;
-    LBK_TRY(LBK_ALLOC(f->context, block, NAMES_AT_ONCE * size));
-    lbk_status status = LBK_OK;
-    for (hsize_t first = 0; first < image->shape[0]; first += NAMES_AT_ONCE) {
-        const hsize_t count = LBK_MIN(image->shape[0] - first, (hsize_t)NAMES_AT_ONCE);
-        LBK_GO(lbk__hdf5_read(f->context, f->path, image, first, count, image->type, block));
-        for (size_t i = 0; i < count; i++)
-            LBK_GO(add_name(f, first + i, block + i * size, text_length(block + i * size, size, padding)));
-    }
-done:
-    lbk_free(f->context, block);
-    return status;
-}
-
-static lbk_status add_variable_names(lbk__features *f, size_t first, size_t count, char *const *block) {
-    for (size_t i = 0; i < count; i++) {
-        const char *name = block[i] ? block[i] : "";
-        LBK_TRY(add_name(f, first + i, name, strlen(name)));
-    }
-    return LBK_OK;
-}
-
-static lbk_status read_variable_names(lbk__features *f, const lbk__dataset *image) {
-    char *block[NAMES_AT_ONCE];
-    for (hsize_t first = 0; first < image->shape[0]; first += NAMES_AT_ONCE) {
-        const hsize_t count = LBK_MIN(image->shape[0] - first, (hsize_t)NAMES_AT_ONCE);
-        LBK_TRY(lbk__hdf5_read(f->context, f->path, image, first, count, image->type, block));
-        const lbk_status status = add_variable_names(f, first, count, block);
-        hid_t space = H5Screate_simple(1, &count, NULL);
-        H5Dvlen_reclaim(image->type, space, H5P_DEFAULT, block);
-        H5Sclose(space);
-        LBK_TRY(status);
-    }
-    return LBK_OK;
 }
 
 static int compare_names(const void *a, const void *b, void *features) {
@@ -125,13 +77,11 @@ static lbk_status read_names(lbk__features *f) {
     lbk__dataset image;
     LBK_TRY(lbk__hdf5_open_dataset(f->context, f->path, f->file, "image", 1, 1, &image));
     lbk_status status = LBK_OK;
-    if (H5Tget_class(image.type) != H5T_STRING)
-        LBK_GO(lbk__fail(f->context, LBK_BAD_DATA, "%s: data set \"image\" must have strings", f->path));
     if (image.shape[0] != (hsize_t)f->info.count)
         LBK_GO(lbk__fail(f->context, LBK_BAD_DATA,
                          "%s: data set \"image\" has %llu entries, but \"features\" has %lld", f->path,
                          (unsigned long long)image.shape[0], (long long)f->info.count));
-    LBK_GO(H5Tis_variable_str(image.type) > 0 ? read_variable_names(f, &image) : read_fixed_names(f, &image));
+    LBK_GO(lbk__hdf5_read_texts(f->context, f->path, &image, add_name, f));
     LBK_GO(sort_names(f));
 done:
     lbk__hdf5_close_dataset(&image);

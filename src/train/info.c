@@ -99,7 +99,9 @@ static lbk_status describe_cache(lbk_context *context, const char *path, json_t 
     }
     json_object_set_new(out, "samples", json_integer(key->num_samples));
     json_object_set_new(out, "num_classes", json_integer(key->num_classes));
-    json_object_set_new(out, "mean_saliency", saliency);
+    json_object_set_new(out, "views", json_integer(lbk__cache_views(key)));
+    if (!key->joint_only) json_object_set(out, "mean_saliency", saliency);
+    json_decref(saliency);
     lbk_status status = lbk__cache_verify(cache);
     json_object_set_new(out, "verified", json_boolean(status == LBK_OK));
     lbk__cache_close(cache);

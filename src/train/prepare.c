@@ -2,11 +2,20 @@
 #include "base/file.h"
 #include "data/pack.h"
 #include "train/report.h"
+#include "train/teacher_logits.h"
 #include "train/training.h"
 
 #include <string.h>
 
 /* ---- pack and cache ---- */
+
+/* Someone's own logits become a cache in the run folder first. */
+static lbk_status find_cache(lbk__training *t, char **path) {
+    if (!lbk__exists(t->cache_path) || lbk__is_cache(t->context, t->cache_path))
+        return lbk__copy_string(t->context, t->cache_path, path);
+    LBK_TRY(lbk__join(t->context, t->run.folder, "teacher.cache", path));
+    return lbk__teacher_logits_cache(t->context, t->cache_path, t->pack, *path);
+}
 
 static lbk_status open_cache(lbk__training *t) {
     if (!t->cache_path) return LBK_OK;
@@ -14,9 +23,22 @@ static lbk_status open_cache(lbk__training *t) {
                                    .label_kind = lbk_pack_label_kind(t->pack),
                                    .num_samples = lbk_pack_num_samples(t->pack),
                                    .num_classes = t->num_classes};
-    LBK_TRY(lbk__cache_open(t->context, t->cache_path, &t->cache));
-    LBK_TRY(lbk__cache_match(t->cache, &wanted));
-    return lbk__cache_verify(t->cache);
+    char *path = NULL;
+    lbk_status status = LBK_OK;
+    LBK_GO(find_cache(t, &path));
+    LBK_GO(lbk__cache_open(t->context, path, &t->cache));
+    LBK_GO(lbk__cache_match(t->cache, &wanted));
+    LBK_GO(lbk__cache_verify(t->cache));
+    if (lbk__cache_views(lbk__cache_made_from(t->cache)) < t->num_views)
+        status = lbk__fail(
+            t->context, LBK_MISMATCH,
+            "%s: has the teacher's logits under the joint view only; distill.method msd and its weights "
+            "need those under the text and the image view, too: give logits [3, samples, classes], or "
+            "use distill.method kd",
+            t->cache_path);
+done:
+    lbk_free(t->context, path);
+    return status;
 }
 
 static void choose_metric(lbk__training *t) {

@@ -3,6 +3,7 @@
 set -u
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/tiny.sh"
+golden=$(cd "$(dirname "$0")/../golden" && pwd)
 make_tiny_data
 cd "$work" || exit 1
 
@@ -35,6 +36,10 @@ run "$LIMBECK" distill --config tiny.yaml --pack pack --cache cache --weights le
 expect_code 2; expect_err 'the meta split "extra" is empty'
 run "$LIMBECK" distill --config tiny.yaml --pack pack --method alone --out without-cache
 expect_code 0
+run "$LIMBECK" distill --config tiny.yaml --pack pack --teacher-logits "$golden/teacher_logits/texts.npz" --out elsewhere
+expect_code 4; expect_err 'has no logits of sample "s1"'
+run "$LIMBECK" distill --pack pack --cache cache --teacher-logits "$golden/teacher_logits/texts.npz" --out elsewhere
+expect_code 2; expect_err 'not both'
 
 run "$LIMBECK" eval --model msd --teacher teacher --pack pack --cache cache --timing
 expect_code 0
