@@ -97,7 +97,7 @@ static lbk_status open_safetensors(lbk__logits_file *file) {
     LBK_TRY(lbk__safetensors_open(file->context, file->path, &file->safetensors));
     const lbk__tensor_entry *logits = lbk__safetensors_find(file->safetensors, "logits");
     if (!logits) return bad(file, "has no tensor \"logits\"");
-    if (logits->dtype > LBK__F64) return bad(file, "\"logits\" must be float");
+    if (!lbk__dtype_is_float(logits->dtype)) return bad(file, "\"logits\" must be float");
     file->data = logits->data;
     file->dtype = logits->dtype;
     LBK_TRY(set_shape(file, logits->rank, logits->shape));

@@ -24,6 +24,9 @@ enum { LBK__MAX_RANK = 8 };
 
 size_t lbk__dtype_size(lbk__dtype dtype);
 const char *lbk__dtype_name(lbk__dtype dtype); /* "F32", … */
+static inline bool lbk__dtype_is_float(lbk__dtype dtype) {
+    return dtype <= LBK__F64;
+}
 
 typedef struct lbk__tensor_entry {
     const char *name;

@@ -49,10 +49,11 @@ static lbk_status open_part(lbk_context *context, part *to) {
                  : lbk__safetensors_open(context, to->path, &to->safetensors);
 }
 
-/* The file and all its tensors, unless it is there already; its number. */
-static lbk_status add_part(lbk__weights *weights, const char *path, size_t *out) {
-    for (*out = 0; *out < weights->num_parts; ++*out)
-        if (strcmp(weights->parts[*out].path, path) == 0) return LBK_OK;
+/* The file and all its tensors, unless it is there already. */
+static lbk_status add_part(lbk__weights *weights, const char *path) {
+    const size_t number = weights->num_parts;
+    for (size_t i = 0; i < number; i++)
+        if (strcmp(weights->parts[i].path, path) == 0) return LBK_OK;
     LBK_TRY(LBK_GROW(weights->context, weights->parts, weights->part_capacity, weights->num_parts + 1));
     part *added = &weights->parts[weights->num_parts++];
     *added = (part){0};
@@ -63,7 +64,7 @@ static lbk_status add_part(lbk__weights *weights, const char *path, size_t *out)
         LBK_GROW(weights->context, weights->tensors, weights->tensor_capacity, weights->num_tensors + count));
     for (size_t i = 0; i < count; i++)
         weights->tensors[weights->num_tensors++] =
-            (tensor){.spec = spec_of(added, i), .part = *out, .index = i};
+            (tensor){.spec = spec_of(added, i), .part = number, .index = i};
     return LBK_OK;
 }
 
@@ -83,14 +84,14 @@ static lbk_status sort_tensors(lbk__weights *weights) {
 
 /* ---- sharded: {"weight_map": {tensor: file}} ---- */
 
-static lbk_status add_shard(lbk__weights *weights, const char *folder, const char *name, size_t *number) {
+static lbk_status add_shard(lbk__weights *weights, const char *folder, const char *name) {
     char shown[96], *path;
     if (!*name || strchr(name, '/'))
         return lbk__fail(weights->context, LBK_BAD_DATA,
                          "%s: \"weight_map\" names \"%s\", no file of its folder", weights->path,
                          lbk__printable(shown, sizeof shown, name, strlen(name)));
     LBK_TRY(lbk__join(weights->context, folder, name, &path));
-    const lbk_status status = add_part(weights, path, number);
+    const lbk_status status = add_part(weights, path);
     lbk_free(weights->context, path);
     return status;
 }
@@ -121,9 +122,8 @@ static lbk_status open_index(lbk__weights *weights, const char *folder) {
     json_t *unused;
     json_object_foreach((json_t *)(uintptr_t)map.object, name, unused) {
         const char *file = NULL;
-        size_t number;
         LBK_GO(lbk__json_get_string(map, name, &file));
-        LBK_GO(add_shard(weights, folder, file, &number));
+        LBK_GO(add_shard(weights, folder, file));
     }
     LBK_GO(sort_tensors(weights));
     LBK_GO(check_index(weights, map.object));
@@ -148,9 +148,8 @@ static lbk_status finish(lbk__weights *weights, lbk_status status, lbk__weights 
 
 lbk_status lbk__weights_open(lbk_context *context, const char *path, lbk__weights **out) {
     lbk__weights *weights = NULL;
-    size_t number;
     lbk_status status = create(context, path, &weights);
-    if (status == LBK_OK) status = add_part(weights, path, &number);
+    if (status == LBK_OK) status = add_part(weights, path);
     if (status == LBK_OK) status = sort_tensors(weights);
     return finish(weights, status, out);
 }
@@ -237,9 +236,26 @@ lbk_status lbk__weights_read(lbk__weights *weights, size_t index, float *out) {
 }
 
 const char *lbk__shape_text(const lbk__tensor_spec *spec, char *buffer, size_t size) {
-    size_t at = (size_t)snprintf(buffer, size, "[");
+    size_t at = (size_t)snprintf(buffer, size, "%s [", lbk__dtype_name(spec->dtype));
     for (int i = 0; i < spec->rank && at < size; i++)
         at += (size_t)snprintf(buffer + at, size - at, "%s%lld", i ? ", " : "", (long long)spec->shape[i]);
     if (at < size) snprintf(buffer + at, size - at, "]");
     return buffer;
+}
+
+lbk_status lbk__weights_read_as(lbk__weights *weights, const char *name, int rank, const int64_t *shape,
+                                float *out) {
+    const int64_t index = lbk__weights_find(weights, name);
+    if (index < 0)
+        return lbk__fail(weights->context, LBK_BAD_DATA, "%s: has no tensor \"%s\"", weights->path, name);
+    const lbk__tensor_spec *found = lbk__weights_at(weights, (size_t)index);
+    const size_t bytes = (size_t)rank * sizeof *shape;
+    if (lbk__dtype_is_float(found->dtype) && found->rank == rank && memcmp(found->shape, shape, bytes) == 0)
+        return lbk__weights_read(weights, (size_t)index, out);
+    char is[128], must[128];
+    lbk__tensor_spec wanted = {.rank = rank};
+    memcpy(wanted.shape, shape, bytes);
+    return lbk__fail(weights->context, LBK_BAD_DATA, "%s: tensor \"%s\" is %s, must be %s", weights->path,
+                     name, lbk__shape_text(found, is, sizeof is),
+                     lbk__shape_text(&wanted, must, sizeof must));
 }

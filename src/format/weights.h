@@ -22,7 +22,10 @@ const lbk__tensor_spec *lbk__weights_at(const lbk__weights *weights, size_t inde
 int64_t lbk__weights_find(const lbk__weights *weights, const char *name);
 /* All numbers of the tensor as float32; LBK_BAD_DATA for one that is damaged. */
 lbk_status lbk__weights_read(lbk__weights *weights, size_t index, float *out);
-/* "[3, 4]" */
+/* The same by name; LBK_BAD_DATA unless it is there, float, and of this shape. */
+lbk_status lbk__weights_read_as(lbk__weights *weights, const char *name, int rank, const int64_t *shape,
+                                float *out);
+/* Type and shape: "F32 [3, 4]". */
 const char *lbk__shape_text(const lbk__tensor_spec *spec, char *buffer, size_t size);
 /* The files that the tensors are in. */
 size_t lbk__weights_num_files(const lbk__weights *weights);

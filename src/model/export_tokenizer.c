@@ -55,8 +55,8 @@ static json_t *template_of(const json_t *vocab) {
                      special_token(vocab, "[SEP]"));
 }
 
-static json_t *tokenizer(const lbk__model *model) {
-    json_t *vocab = vocabulary(model);
+/* Takes the vocabulary over. */
+static json_t *tokenizer(const lbk__model *model, json_t *vocab) {
     json_t *out = json_pack("{s:s, s:n, s:n, s:o}", "version", "1.0", "truncation", "padding", "added_tokens",
                             added_tokens(vocab));
     json_object_set_new(out, "normalizer",
@@ -82,8 +82,21 @@ static lbk_status save(lbk_context *context, const char *folder, const char *nam
     return status;
 }
 
+static lbk_status check_special(lbk_context *context, const json_t *vocab) {
+    static const char *const needed[] = {"[PAD]", "[UNK]", "[CLS]", "[SEP]"};
+    for (size_t i = 0; i < LBK_COUNT(needed); i++)
+        if (!json_object_get(vocab, needed[i]))
+            return lbk__fail(context, LBK_BAD_DATA,
+                             "the model's vocab.txt lacks %s, so it is no BERT vocabulary", needed[i]);
+    return LBK_OK;
+}
+
 lbk_status lbk__export_tokenizer(const lbk__model *model, const char *folder) {
-    LBK_TRY(save(model->context, folder, "tokenizer.json", tokenizer(model)));
+    json_t *vocab = vocabulary(model);
+    const lbk_status status = check_special(model->context, vocab);
+    if (status != LBK_OK) json_decref(vocab);
+    LBK_TRY(status);
+    LBK_TRY(save(model->context, folder, "tokenizer.json", tokenizer(model, vocab)));
     return save(model->context, folder, "special_tokens_map.json",
                 json_pack("{s:s, s:s, s:s, s:s, s:s}", "pad_token", "[PAD]", "unk_token", "[UNK]",
                           "cls_token", "[CLS]", "sep_token", "[SEP]", "mask_token", "[MASK]"));

@@ -26,29 +26,14 @@ lbk_status lbk__model_folder(lbk_context *context, const char *folder, char **ou
         "%s: has neither config.json nor best/config.json: no model folder, no finished run folder", folder);
 }
 
-/* The tensor must have the parameter's shape: [rows, cols], or [cols] for rank 1. */
-static lbk_status load_parameter(lbk__model *model, lbk__weights *weights, const lbk__parameter *parameter) {
-    const int64_t found = lbk__weights_find(weights, parameter->name);
-    if (found < 0)
-        return lbk__fail(model->context, LBK_BAD_DATA, "%s: has no tensor \"%s\"", lbk__weights_path(weights),
-                         parameter->name);
-    const lbk__tensor_spec *spec = lbk__weights_at(weights, (size_t)found),
-                           wanted = lbk__parameter_spec(parameter);
-    if (spec->rank != wanted.rank || memcmp(spec->shape, wanted.shape, sizeof spec->shape) != 0) {
-        char there[96], must[64];
-        return lbk__fail(model->context, LBK_BAD_DATA, "%s: tensor \"%s\" is %s, must be %s",
-                         lbk__weights_path(weights), parameter->name,
-                         lbk__shape_text(spec, there, sizeof there),
-                         lbk__shape_text(&wanted, must, sizeof must));
-    }
-    return lbk__weights_read(weights, (size_t)found, model->values + parameter->offset);
-}
-
 static lbk_status load_weights(lbk__model *model, const char *folder) {
     lbk__weights *weights;
     lbk_status status = lbk__weights_open_folder(model->context, folder, &weights);
-    for (size_t i = 0; status == LBK_OK && i < model->num_parameters; i++)
-        status = load_parameter(model, weights, &model->parameters[i]);
+    for (size_t i = 0; status == LBK_OK && i < model->num_parameters; i++) {
+        const lbk__tensor_spec wanted = lbk__parameter_spec(&model->parameters[i]);
+        status = lbk__weights_read_as(weights, wanted.name, wanted.rank, wanted.shape,
+                                      model->values + model->parameters[i].offset);
+    }
     lbk__weights_close(weights);
     return status;
 }

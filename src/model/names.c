@@ -17,7 +17,7 @@ static const struct {
     {"distilbert.", true, false},   {"", true, false},
 };
 
-/* Within a layer: BERT's part, DistilBERT's. Longer ones first. */
+/* Within a layer: BERT's part, DistilBERT's. */
 static const char *const distil_parts[][2] = {
     {"attention.self.query.", "attention.q_lin."},
     {"attention.self.key.", "attention.k_lin."},

@@ -120,40 +120,24 @@ size_t lbk__efficientnet_layers(const lbk__efficientnet_config *config,
 
 /* ---- weights ---- */
 
-static lbk_status read_tensor(lbk_context *context, lbk__weights *weights, const char *name, int rank,
-                              const int64_t *shape, float *out) {
-    const int64_t index = lbk__weights_find(weights, name);
-    if (index < 0)
-        return lbk__fail(context, LBK_BAD_DATA, "%s: has no tensor \"%s\"", lbk__weights_path(weights), name);
-    const lbk__tensor_spec *found = lbk__weights_at(weights, (size_t)index);
-    lbk__tensor_spec wanted = {.name = name, .rank = rank};
-    memcpy(wanted.shape, shape, (size_t)rank * sizeof *shape);
-    if (found->rank == rank && memcmp(found->shape, shape, (size_t)rank * sizeof *shape) == 0)
-        return lbk__weights_read(weights, (size_t)index, out);
-    char is[64], should[64];
-    return lbk__fail(context, LBK_BAD_DATA, "%s: tensor \"%s\" is %s, must be %s", lbk__weights_path(weights),
-                     name, lbk__shape_text(found, is, sizeof is),
-                     lbk__shape_text(&wanted, should, sizeof should));
-}
-
 static size_t filter_size(const lbk__conv *conv) {
     return (size_t)((conv->depthwise ? 1 : conv->in) * conv->side * conv->side);
 }
 
 /* norm(x ∗ w) = x ∗ (w · γ / √(σ² + ε)) + (β − μ · γ / √(σ² + ε)); `room` for weight, bias, γ, β, μ, σ². */
-static lbk_status fold(lbk_context *context, lbk__weights *weights, const lbk__efficientnet_layer *layer,
-                       float *room, lbk__conv *out) {
+static lbk_status fold(lbk__weights *weights, const lbk__efficientnet_layer *layer, float *room,
+                       lbk__conv *out) {
     static const char *const parts[] = {"weight", "bias", "running_mean", "running_var"};
     const lbk__conv *conv = &layer->conv;
     const int64_t shape[] = {conv->out, conv->depthwise ? 1 : conv->in, conv->side, conv->side};
     const size_t filter = filter_size(conv), channels = (size_t)conv->out;
     float *bias = room + channels * filter, *norm[LBK_COUNT(parts)];
-    LBK_TRY(read_tensor(context, weights, layer->weight, 4, shape, room));
+    LBK_TRY(lbk__weights_read_as(weights, layer->weight, 4, shape, room));
     for (size_t i = 0; i < LBK_COUNT(parts); i++) {
         char name[48];
         snprintf(name, sizeof name, "%s.%s", layer->norm, parts[i]);
         norm[i] = bias + channels * (i + 1);
-        LBK_TRY(read_tensor(context, weights, name, 1, shape, norm[i]));
+        LBK_TRY(lbk__weights_read_as(weights, name, 1, shape, norm[i]));
     }
     for (size_t c = 0; c < channels; c++) {
         const double factor = (double)norm[0][c] / sqrt((double)norm[3][c] + norm_epsilon);
@@ -182,7 +166,7 @@ lbk_status lbk__efficientnet_open(lbk_context *context, const lbk__efficientnet_
     LBK_GO(lbk__weights_open(context, path, &weights));
     LBK_GO(LBK_ALLOC(context, room, numbers));
     for (size_t i = 0; i < count; i++) {
-        LBK_GO(fold(context, weights, layers + i, room + used, convs + i));
+        LBK_GO(fold(weights, layers + i, room + used, convs + i));
         used += (size_t)layers[i].conv.out * (filter_size(&layers[i].conv) + 5);
     }
     status = lbk__convnet_create(context, convs, count, batch, size, out);

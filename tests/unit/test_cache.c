@@ -24,7 +24,7 @@ static int set_up(void **state) {
     f->context = check_context();
     f->folder = check_folder();
     snprintf(f->path, sizeof f->path, "%s/cache", f->folder);
-    f->key = (lbk__cache_key){TEACHER, PACK, LBK_LABEL_SINGLE, 5, 3, 0};
+    f->key = (lbk__cache_key){TEACHER, PACK, LBK_LABEL_SINGLE, 5, 3, 0, false};
     *state = f;
     return 0;
 }

@@ -63,6 +63,12 @@ static void folders_have_every_tokenizer_file(void **state) {
     /* A model without a vocabulary has none to give. */
     check_ok(context, export("visual", "hf-visual", LBK_EXPORT_HF, 0));
     assert_false(lbk__exists(inside("hf-visual/tokenizer.json")));
+    lbk__model *model;
+    check_ok(context, lbk__model_load(context, inside("bert"), &model));
+    memcpy(strstr(model->vocab, "[CLS]"), "[cls]", 5);
+    check_ok(context, lbk__model_save(model, NULL, inside("no-cls")));
+    check_fails(context, LBK_BAD_DATA, "lacks [CLS]", export("no-cls", "hf-no-cls", LBK_EXPORT_HF, 0));
+    lbk__model_free(model);
 }
 
 static void folders_hold_the_model_and_nothing_else(void **state) {

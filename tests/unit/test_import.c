@@ -155,8 +155,8 @@ static void what_does_not_fit_is_named(void **state) {
     check_bert_fails(config, "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3", LBK_BAD_DATA,
                      "no weights for visual_bert.encoder.layer.2.attention.self.query.weight");
     check_bert_fails(config, "\"vocab_size\": 7", "\"vocab_size\": 8", LBK_MISMATCH,
-                     "tensor \"bert.embeddings.word_embeddings.weight\" is [7, 4], but "
-                     "visual_bert.embeddings.word_embeddings.weight must be [8, 4]");
+                     "tensor \"bert.embeddings.word_embeddings.weight\" is F32 [7, 4], but "
+                     "visual_bert.embeddings.word_embeddings.weight must be F32 [8, 4]");
     check_bert_fails(config, "\"gelu\"", "\"relu\"", LBK_BAD_DATA, "\"hidden_act\" is \"relu\"");
     check_bert_fails(config, "\"num_attention_heads\": 2", "\"num_attention_heads\": 3", LBK_INVALID_ARGUMENT,
                      "config.json: hidden_size 4 is no multiple");

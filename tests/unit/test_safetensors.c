@@ -276,6 +276,29 @@ static void damaged_files_are_refused(void **state) {
     lbk_context_destroy(context);
 }
 
+/* A new file each time: cutting one that is there waits for the disk. */
+static void write_bytes(const char *bytes, size_t size) {
+    remove(path);
+    FILE *out = fopen(path, "wb");
+    assert_int_equal(fwrite(bytes, 1, size, out), size);
+    fclose(out);
+}
+
+static void a_file_cut_anywhere_is_refused(void **state) {
+    (void)state;
+    lbk_context *context = check_context();
+    char *bytes;
+    size_t size;
+    lbk__safetensors *file;
+    check_ok(context, lbk__read_file(context, "tests/golden/dtypes.safetensors", 1 << 20, &bytes, &size));
+    for (size_t cut = 0; cut < size; cut++) {
+        write_bytes(bytes, cut);
+        check_fails(context, LBK_BAD_DATA, path, lbk__safetensors_open(context, path, &file));
+    }
+    lbk_free(context, bytes);
+    lbk_context_destroy(context);
+}
+
 /* Each byte of a header wrong in some ways: refused or read, without a fault. */
 static void any_wrong_byte_is_survived(void **state) {
     (void)state;
@@ -289,9 +312,7 @@ static void any_wrong_byte_is_survived(void **state) {
         const size_t place = at / sizeof wrong;
         const char right = bytes[place];
         bytes[place] = wrong[at % sizeof wrong];
-        FILE *out = fopen(path, "wb");
-        fwrite(bytes, 1, size, out);
-        fclose(out);
+        write_bytes(bytes, size);
         bytes[place] = right;
         lbk__safetensors *file;
         const lbk_status status = lbk__safetensors_open(context, path, &file);
@@ -321,6 +342,7 @@ int main(void) {
         cmocka_unit_test(an_unfinished_file_never_appears),
         cmocka_unit_test(unaligned_tensors_are_aligned),
         cmocka_unit_test(damaged_files_are_refused),
+        cmocka_unit_test(a_file_cut_anywhere_is_refused),
         cmocka_unit_test(any_wrong_byte_is_survived),
     };
     return cmocka_run_group_tests_name("safetensors", tests, set_up, tear_down);

@@ -1,0 +1,178 @@
+/* source.c: weights from another model: a Hugging Face BERT-like text encoder, or a VisualBERT, ours or not.
+ *
+ * The encoder must be there whole and in our shapes. What a kind of model never has, or has in another
+ * meaning, keeps its value and is listed as initialised: beside a text encoder the visual embeddings, which
+ * stay random (docs/decisions.md says why). */
+#include "model/source.h"
+
+#include "format/json.h"
+#include "model/config_json.h"
+#include "model/folder.h"
+#include "model/names.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- where weights come from ---- */
+
+static bool begins(const char *name, const char *start) {
+    return strncmp(name, start, strlen(start)) == 0;
+}
+
+/* Heads that read the pooled [CLS] through one linear layer, as ours does. Of the others,
+ * VisualBertForQuestionAnswering reads the last word, and DistilBERT's head has another layer before. */
+static bool reads_pooled_cls(const char *architecture) {
+    static const char *const heads[] = {"VisualBertForVisualReasoning", "VisualBertForMultipleChoice",
+                                        "BertForSequenceClassification", "BertForMultipleChoice"};
+    for (size_t i = 0; i < LBK_COUNT(heads); i++)
+        if (strcmp(architecture, heads[i]) == 0) return true;
+    return false;
+}
+
+static lbk_status read_config(lbk_context *context, const char *given, lbk__model_source *out) {
+    char *path = NULL;
+    json_t *json = NULL;
+    lbk_status status = LBK_OK;
+    *out = (lbk__model_source){.context = context};
+    LBK_GO(lbk__model_folder(context, given, &out->folder));
+    LBK_GO(lbk__join(context, out->folder, "config.json", &path));
+    LBK_GO(lbk__json_load_file(context, path, &json));
+    LBK_GO(lbk__config_json_sizes(context, path, json, &out->config));
+    const char *type = json_string_value(json_object_get(json, "model_type")),
+               *named = json_string_value(json_array_get(json_object_get(json, "architectures"), 0));
+    out->visual = type && strcmp(type, "visual_bert") == 0;
+    out->distil = type && strcmp(type, "distilbert") == 0;
+    snprintf(out->architecture, sizeof out->architecture, "%s", named ? named : "");
+done:
+    json_decref(json);
+    lbk_free(context, path);
+    return status;
+}
+
+lbk_status lbk__model_config_of(lbk_context *context, const char *given, lbk__model_config *out) {
+    lbk__model_source source;
+    const lbk_status status = read_config(context, given, &source);
+    *out = source.config;
+    lbk__model_source_close(&source);
+    return status;
+}
+
+lbk_status lbk__model_source_open(lbk_context *context, const char *given, lbk__model_source *out) {
+    lbk_status status = LBK_OK;
+    LBK_GO(read_config(context, given, out));
+    LBK_GO(lbk__weights_open_folder(context, out->folder, &out->weights));
+    LBK_GO(LBK_ALLOC(context, out->used, lbk__weights_count(out->weights)));
+done:
+    if (status != LBK_OK) lbk__model_source_close(out);
+    return status;
+}
+
+void lbk__model_source_close(lbk__model_source *source) {
+    if (!source->context) return;
+    lbk__weights_close(source->weights);
+    lbk_free(source->context, source->used);
+    lbk_free(source->context, source->folder);
+    *source = (lbk__model_source){0};
+}
+
+int64_t lbk__model_source_find(const lbk__model_source *from, const char *name, const int32_t *layers) {
+    char candidate[LBK__LONGEST_NAME];
+    int64_t found = -1;
+    if (begins(name, "cls.") && !reads_pooled_cls(from->architecture)) return -1;
+    for (int i = 0; found < 0 && lbk__source_name(name, layers, i, candidate); i++)
+        found = lbk__weights_find(from->weights, candidate);
+    return found;
+}
+
+/* ---- taking them ---- */
+
+/* DistilBERT has no segments: adding zeros is what it computes. */
+static bool lacks_segments(const lbk__model_source *from, const char *name) {
+    return from->distil && strcmp(name, "visual_bert.embeddings.token_type_embeddings.weight") == 0;
+}
+
+/* What this kind of model may lack. */
+static bool may_lack(const lbk__model_source *from, const char *name) {
+    if (begins(name, "cls.")) return true;
+    if (from->visual) return false;
+    return begins(name, "visual_bert.embeddings.visual_") || begins(name, "visual_bert.pooler.") ||
+           lacks_segments(from, name);
+}
+
+/* A model of other classes or another source of pictures has these in other shapes: they keep their values.
+ */
+static bool may_differ(const char *name) {
+    return begins(name, "cls.") || begins(name, "visual_bert.embeddings.visual_projection.");
+}
+
+/* In shape and type. Of position tables, the first rows are a table too. */
+static bool fits(const lbk__parameter *parameter, const lbk__tensor_spec *spec) {
+    const lbk__tensor_spec ours = lbk__parameter_spec(parameter);
+    const bool prefix = strstr(parameter->name, "position_embeddings") != NULL;
+    return lbk__dtype_is_float(spec->dtype) && spec->rank == ours.rank && spec->shape[1] == ours.shape[1] &&
+           (spec->shape[0] == ours.shape[0] || (prefix && spec->shape[0] > ours.shape[0]));
+}
+
+static lbk_status misshapen(const lbk__model_source *from, const lbk__parameter *parameter,
+                            const lbk__tensor_spec *spec) {
+    char there[96], wanted[64];
+    const lbk__tensor_spec ours = lbk__parameter_spec(parameter);
+    return lbk__fail(from->context, LBK_MISMATCH,
+                     "%s: tensor \"%s\" is %s, but %s must be %s: give the model the sizes of its source",
+                     lbk__weights_path(from->weights), spec->name, lbk__shape_text(spec, there, sizeof there),
+                     parameter->name, lbk__shape_text(&ours, wanted, sizeof wanted));
+}
+
+static lbk_status copy(lbk__model_source *from, size_t index, const lbk__parameter *parameter,
+                       float *values) {
+    const lbk__tensor_spec *spec = lbk__weights_at(from->weights, index);
+    const size_t wanted = (size_t)parameter->rows * (size_t)parameter->cols;
+    float *whole;
+    if (parameter->rank == 1 || spec->shape[0] == parameter->rows)
+        return lbk__weights_read(from->weights, index, values);
+    LBK_TRY(LBK_ALLOC(from->context, whole, (size_t)spec->shape[0] * (size_t)spec->shape[1]));
+    const lbk_status status = lbk__weights_read(from->weights, index, whole);
+    if (status == LBK_OK) memcpy(values, whole, wanted * sizeof *values);
+    lbk_free(from->context, whole);
+    return status;
+}
+
+static lbk_status take(lbk__model_source *from, lbk__model *model, const lbk__parameter *parameter,
+                       const int32_t *layers, bool adapt, lbk__taken *out) {
+    const int64_t found = lbk__model_source_find(from, parameter->name, layers);
+    const lbk__tensor_spec *spec = found < 0 ? NULL : lbk__weights_at(from->weights, (size_t)found);
+    const bool usable = spec && fits(parameter, spec);
+    float *values = model->values + parameter->offset;
+    if (spec && !usable && !(adapt && may_differ(parameter->name))) return misshapen(from, parameter, spec);
+    if (!spec && !may_lack(from, parameter->name))
+        return lbk__fail(from->context, LBK_BAD_DATA,
+                         "%s: has no weights for %s under any name of a BERT-like encoder",
+                         lbk__weights_path(from->weights), parameter->name);
+    if (!usable) {
+        if (lacks_segments(from, parameter->name))
+            memset(values, 0, (size_t)parameter->rows * (size_t)parameter->cols * sizeof *values);
+        json_array_append_new(out->initialised, json_string(parameter->name));
+        return LBK_OK;
+    }
+    from->used[found] = true;
+    json_object_set_new(out->taken, parameter->name, json_string(spec->name));
+    return copy(from, (size_t)found, parameter, values);
+}
+
+lbk_status lbk__model_take(lbk__model_source *from, lbk__model *model, const int32_t *layers, bool adapt,
+                           lbk__taken *out) {
+    *out = (lbk__taken){json_object(), json_array(), json_array()};
+    for (size_t i = 0; i < model->num_parameters; i++)
+        LBK_TRY(take(from, model, &model->parameters[i], layers, adapt, out));
+    for (size_t i = 0; i < lbk__weights_count(from->weights); i++)
+        if (!from->used[i])
+            json_array_append_new(out->left, json_string(lbk__weights_at(from->weights, i)->name));
+    return LBK_OK;
+}
+
+void lbk__taken_free(lbk__taken *taken) {
+    json_decref(taken->taken);
+    json_decref(taken->left);
+    json_decref(taken->initialised);
+    *taken = (lbk__taken){0};
+}
