@@ -198,27 +198,69 @@ static lbk_status copy_pixels(VipsImage *image, const char *path, int32_t size, 
     return LBK_OK;
 }
 
-lbk_status lbk__image_decode(const char *path, lbk__image_kind kind, lbk__image_filter filter, int32_t size,
-                             uint8_t *pixels, lbk__image_error *error) {
+static lbk_status open_image(const char *path, lbk__image_kind kind, int32_t size, char **text,
+                             VipsImage **image, lbk__image_error *error) {
     pthread_once(&vips_once, start_vips);
     vips_error_clear();
+    LBK_TRY(kind == LBK__IMAGE_DRAWING ? open_drawing(path, size, text, image, error)
+                                       : open_picture(path, image, error));
+    if ((int64_t)(*image)->Xsize * (*image)->Ysize > most_pixels)
+        return fail(error, LBK_BAD_DATA, path, "has more than 268 million pixels");
+    return LBK_OK;
+}
+
+static void close_image(VipsImage *image, char *text) {
+    if (image) g_object_unref(image);
+    g_free(text);
+    vips_error_clear();
+}
+
+lbk_status lbk__image_decode(const char *path, lbk__image_kind kind, lbk__image_filter filter, int32_t size,
+                             uint8_t *pixels, lbk__image_error *error) {
     VipsImage *image = NULL;
     char *text = NULL; /* the drawing's source: libvips reads it until the image is gone */
-    lbk_status status = kind == LBK__IMAGE_DRAWING ? open_drawing(path, size, &text, &image, error)
-                                                   : open_picture(path, &image, error);
+    lbk_status status = open_image(path, kind, size, &text, &image, error);
     if (status != LBK_OK) goto done;
-    if ((int64_t)image->Xsize * image->Ysize > most_pixels) {
-        status = fail(error, LBK_BAD_DATA, path, "has more than 268 million pixels");
-        goto done;
-    }
     if (to_upright(&image) || to_srgb(&image) || to_opaque(&image) || to_square(&image, filter, size))
         status = fail_vips(error, path);
     else
         status = copy_pixels(image, path, size, pixels, error);
 done:
-    if (image) g_object_unref(image);
-    g_free(text);
-    vips_error_clear();
+    close_image(image, text);
+    return status;
+}
+
+/* ---- thumbnails ---- */
+
+static int to_fit(VipsImage **image, int32_t side) {
+    const int longer = LBK_MAX((*image)->Xsize, (*image)->Ysize);
+    VipsImage *next = NULL;
+    if (longer <= side) return 0;
+    const int failed = vips_resize(*image, &next, (double)side / longer, NULL);
+    return advance(image, next, failed);
+}
+
+static int to_jpeg(VipsImage **image, int32_t side, void **jpeg, size_t *size) {
+    if (to_upright(image) || to_srgb(image) || to_opaque(image) || to_fit(image, side)) return -1;
+    return vips_jpegsave_buffer(*image, jpeg, size, "Q", 82, "strip", TRUE, NULL);
+}
+
+lbk_status lbk__image_thumbnail(lbk_context *context, const char *path, int32_t side, char **jpeg,
+                                size_t *size) {
+    const size_t length = strlen(path);
+    const bool drawing = length > 4 && strcmp(path + length - 4, ".svg") == 0;
+    VipsImage *image = NULL;
+    char *text = NULL;
+    void *data = NULL;
+    lbk__image_error error = {0};
+    *jpeg = NULL;
+    lbk_status status =
+        open_image(path, drawing ? LBK__IMAGE_DRAWING : LBK__IMAGE_PICTURE, side, &text, &image, &error);
+    if (status == LBK_OK && to_jpeg(&image, side, &data, size)) status = fail_vips(&error, path);
+    status = status == LBK_OK ? lbk__copy_bytes(context, data, *size, jpeg)
+                              : lbk__fail(context, status, "%s", error.text);
+    g_free(data);
+    close_image(image, text);
     return status;
 }
 

@@ -34,6 +34,10 @@ lbk_status lbk__image_decode(const char *path, lbk__image_kind kind, lbk__image_
 /* The same from RGB pixels [height, width, 3] in memory; `where` stands in for the path. */
 lbk_status lbk__image_resize(const uint8_t *rgb, int32_t width, int32_t height, const char *where,
                              int32_t size, uint8_t *pixels, lbk__image_error *error);
+/* The picture or drawing (by its name, ".svg") as a JPEG file in fresh memory, upright, on white, its longer
+ * side at most `side` pixels. Messages are exact only while no other thread decodes. */
+lbk_status lbk__image_thumbnail(lbk_context *context, const char *path, int32_t side, char **jpeg,
+                                size_t *size);
 /* Frees what libvips keeps for the calling thread; at the end of a thread's work. */
 void lbk__image_end_thread(void);
 

@@ -46,8 +46,21 @@ static lbk_status compute(const lbk__results *r, json_t *root) {
 }
 
 static lbk_status show(lbk_context *context, const char *folder, const json_t *root) {
-    LBK_TRY(write_at(context, folder, "results.json", root, write_json));
-    return write_at(context, folder, "results.csv", root, lbk__results_csv);
+    json_t *plots = NULL;
+    char *path = NULL;
+    bool no_gnuplot = false;
+    lbk_status status = LBK_OK;
+    LBK_GO(write_at(context, folder, "results.json", root, write_json));
+    LBK_GO(write_at(context, folder, "results.csv", root, lbk__results_csv));
+    LBK_GO(lbk__results_plots(context, folder, root, &plots, &no_gnuplot));
+    if (no_gnuplot)
+        lbk__log(context, LBK_LOG_WARNING, "there is no gnuplot here: the report has tables, but no plots");
+    LBK_GO(lbk__study_path(context, folder, "report.html", NULL, &path));
+    LBK_GO(lbk__results_page(context, root, plots, no_gnuplot, path));
+done:
+    json_decref(plots);
+    lbk_free(context, path);
+    return status;
 }
 
 /* ---- the summary: what a terminal shows ---- */
@@ -92,7 +105,7 @@ static lbk_status summarise(lbk_context *context, const char *folder, const json
     json_t *out =
         json_pack("{s:O, s:O, s:O, s:o, s:o, s:s}", "study", json_object_get(root, "name"), "metric",
                   json_object_get(root, "metric"), "split", json_object_get(root, "test_split"), "report",
-                  json_sprintf("%s/results.csv", folder), "scores", rows, "note", note);
+                  json_sprintf("%s/report.html", folder), "scores", rows, "note", note);
     return lbk__json_text(context, out, summary);
 }
 

@@ -65,10 +65,12 @@ lbk_status lbk__results_samples(const lbk__results *results, json_t *root); /* d
 /* ---- showing them ---- */
 
 lbk_status lbk__results_csv(lbk_context *context, const json_t *root, const char *path); /* csv.c */
-/* plots.c: gnuplot's SVG by name, {"scores-0-joint": "<svg…", …}; an empty object where there is no gnuplot.
- * Scripts and data stay in folder/plots. */
-lbk_status lbk__results_plots(lbk_context *context, const char *folder, const json_t *root, json_t **plots);
-lbk_status lbk__results_page(lbk_context *context, const json_t *root, const json_t *plots,
-                             const char *path); /* page.c */
+/* plots.c: gnuplot's SVG by name, {"scores-0-joint": "<svg…", …}; an empty object, and *missing true, where
+ * there is no gnuplot. The script stays in folder/plots. */
+lbk_status lbk__results_plots(lbk_context *context, const char *folder, const json_t *root, json_t **plots,
+                              bool *missing);
+/* page.c: the page, complete in one file. */
+lbk_status lbk__results_page(lbk_context *context, const json_t *root, const json_t *plots, bool no_gnuplot,
+                             const char *path);
 
 #endif

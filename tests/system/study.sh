@@ -5,6 +5,7 @@ set -u
 . "$(dirname "$0")/tiny.sh"
 make_tiny_data
 cd "$work" || exit 1
+sed -i 's/"text": "a picture of the thing"/"text": "a <script>thing<\/script> of the sea"/' data.jsonl
 pack_tiny_data
 
 cat >student.yaml <<END
@@ -15,7 +16,7 @@ train:
   logging_steps: 1
 END
 cat >study.yaml <<END
-name: warm & cool
+name: warm & <cool>
 pack: pack
 images: .
 teacher:
@@ -53,6 +54,22 @@ expect_code 0; cmp -s table.csv whole/results.csv || wrong 'another table when l
 rm whole/results.*
 run "$LIMBECK" report whole --json
 expect_code 0; cmp -s table.csv whole/results.csv || wrong 'report makes another table'
+
+# The page: complete in itself, and nothing of the data is taken for markup.
+page=whole/report.html
+grep -q '<h1>warm &amp; &lt;cool&gt;</h1>' $page || wrong 'the name is not escaped'
+! grep -q '<script' $page || wrong 'markup of the data is markup of the page'
+grep -q '&lt;script&gt;' $page || wrong 'a sample of the data should be shown, escaped'
+[ "$(grep -oE "(src|href)='?[a-z]+:[^,]{0,24}" $page | grep -v "src='data:image/jpeg;base64" | wc -l)" = 0 ] || wrong 'the page needs the network'
+grep -q "src='data:image/jpeg;base64,/9j/" $page || wrong 'no picture in the page'
+grep -q "no number here is the paper" $page || wrong 'the page should say whose numbers these are'
+if command -v gnuplot >/dev/null; then
+    grep -q '<figure><figcaption>score against size</figcaption><svg ' $page || wrong 'a plot is missing'
+fi
+PATH=/nowhere run "$LIMBECK" report whole
+expect_code 0; expect_err 'no gnuplot'
+grep -q 'gnuplot was not found' $page || wrong 'a page without plots should say so'
+! grep -q '<svg' $page || wrong 'plots without gnuplot'
 
 # In the folder of the same name, since a student's configuration names the teacher's. Kills come within a third of
 # the time that it all takes, so that they fall into every stage.

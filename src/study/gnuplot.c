@@ -1,0 +1,134 @@
+/* gnuplot.c: writes the script, runs the program, reads what it drew. */
+#define _GNU_SOURCE
+#include "study/gnuplot.h"
+
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+extern char **environ;
+
+enum { LARGEST_SVG = 8 << 20 };
+
+/* ---- the script ---- */
+
+void lbk__gnuplot_put(lbk__gnuplot *gnuplot, const char *format, ...) {
+    char line[2048];
+    va_list arguments;
+    if (gnuplot->status != LBK_OK) return;
+    va_start(arguments, format);
+    const int length = vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    gnuplot->status = lbk__text_append(gnuplot->context, &gnuplot->script, line,
+                                       (size_t)LBK_MIN(length, (int)sizeof line - 1));
+}
+
+const char *lbk__gnuplot_quote(char *buffer, size_t size, const char *text) {
+    size_t length = 0;
+    buffer[length++] = '\'';
+    for (; *text && length + 6 < size; text++) {
+        const unsigned char byte = (unsigned char)*text;
+        if (byte < 0x20 || byte == 0x7F) continue;
+        if (byte == '\'') buffer[length++] = '\'';
+        buffer[length++] = *text;
+    }
+    while (((unsigned char)*text & 0xC0) == 0x80) /* not within a character */
+        while (length > 1 && ((unsigned char)buffer[--length] & 0xC0) == 0x80) {
+        }
+    snprintf(buffer + length, size - length, "'");
+    return buffer;
+}
+
+void lbk__gnuplot_begin(lbk__gnuplot *gnuplot, const char *name, int width, int height) {
+    json_array_append_new(gnuplot->names, json_string(name));
+    lbk__gnuplot_put(gnuplot,
+                     "reset\nset terminal svg size %d,%d dynamic font 'sans-serif,12'\nset output '%s.svg'\n"
+                     "set border 3 lc rgb '#5c6470'\nset tics nomirror scale 0.5 textcolor rgb '#1f2430'\n"
+                     "set grid lt 1 lw 0.7 lc rgb '#e3e6ea'\nunset key\nset encoding utf8\n",
+                     width, height, name);
+}
+
+void lbk__gnuplot_tics(lbk__gnuplot *gnuplot, char axis, double low, double high) {
+    const double rough = fmax(high - low, 1e-9) / 4, power = pow(10, floor(log10(rough))),
+                 share = rough / power;
+    const double step = power * (share <= 1 ? 1 : share <= 2 ? 2 : share <= 5 ? 5 : 10);
+    lbk__gnuplot_put(gnuplot, "set %crange [%.9g:%.9g]\nset %ctics %.9g\n", axis, low, high, axis, step);
+}
+
+/* ---- running it ---- */
+
+static lbk_status spawn(lbk_context *context, const char *folder, bool *missing) {
+    char *const arguments[] = {"gnuplot", "plots.gp", NULL};
+    posix_spawn_file_actions_t actions;
+    pid_t process;
+    int outcome = 0;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addchdir_np(&actions, folder);
+    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_addopen(&actions, 1, "gnuplot.log", O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    posix_spawn_file_actions_adddup2(&actions, 1, 2);
+    const int error = posix_spawnp(&process, "gnuplot", &actions, NULL, arguments, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    *missing = error == ENOENT;
+    if (*missing) return LBK_OK;
+    errno = error;
+    if (error) return lbk__fail_errno(context, "gnuplot cannot be run");
+    while (waitpid(process, &outcome, 0) < 0 && errno == EINTR) {
+    }
+    if (WIFEXITED(outcome) && WEXITSTATUS(outcome) == 127) *missing = true; /* found by no path */
+    if (*missing || (WIFEXITED(outcome) && WEXITSTATUS(outcome) == 0)) return LBK_OK;
+    return lbk__fail(context, LBK_INTERNAL, "gnuplot failed: see %s/gnuplot.log", folder);
+}
+
+/* What is between <desc> and </svg>, in a tag of ours; gnuplot's own title would be a tooltip. */
+static lbk_status read_svg(lbk_context *context, const char *folder, const char *name, json_t *plots) {
+    char *path, *svg = NULL, *inner = NULL;
+    size_t size;
+    int width, height;
+    lbk_status status = LBK_OK;
+    LBK_TRY(lbk__format(context, &path, "%s/%s.svg", folder, name));
+    LBK_GO(lbk__read_file(context, path, LARGEST_SVG, &svg, &size));
+    const char *box = strstr(svg, "viewBox=\"0 0 "), *begin = strstr(svg, "</desc>"),
+               *end = strstr(svg, "</svg>");
+    if (!box || !begin || !end || begin > end || sscanf(box, "viewBox=\"0 0 %d %d", &width, &height) != 2)
+        LBK_GO(lbk__fail(context, LBK_INTERNAL, "%s: is no SVG as gnuplot writes it", path));
+    begin += strlen("</desc>");
+    LBK_GO(lbk__format(
+        context, &inner,
+        "<svg viewBox=\"0 0 %d %d\" role=\"img\" xmlns:xlink=\"http://www.w3.org/1999/xlink\">%.*s</svg>",
+        width, height, (int)(end - begin), begin));
+    json_object_set_new(plots, name, json_string(inner));
+done:
+    lbk_free(context, path);
+    lbk_free(context, svg);
+    lbk_free(context, inner);
+    return status;
+}
+
+lbk_status lbk__gnuplot_run(lbk__gnuplot *gnuplot, const char *folder, json_t **plots, bool *missing) {
+    lbk_context *context = gnuplot->context;
+    char *path = NULL;
+    lbk_status status = LBK_OK;
+    *plots = json_object();
+    LBK_TRY(gnuplot->status);
+    LBK_TRY(lbk__make_folder(context, folder));
+    LBK_GO(lbk__join(context, folder, "plots.gp", &path));
+    LBK_GO(lbk__write_file(context, path, gnuplot->script.data, gnuplot->script.length));
+    LBK_GO(spawn(context, folder, missing));
+    for (size_t i = 0; !*missing && i < json_array_size(gnuplot->names); i++)
+        LBK_GO(read_svg(context, folder, json_string_value(json_array_get(gnuplot->names, i)), *plots));
+done:
+    lbk_free(context, path);
+    return status;
+}
+
+void lbk__gnuplot_free(lbk__gnuplot *gnuplot) {
+    lbk__text_free(gnuplot->context, &gnuplot->script);
+    json_decref(gnuplot->names);
+}

@@ -1,0 +1,218 @@
+/* page_tables.c: the tables of the page; the best of a column is bold. */
+#include "study/page.h"
+#include "train/report.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static void begin(lbk__html *html, const char *const *heads, size_t count) {
+    lbk__html_put(html, "<div class=scroll tabindex=0><table><thead><tr>");
+    for (size_t i = 0; i < count; i++) lbk__html_format(html, "<th scope=col>%s</th>", heads[i]);
+    lbk__html_put(html, "</tr></thead><tbody>");
+}
+
+static void end(lbk__html *html) {
+    lbk__html_put(html, "</tbody></table></div>");
+}
+
+static void row_head(lbk__html *html, const json_t *method) {
+    lbk__html_put(html, "<tr><th scope=row>");
+    lbk__html_text(html, lbk__json_text_of(method, "name"));
+    if (json_is_true(json_object_get(method, "picked")))
+        lbk__html_put(html, "<span class=tag>picked on dev</span>");
+    lbk__html_put(html, "</th>");
+}
+
+/* The best mean of a part ("score": the highest, "kl": the lowest) over the methods. */
+static double best_of(const json_t *student, const char *view, const char *part) {
+    const bool highest = strcmp(part, "score") == 0;
+    double best = NAN;
+    size_t m;
+    json_t *method;
+    json_array_foreach(json_object_get(student, "methods"), m, method) {
+        const double mean = lbk__json_number(lbk__json_at(method, "views", view, part, "mean", NULL));
+        if (isnan(best) || (highest ? mean > best : mean < best)) best = mean;
+    }
+    return best;
+}
+
+static void mean_cell(lbk__html *html, const json_t *method, const char *view, const char *part,
+                      double best) {
+    const json_t *value = lbk__json_at(method, "views", view, part, NULL);
+    const double mean = lbk__json_number(json_object_get(value, "mean")),
+                 half = lbk__json_number(json_object_get(value, "half_width"));
+    lbk__html_put(html, mean == best ? "<td class=best>" : "<td>");
+    lbk__html_score(html, mean);
+    if (!isnan(half)) lbk__html_format(html, " <span class=pm>± %.3f</span>", half);
+    lbk__html_put(html, "</td>");
+}
+
+static void p_cell(lbk__html *html, const json_t *against, const char *key) {
+    const double p = lbk__json_number(json_object_get(against, key));
+    lbk__html_put(html, p < 0.05 ? "<td class=best>" : "<td>");
+    lbk__html_p(html, p);
+    lbk__html_put(html, "</td>");
+}
+
+/* "+0.012 (−0.003 … +0.027)" */
+static void difference_cell(lbk__html *html, const json_t *against) {
+    const double difference = lbk__json_number(json_object_get(against, "difference")),
+                 low = lbk__json_number(json_object_get(against, "low")),
+                 high = lbk__json_number(json_object_get(against, "high")),
+                 p = lbk__json_number(json_object_get(against, "p_bootstrap_holm"));
+    lbk__html_format(html, "<td><span class='%s'>", p < 0.05 ? (difference > 0 ? "up" : "down") : "");
+    lbk__html_signed(html, difference);
+    lbk__html_put(html, "</span>");
+    if (!isnan(low)) {
+        lbk__html_put(html, " <span class=pm>(");
+        lbk__html_signed(html, low);
+        lbk__html_put(html, " … ");
+        lbk__html_signed(html, high);
+        lbk__html_put(html, ")</span>");
+    }
+    lbk__html_put(html, "</td>");
+}
+
+static void teacher_row(lbk__html *html, const json_t *root, int columns_before, int num_views,
+                        int columns_after) {
+    lbk__html_put(html, "<tr><th scope=row>teacher</th>");
+    for (int c = 0; c < columns_before; c++) lbk__html_put(html, "<td></td>");
+    for (int v = 0; v < num_views; v++) {
+        lbk__html_put(html, "<td>");
+        lbk__html_score(html, lbk__json_number(
+                                  lbk__json_at(root, "teacher", "views", lbk__view_names[v], "score", NULL)));
+        lbk__html_put(html, "</td>");
+    }
+    for (int c = 0; c < columns_after; c++) lbk__html_put(html, "<td></td>");
+    lbk__html_put(html, "</tr>");
+}
+
+void lbk__page_comparison(lbk__html *html, const json_t *root, const json_t *student) {
+    static const char *const heads[] = {"method",      "joint score", "difference to KD",
+                                        "p bootstrap", "p t",         "p Wilcoxon"};
+    static const char *const tests[] = {"p_bootstrap_holm", "p_t_holm", "p_wilcoxon_holm"};
+    const double best = best_of(student, "joint", "score");
+    size_t m;
+    json_t *method;
+    begin(html, heads, LBK_COUNT(heads));
+    teacher_row(html, root, 0, 1, 4);
+    json_array_foreach(json_object_get(student, "methods"), m, method) {
+        const json_t *against = lbk__json_at(method, "views", "joint", "against_kd", NULL);
+        row_head(html, method);
+        mean_cell(html, method, "joint", "score", best);
+        if (against) {
+            difference_cell(html, against);
+            for (size_t t = 0; t < LBK_COUNT(tests); t++) p_cell(html, against, tests[t]);
+        } else {
+            lbk__html_put(html, "<td></td><td></td><td></td><td></td>");
+        }
+        lbk__html_put(html, "</tr>");
+    }
+    end(html);
+}
+
+void lbk__page_views(lbk__html *html, const json_t *root, const json_t *student) {
+    static const char *const heads[] = {"method", "text only", "to KD",   "image only",
+                                        "to KD",  "KL joint",  "KL text", "KL image"};
+    double best[2][LBK_NUM_VIEWS];
+    size_t m;
+    json_t *method;
+    for (int v = 0; v < LBK_NUM_VIEWS; v++) {
+        best[0][v] = best_of(student, lbk__view_names[v], "score");
+        best[1][v] = best_of(student, lbk__view_names[v], "kl");
+    }
+    begin(html, heads, LBK_COUNT(heads));
+    lbk__html_put(html, "<tr><th scope=row>teacher</th>");
+    for (int v = 1; v < LBK_NUM_VIEWS; v++) {
+        lbk__html_put(html, "<td>");
+        lbk__html_score(html, lbk__json_number(
+                                  lbk__json_at(root, "teacher", "views", lbk__view_names[v], "score", NULL)));
+        lbk__html_put(html, "</td><td></td>");
+    }
+    lbk__html_put(html, "<td></td><td></td><td></td></tr>");
+    json_array_foreach(json_object_get(student, "methods"), m, method) {
+        row_head(html, method);
+        for (int v = 1; v < LBK_NUM_VIEWS; v++) {
+            const json_t *against = lbk__json_at(method, "views", lbk__view_names[v], "against_kd", NULL);
+            mean_cell(html, method, lbk__view_names[v], "score", best[0][v]);
+            if (against)
+                difference_cell(html, against);
+            else
+                lbk__html_put(html, "<td></td>");
+        }
+        for (int v = 0; v < LBK_NUM_VIEWS; v++) mean_cell(html, method, lbk__view_names[v], "kl", best[1][v]);
+        lbk__html_put(html, "</tr>");
+    }
+    end(html);
+}
+
+void lbk__page_chosen(lbk__html *html, const json_t *root, const json_t *student) {
+    char dev[96];
+    snprintf(dev, sizeof dev, "dev %s", lbk__json_text_of(root, "dev_metric"));
+    const char *const heads[] = {"method", dev, "chosen on dev"};
+    size_t m, i;
+    json_t *method, *setting;
+    begin(html, heads, LBK_COUNT(heads));
+    json_array_foreach(json_object_get(student, "methods"), m, method) {
+        const json_t *value = json_object_get(method, "dev");
+        row_head(html, method);
+        lbk__html_put(html, "<td>");
+        lbk__html_score(html, lbk__json_number(json_object_get(value, "mean")));
+        lbk__html_put(html, "</td><td>");
+        json_array_foreach(json_object_get(method, "settings"), i, setting) {
+            if (i) lbk__html_put(html, ", ");
+            lbk__html_text(html, json_string_value(setting));
+        }
+        if (json_array_size(json_object_get(method, "settings")) == 0)
+            lbk__html_put(html, "nothing to choose");
+        lbk__html_put(html, "</td></tr>");
+    }
+    end(html);
+}
+
+static void saliency_rows(lbk__html *html, const json_t *rows) {
+    size_t i;
+    json_t *row;
+    json_array_foreach(rows, i, row) {
+        lbk__html_put(html, "<tr><th scope=row>");
+        lbk__html_text(html, lbk__json_text_of(row, "name"));
+        lbk__html_put(html, "</th><td>");
+        lbk__html_score(html, lbk__json_number(json_object_get(row, "text")));
+        lbk__html_put(html, "</td><td>");
+        lbk__html_score(html, lbk__json_number(json_object_get(row, "image")));
+        lbk__html_format(html, "</td><td>%.0f</td></tr>",
+                         lbk__json_number(json_object_get(row, "num_samples")));
+    }
+}
+
+void lbk__page_saliency(lbk__html *html, const json_t *root) {
+    static const char *const by_split[] = {"split", "S(text)", "S(image)", "samples"}, *const by_class[] = {
+                                                                                           "class", "S(text)",
+                                                                                           "S(image)",
+                                                                                           "test samples"};
+    begin(html, by_split, LBK_COUNT(by_split));
+    saliency_rows(html, lbk__json_at(root, "saliency", "splits", NULL));
+    end(html);
+    lbk__html_put(html, "<details><summary>By class</summary>");
+    begin(html, by_class, LBK_COUNT(by_class));
+    saliency_rows(html, lbk__json_at(root, "saliency", "classes", NULL));
+    end(html);
+    lbk__html_put(html, "</details>");
+}
+
+void lbk__page_models(lbk__html *html, const json_t *root) {
+    static const char *const heads[] = {"model", "parameters", "latency", "throughput"};
+    size_t i;
+    json_t *model;
+    begin(html, heads, LBK_COUNT(heads));
+    json_array_foreach(json_object_get(root, "models"), i, model) {
+        lbk__html_put(html, "<tr><th scope=row>");
+        lbk__html_text(html, lbk__json_text_of(model, "name"));
+        lbk__html_format(html, "</th><td>%.2f M</td><td>%.2f ms</td><td>%.0f / s</td></tr>",
+                         1e-6 * lbk__json_number(json_object_get(model, "parameters")),
+                         lbk__json_number(json_object_get(model, "latency_ms")),
+                         lbk__json_number(json_object_get(model, "samples_per_s")));
+    }
+    end(html);
+}
