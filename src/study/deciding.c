@@ -8,7 +8,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { EXAMPLES = 3, LONGEST_TEXT = 400 };
+enum { EXAMPLES = 4, LONGEST_TEXT = 400 };
 
 typedef struct candidate {
     double value;

@@ -32,16 +32,20 @@ void lbk__gnuplot_put(lbk__gnuplot *gnuplot, const char *format, ...) {
 const char *lbk__gnuplot_quote(char *buffer, size_t size, const char *text) {
     size_t length = 0;
     buffer[length++] = '\'';
-    for (; *text && length + 6 < size; text++) {
-        const unsigned char byte = (unsigned char)*text;
-        if (byte < 0x20 || byte == 0x7F) continue;
-        if (byte == '\'') buffer[length++] = '\'';
-        buffer[length++] = *text;
-    }
-    while (((unsigned char)*text & 0xC0) == 0x80) /* not within a character */
-        while (length > 1 && ((unsigned char)buffer[--length] & 0xC0) == 0x80) {
+    while (*text) {
+        size_t bytes = 1; /* of the character */
+        while (((unsigned char)text[bytes] & 0xC0) == 0x80) bytes++;
+        if (length + 2 * bytes + 2 > size) break;
+        const unsigned char first = (unsigned char)*text;
+        if (first == '\'') buffer[length++] = '\'';
+        if (first >= 0x20 && first != 0x7F) {
+            memcpy(buffer + length, text, bytes);
+            length += bytes;
         }
-    snprintf(buffer + length, size - length, "'");
+        text += bytes;
+    }
+    buffer[length++] = '\'';
+    buffer[length] = 0;
     return buffer;
 }
 

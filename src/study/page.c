@@ -204,6 +204,7 @@ static void put_views(page *p) {
         char name[64];
         student_title(p, student);
         lbk__page_views(&p->html, p->root, student);
+        lbk__page_divergences(&p->html, student);
         begin_plots(p);
         for (int v = 0; lbk__view_names[v]; v++) {
             snprintf(name, sizeof name, "kl-%zu-%s", s, lbk__view_names[v]);

@@ -74,18 +74,13 @@ static void difference_cell(lbk__html *html, const json_t *against) {
     lbk__html_put(html, "</td>");
 }
 
-static void teacher_row(lbk__html *html, const json_t *root, int columns_before, int num_views,
-                        int columns_after) {
-    lbk__html_put(html, "<tr><th scope=row>teacher</th>");
-    for (int c = 0; c < columns_before; c++) lbk__html_put(html, "<td></td>");
-    for (int v = 0; v < num_views; v++) {
-        lbk__html_put(html, "<td>");
-        lbk__html_score(html, lbk__json_number(
-                                  lbk__json_at(root, "teacher", "views", lbk__view_names[v], "score", NULL)));
-        lbk__html_put(html, "</td>");
-    }
-    for (int c = 0; c < columns_after; c++) lbk__html_put(html, "<td></td>");
-    lbk__html_put(html, "</tr>");
+/* Its score under a view, then empty cells. */
+static void teacher_cells(lbk__html *html, const json_t *root, int view, int empty) {
+    lbk__html_put(html, "<td>");
+    lbk__html_score(
+        html, lbk__json_number(lbk__json_at(root, "teacher", "views", lbk__view_names[view], "score", NULL)));
+    lbk__html_put(html, "</td>");
+    for (int i = 0; i < empty; i++) lbk__html_put(html, "<td></td>");
 }
 
 void lbk__page_comparison(lbk__html *html, const json_t *root, const json_t *student) {
@@ -96,7 +91,9 @@ void lbk__page_comparison(lbk__html *html, const json_t *root, const json_t *stu
     size_t m;
     json_t *method;
     begin(html, heads, LBK_COUNT(heads));
-    teacher_row(html, root, 0, 1, 4);
+    lbk__html_put(html, "<tr><th scope=row>teacher</th>");
+    teacher_cells(html, root, LBK_VIEW_JOINT, 4);
+    lbk__html_put(html, "</tr>");
     json_array_foreach(json_object_get(student, "methods"), m, method) {
         const json_t *against = lbk__json_at(method, "views", "joint", "against_kd", NULL);
         row_head(html, method);
@@ -113,35 +110,39 @@ void lbk__page_comparison(lbk__html *html, const json_t *root, const json_t *stu
 }
 
 void lbk__page_views(lbk__html *html, const json_t *root, const json_t *student) {
-    static const char *const heads[] = {"method", "text only", "to KD",   "image only",
-                                        "to KD",  "KL joint",  "KL text", "KL image"};
-    double best[2][LBK_NUM_VIEWS];
+    static const char *const heads[] = {"method", "text alone", "difference to KD", "image alone",
+                                        "difference to KD"};
     size_t m;
     json_t *method;
-    for (int v = 0; v < LBK_NUM_VIEWS; v++) {
-        best[0][v] = best_of(student, lbk__view_names[v], "score");
-        best[1][v] = best_of(student, lbk__view_names[v], "kl");
-    }
     begin(html, heads, LBK_COUNT(heads));
     lbk__html_put(html, "<tr><th scope=row>teacher</th>");
-    for (int v = 1; v < LBK_NUM_VIEWS; v++) {
-        lbk__html_put(html, "<td>");
-        lbk__html_score(html, lbk__json_number(
-                                  lbk__json_at(root, "teacher", "views", lbk__view_names[v], "score", NULL)));
-        lbk__html_put(html, "</td><td></td>");
-    }
-    lbk__html_put(html, "<td></td><td></td><td></td></tr>");
+    for (int v = LBK_VIEW_TEXT; v < LBK_NUM_VIEWS; v++) teacher_cells(html, root, v, 1);
+    lbk__html_put(html, "</tr>");
     json_array_foreach(json_object_get(student, "methods"), m, method) {
         row_head(html, method);
-        for (int v = 1; v < LBK_NUM_VIEWS; v++) {
+        for (int v = LBK_VIEW_TEXT; v < LBK_NUM_VIEWS; v++) {
             const json_t *against = lbk__json_at(method, "views", lbk__view_names[v], "against_kd", NULL);
-            mean_cell(html, method, lbk__view_names[v], "score", best[0][v]);
+            mean_cell(html, method, lbk__view_names[v], "score",
+                      best_of(student, lbk__view_names[v], "score"));
             if (against)
                 difference_cell(html, against);
             else
                 lbk__html_put(html, "<td></td>");
         }
-        for (int v = 0; v < LBK_NUM_VIEWS; v++) mean_cell(html, method, lbk__view_names[v], "kl", best[1][v]);
+        lbk__html_put(html, "</tr>");
+    }
+    end(html);
+}
+
+void lbk__page_divergences(lbk__html *html, const json_t *student) {
+    static const char *const heads[] = {"method", "KL joint", "KL text", "KL image"};
+    size_t m;
+    json_t *method;
+    begin(html, heads, LBK_COUNT(heads));
+    json_array_foreach(json_object_get(student, "methods"), m, method) {
+        row_head(html, method);
+        for (int v = 0; v < LBK_NUM_VIEWS; v++)
+            mean_cell(html, method, lbk__view_names[v], "kl", best_of(student, lbk__view_names[v], "kl"));
         lbk__html_put(html, "</tr>");
     }
     end(html);
@@ -209,7 +210,7 @@ void lbk__page_models(lbk__html *html, const json_t *root) {
     json_array_foreach(json_object_get(root, "models"), i, model) {
         lbk__html_put(html, "<tr><th scope=row>");
         lbk__html_text(html, lbk__json_text_of(model, "name"));
-        lbk__html_format(html, "</th><td>%.2f M</td><td>%.2f ms</td><td>%.0f / s</td></tr>",
+        lbk__html_format(html, "</th><td>%.3g M</td><td>%.3g ms</td><td>%.0f / s</td></tr>",
                          1e-6 * lbk__json_number(json_object_get(model, "parameters")),
                          lbk__json_number(json_object_get(model, "latency_ms")),
                          lbk__json_number(json_object_get(model, "samples_per_s")));

@@ -100,6 +100,12 @@ static void plot_views(lbk__gnuplot *g, const json_t *root, size_t s) {
 
 /* ---- lines ---- */
 
+/* Whole epochs, at most seven of them. */
+static void epoch_tics(lbk__gnuplot *g, double last) {
+    axis_label(g, "x", "epoch");
+    lbk__gnuplot_put(g, "set xtics %g\n", fmax(1, ceil(last / 7)));
+}
+
 /* Points of a line; `data` gets a name that the plot command uses. */
 static void put_points(lbk__gnuplot *g, int data, const json_t *points) {
     size_t i;
@@ -114,13 +120,19 @@ static void put_points(lbk__gnuplot *g, int data, const json_t *points) {
 static void plot_curves(lbk__gnuplot *g, const json_t *root, size_t s) {
     const json_t *lines = lbk__json_at(json_array_get(json_object_get(root, "curves"), s), "lines", NULL);
     char name[64];
+    double last = 0;
     size_t i;
     json_t *line;
     snprintf(name, sizeof name, "curves-%zu", s);
-    lbk__gnuplot_begin(g, name, 560, 300);
-    axis_label(g, "x", "epoch");
+    lbk__gnuplot_begin(g, name, 440, 270);
     axis_label(g, "y", lbk__json_text_of(root, "dev_metric"));
-    json_array_foreach(lines, i, line) put_points(g, (int)i, json_object_get(line, "points"));
+    json_array_foreach(lines, i, line) {
+        const json_t *points = json_object_get(line, "points"),
+                     *end = json_array_get(points, json_array_size(points) - 1);
+        if (json_array_size(points)) last = fmax(last, lbk__json_number(json_array_get(end, 0)));
+        put_points(g, (int)i, points);
+    }
+    epoch_tics(g, last);
     lbk__gnuplot_put(g, "plot ");
     json_array_foreach(lines, i, line) {
         const char *method = lbk__json_text_of(line, "name");
@@ -138,16 +150,16 @@ static void plot_weights(lbk__gnuplot *g, const json_t *root, size_t s) {
     json_t *method, *epoch;
     json_array_foreach(methods, m, method) {
         char name[64];
-        double most = 0;
+        double most = 0, last = 0;
         snprintf(name, sizeof name, "weights-%zu-%zu", s, m);
         lbk__gnuplot_begin(g, name, WIDTH, HEIGHT);
-        axis_label(g, "x", "epoch");
         for (int v = 0; lbk__view_names[v]; v++) {
             lbk__gnuplot_put(g, "$d%d << EOD\n", v);
             json_array_foreach(json_object_get(method, "epochs"), e, epoch) {
                 const json_t *view = json_object_get(epoch, lbk__view_names[v]);
                 const double high = lbk__json_number(json_object_get(view, "p95"));
                 most = fmax(most, high);
+                last = fmax(last, lbk__json_number(json_object_get(epoch, "epoch")));
                 lbk__gnuplot_put(g, "%.9g %.9g %.9g %.9g\n",
                                  lbk__json_number(json_object_get(epoch, "epoch")),
                                  lbk__json_number(json_object_get(view, "mean")),
@@ -155,6 +167,7 @@ static void plot_weights(lbk__gnuplot *g, const json_t *root, size_t s) {
             }
             lbk__gnuplot_put(g, "EOD\n");
         }
+        epoch_tics(g, last);
         lbk__gnuplot_tics(g, 'y', 0, fmax(1.02, most * 1.05));
         lbk__gnuplot_put(g, "set style fill transparent solid 0.14 noborder\nplot ");
         for (int v = 0; lbk__view_names[v]; v++)
@@ -281,6 +294,19 @@ static double score_of(const json_t *root, const char *model, const char *wanted
     return NAN;
 }
 
+/* 1, 2 and 5 times powers of ten within [low, high], given as logarithms. */
+static void log_tics(lbk__gnuplot *g, double low, double high) {
+    static const int digits[] = {1, 2, 5};
+    bool first = true;
+    lbk__gnuplot_put(g, "set logscale x 10\nset xrange [%.9g:%.9g]\nset xtics (", pow(10, low),
+                     pow(10, high));
+    for (int power = (int)floor(low); power <= (int)ceil(high); power++)
+        for (size_t d = 0; d < LBK_COUNT(digits); d++, first = false)
+            lbk__gnuplot_put(g, "%s'%g' %g", first ? "" : ", ", digits[d] * pow(10, power),
+                             digits[d] * pow(10, power));
+    lbk__gnuplot_put(g, ")\n");
+}
+
 static void plot_size(lbk__gnuplot *g, const json_t *root, const char *name, const char *key, double scale,
                       const char *label) {
     static const char *const points[] = {"teacher", "kd", "picked"};
@@ -307,8 +333,8 @@ static void plot_size(lbk__gnuplot *g, const json_t *root, const char *name, con
     axis_label(g, "x", label);
     axis_label(g, "y", lbk__json_text_of(root, "metric"));
     lbk__gnuplot_tics(g, 'y', y.low, y.high);
-    lbk__gnuplot_put(g, "set logscale x 10\nset format x '%%g'\nset xrange [%.9g:%.9g]\nplot ",
-                     pow(10, x.low - 0.15), pow(10, x.high + 0.15));
+    log_tics(g, x.low - 0.15, x.high + 0.15);
+    lbk__gnuplot_put(g, "plot ");
     for (size_t p = 0; p < LBK_COUNT(points); p++)
         lbk__gnuplot_put(g, "%s$d%zu with points pt %d ps 1 lc rgb '%s'", p ? ", " : "", p,
                          p == 0   ? 13

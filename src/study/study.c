@@ -107,6 +107,10 @@ lbk_status lbk_study(lbk_context *context, const lbk_study_options *options, cha
     LBK_GO(run_stages(&study));
     LBK_GO(lbk_report(context, study.folder, summary));
 done:
+    if (status == LBK_INTERRUPTED)
+        lbk__fail(context, status,
+                  "stopped on request; what was running is saved in %s: the same command goes on",
+                  options->out);
     close_study(&study);
     return status;
 }
