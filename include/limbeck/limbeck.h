@@ -124,6 +124,22 @@ typedef struct lbk_encoder_options {
     int32_t grid;           /* regions a side; 0: 3 */
 } lbk_encoder_options;
 
+typedef struct lbk_features_options {
+    const char *path; /* folder of pictures; those in its subfolders, too */
+    lbk_encoder_options encoder;
+    int skip_bad; /* report a picture that cannot be read, go on, and count; else the first one fails */
+} lbk_features_options;
+
+/* Features of every JPEG, PNG, WebP, GIF and TIFF file in a folder, known by their names' endings, into an
+ * HDF5 file that lbk_pack_build reads with LBK_VISUAL_HDF5: `image` [N] (paths in the folder, sorted),
+ * `features` float16 [N, grid², D], `boxes` [grid², 4], and as attributes what made them. Memory does not
+ * grow with the number of pictures but for their paths. A run that was stopped or killed goes on where it was
+ * when it is started again (it keeps `out`.part), and ends with the same bytes. LBK_BUSY while another run
+ * writes `out`. `summary` (may be NULL): JSON {"features", "images", "skipped", "rows", "dim", "extractor",
+ * "weights_sha256", …}. */
+LBK_PUBLIC lbk_status lbk_features_build(lbk_context *context, const lbk_features_options *options,
+                                         const char *out, char **summary);
+
 /* -------------------------------------------------------------------------------------------- pack ------ */
 
 /* A pack is one memory-mapped safetensors file: tokenised texts, visual rows (each image once), labels,
@@ -148,7 +164,8 @@ typedef enum lbk_visual {
     LBK_VISUAL_HDF5,    /* region features: `image` [N], `features` [N,V,D], `boxes` */
     LBK_VISUAL_NPY, /* region features: a folder with one .npy an image, [regions, D], regions as many as it
                        has */
-    LBK_VISUAL_TSV  /* region features: the table of bottom-up-attention */
+    LBK_VISUAL_TSV, /* region features: the table of bottom-up-attention */
+    LBK_VISUAL_ENCODER /* region features that a frozen image encoder makes of the decoded images */
 } lbk_visual;
 
 typedef enum lbk_label_kind { LBK_LABEL_SINGLE, LBK_LABEL_MULTI, LBK_LABEL_SOFT } lbk_label_kind;
@@ -163,6 +180,7 @@ typedef struct lbk_pack_options {
     lbk_visual visual;
     int32_t image_size, patch_size; /* patches: side in pixels; 0: 128 and 32; image_size % patch_size == 0 */
     const char *features;           /* the file or folder of region features */
+    lbk_encoder_options encoder;    /* for LBK_VISUAL_ENCODER */
     lbk_label_kind
         label_kind; /* JSON lines: "label" is single, "labels" multi, "scores" {class: 0..1} soft */
     const char *const *classes; /* NULL: those that occur in the data, sorted; else exactly these are legal */
@@ -326,6 +344,10 @@ LBK_PUBLIC lbk_status lbk_model_set_precision(lbk_model *model, const char *prec
  * visual rows are region features, `features` is the HDF5 file that has them, by the names that inputs give;
  * else NULL. LBK_MISMATCH when the file's rows are not the model's. */
 LBK_PUBLIC lbk_status lbk_model_set_images(lbk_model *model, const char *root, const char *features);
+/* The same for models whose visual rows an image encoder made: the files of its weights and of its projection
+ * (NULL: there was none), from which it is made again. LBK_MISMATCH unless they are the very same files. */
+LBK_PUBLIC lbk_status lbk_model_set_encoder(lbk_model *model, const char *root, const char *weights,
+                                            const char *projection);
 
 typedef struct lbk_input {
     const char *text;    /* may be "" */

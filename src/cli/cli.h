@@ -19,6 +19,7 @@ int cli_distill(int argc, char **argv);
 int cli_eval(int argc, char **argv);
 int cli_export(int argc, char **argv);
 int cli_import(int argc, char **argv);
+int cli_features(int argc, char **argv);
 int cli_info(int argc, char **argv);
 int cli_pack(int argc, char **argv);
 int cli_predict(int argc, char **argv);
@@ -61,6 +62,8 @@ void cli_progress_end(void);
 
 /* `--threads N`; its input is an int. */
 extern const struct argp cli_threads_argp;
+/* `--weights --projection --grid`; its input is an lbk_encoder_options. */
+extern const struct argp cli_encoder_argp;
 
 /* Texts that were given one option at a time. */
 typedef struct cli_list {

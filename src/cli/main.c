@@ -14,6 +14,7 @@ typedef struct command {
 
 static const command commands[] = {
     {"import", cli_import, "a Hugging Face model into a model folder"},
+    {"features", cli_features, "region features of a folder of pictures"},
     {"pack", cli_pack, "raw data into one memory-mapped pack"},
     {"train", cli_train, "a model from labels: the teacher"},
     {"probe", cli_probe, "a teacher's logits and saliencies under each view"},

@@ -62,3 +62,30 @@ static error_t threads_parser(int key, char *argument, struct argp_state *state)
 }
 
 const struct argp cli_threads_argp = {.options = threads_options, .parser = threads_parser};
+
+enum { WEIGHTS = 0x1000, PROJECTION, GRID };
+
+static const struct argp_option encoder_options[] = {
+    {"weights", WEIGHTS, "FILE", 0, "The image encoder's weights: .pth or .safetensors", 0},
+    {"projection", PROJECTION, "FILE", 0, "Project its features: HDF5 with mean, components, scale", 0},
+    {"grid", GRID, "N", 0, "Regions a side (default 3)", 0},
+    {0}};
+
+static error_t encoder_parser(int key, char *argument, struct argp_state *state) {
+    lbk_encoder_options *encoder = state->input;
+    switch (key) {
+    case WEIGHTS:
+        encoder->weights = argument;
+        return 0;
+    case PROJECTION:
+        encoder->projection = argument;
+        return 0;
+    case GRID:
+        encoder->grid = cli_int(state, "grid", argument, 1, 16);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+const struct argp cli_encoder_argp = {.options = encoder_options, .parser = encoder_parser};

@@ -17,7 +17,17 @@ typedef struct arguments {
 /* In the order of lbk_source, as the two lists after it are in that of their enumerations. */
 static const char *const sources[] = {"jsonl",         "mmimdb",   "openclipart", "snli-ve", "vqa-v2",
                                       "hateful-memes", "easy-vqa", "appstream",   NULL};
-static const char *const visuals[] = {"none", "patches", "hdf5", "npy", "tsv", NULL};
+static const char *const visuals[] = {"none",
+                                      "patches",
+                                      "hdf5",
+                                      "npy",
+                                      "tsv",
+                                      "efficientnet-lite0",
+                                      "efficientnet-lite1",
+                                      "efficientnet-lite2",
+                                      "efficientnet-lite3",
+                                      "efficientnet-lite4",
+                                      NULL};
 static const char *const label_kinds[] = {"single", "multi", "soft", NULL};
 
 static const struct argp_option options[] = {
@@ -32,20 +42,28 @@ static const struct argp_option options[] = {
     {"vocab", 'v', "FILE", 0, "The vocabulary: vocab.txt, one token a line", 2},
     {"cased", CASED, 0, 0, "Keep case and accents", 2},
     {"max-text-tokens", 'm', "N", 0, "Longest text, [CLS] and [SEP] included (default 128)", 2},
-    {"visual", VISUAL, "KIND", 0, "Visual rows: patches (default), hdf5, npy, tsv, none", 3},
-    {"image-size", IMAGE_SIZE, "N", 0, "Side in pixels that pictures are resized to (default 128)", 3},
+    {"visual", VISUAL, "KIND", 0,
+     "Visual rows: patches (default), hdf5, npy, tsv, efficientnet-lite0 to efficientnet-lite4, none", 3},
+    {"image-size", IMAGE_SIZE, "N", 0,
+     "Side in pixels that pictures are resized to (default 128, or the encoder's own)", 3},
     {"patch-size", PATCH_SIZE, "N", 0, "Side of a patch in pixels (default 32)", 3},
     {"features", FEATURES, "FILE", 0, "Region features: an HDF5 file, a folder of .npy, or a table", 3},
     {"out", 'o', "FILE", 0, "Write the pack to FILE", 4},
     {"json", JSON, 0, 0, "Print the summary as JSON", 4},
     {0}};
 
+static void set_visual(lbk_pack_options *pack, int choice) {
+    pack->visual = choice < LBK_VISUAL_ENCODER ? (lbk_visual)choice : LBK_VISUAL_ENCODER;
+    if (pack->visual == LBK_VISUAL_ENCODER) pack->encoder.name = visuals[choice];
+}
+
 static error_t parse(int key, char *argument, struct argp_state *state) {
     arguments *given = state->input;
     lbk_pack_options *pack = &given->pack;
     switch (key) {
     case ARGP_KEY_INIT:
-        state->child_inputs[0] = &given->num_threads;
+        state->child_inputs[0] = &pack->encoder;
+        state->child_inputs[1] = &given->num_threads;
         return 0;
     case 's':
         pack->source = (lbk_source)cli_choice(state, "source", argument, sources);
@@ -75,10 +93,10 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
         pack->max_text_tokens = cli_int(state, "max-text-tokens", argument, 2, INT32_MAX);
         return 0;
     case VISUAL:
-        pack->visual = (lbk_visual)cli_choice(state, "visual", argument, visuals);
+        set_visual(pack, cli_choice(state, "visual", argument, visuals));
         return 0;
     case IMAGE_SIZE:
-        pack->image_size = cli_int(state, "image-size", argument, 1, 4096);
+        pack->image_size = pack->encoder.image_size = cli_int(state, "image-size", argument, 1, 4096);
         return 0;
     case PATCH_SIZE:
         pack->patch_size = cli_int(state, "patch-size", argument, 1, 4096);
@@ -100,13 +118,15 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
         cli_require(state, "DATA", pack->path);
         cli_require(state, "--vocab FILE", pack->vocab);
         cli_require(state, "--out FILE", given->out);
+        if (pack->visual == LBK_VISUAL_ENCODER) cli_require(state, "--weights FILE", pack->encoder.weights);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
 }
 
-static const struct argp_child children[] = {{&cli_threads_argp, 0, NULL, 0}, {0}};
+static const struct argp_child children[] = {
+    {&cli_encoder_argp, 0, NULL, 3}, {&cli_threads_argp, 0, NULL, 0}, {0}};
 static const struct argp argp = {
     options,
     parse,

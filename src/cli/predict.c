@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FEATURES = 256, IMAGE_ROOT, PRECISION };
+enum { FEATURES = 256, WEIGHTS, PROJECTION, IMAGE_ROOT, PRECISION };
 
 typedef struct arguments {
-    const char *model, *lines, *features, *image_root, *precision;
+    const char *model, *lines, *features, *weights, *projection, *image_root, *precision;
     lbk_input input;
     int32_t top;
     int num_threads;
@@ -21,6 +21,9 @@ static const struct argp_option options[] = {
     {"lines", 'l', "FILE", 0,
      "Instead: JSON lines with \"id\", \"text\", \"image\"; - is standard input. Prints a line for each", 2},
     {"features", FEATURES, "FILE", 0, "Region features (HDF5), for models that were trained on such", 3},
+    {"weights", WEIGHTS, "FILE", 0,
+     "Weights of the image encoder, for models that were trained on its features", 3},
+    {"projection", PROJECTION, "FILE", 0, "The projection of its features, where there was one", 3},
     {"image-root", IMAGE_ROOT, "FOLDER", 0, "Where paths of images start (default: beside the lines)", 3},
     {"precision", PRECISION, "NAME", 0, "Of matrix products: fp32 (default), bf16, int8, auto", 3},
     {"top", 'n', "N", 0, "Print the N likeliest labels (default 5; 0: all)", 4},
@@ -31,6 +34,8 @@ static void check(const arguments *given, struct argp_state *state) {
     const bool one = given->input.text || given->input.image;
     cli_require(state, "MODEL", given->model);
     if (!one && !given->lines) argp_error(state, "--text TEXT, --image FILE or --lines FILE is missing");
+    if (given->weights && given->features)
+        argp_error(state, "--weights FILE does not go with --features FILE");
     if (one && given->lines) argp_error(state, "--lines FILE does not go with --text or --image");
 }
 
@@ -56,6 +61,12 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
         return 0;
     case FEATURES:
         given->features = argument;
+        return 0;
+    case WEIGHTS:
+        given->weights = argument;
+        return 0;
+    case PROJECTION:
+        given->projection = argument;
         return 0;
     case IMAGE_ROOT:
         given->image_root = argument;
@@ -164,7 +175,10 @@ int cli_predict(int argc, char **argv) {
         given.image_root ? cli_format("%s", given.image_root) : folder_of(given.lines ? given.lines : "");
     int code = cli_finish(context, lbk_model_open(context, given.model, &model));
     if (code == CLI_OK) code = cli_finish(context, lbk_model_set_precision(model, given.precision));
-    if (code == CLI_OK) code = cli_finish(context, lbk_model_set_images(model, root, given.features));
+    if (code == CLI_OK)
+        code = cli_finish(context, given.weights
+                                       ? lbk_model_set_encoder(model, root, given.weights, given.projection)
+                                       : lbk_model_set_images(model, root, given.features));
     if (code == CLI_OK)
         code = given.lines ? answer_lines(context, model, &given) : answer_one(context, model, &given);
     free(root);

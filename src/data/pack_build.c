@@ -10,7 +10,7 @@ static lbk_status check_options(lbk_context *context, lbk_pack_options *options)
     if (!options->path || !options->vocab)
         return lbk__fail(context, LBK_INVALID_ARGUMENT,
                          "a pack needs a source (path) and a vocab.txt (vocab)");
-    if (options->label_kind > LBK_LABEL_SOFT || options->visual > LBK_VISUAL_TSV)
+    if (options->label_kind > LBK_LABEL_SOFT || options->visual > LBK_VISUAL_ENCODER)
         return lbk__fail(context, LBK_INVALID_ARGUMENT,
                          "label_kind %d or visual %d is none that limbeck knows", (int)options->label_kind,
                          (int)options->visual);
@@ -83,7 +83,7 @@ static lbk_status open_builder(lbk_context *context, const lbk_pack_options *opt
     char *root;
     LBK_TRY(image_root(context, options, &root));
     lbk_status status = lbk__visual_source_open(context, &builder->options, root, builder->loader->image_kind,
-                                                &builder->visual);
+                                                LBK__ENCODER_BATCH, &builder->visual);
     lbk_free(context, root);
     return status == LBK_OK ? make_batch(builder) : status;
 }

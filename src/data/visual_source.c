@@ -13,12 +13,19 @@ struct lbk__visual_source {
     lbk__image_kind kind;
     char *root;
     int32_t image_size, patch_size, num_rows, dim;
-    uint8_t *pixels; /* patches: [threads, image_size, image_size, 3] */
+    uint8_t *pixels; /* [threads; encoder: AT_ONCE; image_size, image_size, 3] */
+    lbk__extractor *extractor;
     lbk__features *features;
     char *features_path;
     lbk__row_source
         *rows; /* where images have rows of their own number, or the source has them itself; else NULL */
 };
+
+enum { AT_ONCE = 64 }; /* pictures that are decoded before the encoder runs on them */
+
+static size_t pixels_of(const lbk__visual_source *source) {
+    return (size_t)source->image_size * (size_t)source->image_size * 3;
+}
 
 static lbk_status open_patches(lbk__visual_source *source, const lbk_pack_options *options) {
     source->image_size = options->image_size ? options->image_size : 128;
@@ -26,8 +33,16 @@ static lbk_status open_patches(lbk__visual_source *source, const lbk_pack_option
     LBK_TRY(lbk__image_check_sizes(source->context, source->image_size, source->patch_size));
     source->num_rows = lbk__image_num_patches(source->image_size, source->patch_size);
     source->dim = lbk__image_patch_dim(source->patch_size);
-    const size_t pixels = (size_t)source->image_size * (size_t)source->image_size * 3;
-    return LBK_ALLOC(source->context, source->pixels, pixels * (size_t)source->context->num_threads);
+    return LBK_ALLOC(source->context, source->pixels,
+                     pixels_of(source) * (size_t)source->context->num_threads);
+}
+
+static lbk_status open_encoder(lbk__visual_source *source, const lbk_pack_options *options, int32_t batch) {
+    LBK_TRY(lbk__extractor_open(source->context, &options->encoder, batch, &source->extractor));
+    source->image_size = lbk__extractor_image_size(source->extractor);
+    source->num_rows = lbk__extractor_num_rows(source->extractor);
+    source->dim = lbk__extractor_dim(source->extractor);
+    return LBK_ALLOC(source->context, source->pixels, pixels_of(source) * AT_ONCE);
 }
 
 /* Whether the source is a file that has visual rows itself, and these are asked for. */
@@ -59,10 +74,11 @@ static lbk_status open_features(lbk__visual_source *source, const lbk_pack_optio
     return LBK_OK;
 }
 
-static lbk_status open_kind(lbk__visual_source *source, const lbk_pack_options *options) {
+static lbk_status open_kind(lbk__visual_source *source, const lbk_pack_options *options, int32_t batch) {
     if (options->visual == LBK_VISUAL_NONE) return LBK_OK;
     if (is_in_source(options)) return open_rows(source, options);
     if (options->visual == LBK_VISUAL_PATCHES) return open_patches(source, options);
+    if (options->visual == LBK_VISUAL_ENCODER) return open_encoder(source, options, batch);
     if (!options->features)
         return lbk__fail(source->context, LBK_INVALID_ARGUMENT,
                          "visual rows from features need the file or folder (features)");
@@ -70,7 +86,7 @@ static lbk_status open_kind(lbk__visual_source *source, const lbk_pack_options *
 }
 
 lbk_status lbk__visual_source_open(lbk_context *context, const lbk_pack_options *options, const char *root,
-                                   lbk__image_kind kind, lbk__visual_source **out) {
+                                   lbk__image_kind kind, int32_t batch, lbk__visual_source **out) {
     *out = NULL;
     lbk__visual_source *source;
     LBK_TRY(LBK_ALLOC(context, source, 1));
@@ -78,7 +94,7 @@ lbk_status lbk__visual_source_open(lbk_context *context, const lbk_pack_options 
     source->context = context;
     source->kind = kind;
     LBK_GO(lbk__copy_string(context, root, &source->root));
-    LBK_GO(open_kind(source, options));
+    LBK_GO(open_kind(source, options, batch));
     *out = source;
 done:
     if (status != LBK_OK) lbk__visual_source_close(source);
@@ -89,6 +105,7 @@ void lbk__visual_source_close(lbk__visual_source *source) {
     if (!source) return;
     lbk__features_close(source->features);
     if (source->rows) source->rows->close(source->rows);
+    lbk__extractor_close(source->extractor);
     lbk_free(source->context, source->features_path);
     lbk_free(source->context, source->pixels);
     lbk_free(source->context, source->root);
@@ -112,6 +129,19 @@ lbk_status lbk__visual_source_count(lbk__visual_source *source, const char *imag
     return source->rows ? source->rows->count(source->rows, image, num_rows) : LBK_OK;
 }
 
+const lbk__extractor *lbk__visual_source_extractor(const lbk__visual_source *source) {
+    return source->extractor;
+}
+
+static json_t *describe_encoder(const lbk__visual_source *source) {
+    json_t *out =
+        json_pack("{s:s, s:i, s:i}", "kind", "encoder", "dim", source->dim, "rows", source->num_rows);
+    json_t *identity = lbk__extractor_identity(source->extractor);
+    if (out && identity) json_object_update(out, identity);
+    json_decref(identity);
+    return out;
+}
+
 lbk_status lbk__visual_source_describe(const lbk__visual_source *source, json_t **out) {
     char hash[LBK__HASH_SIZE];
     if (source->rows) {
@@ -121,6 +151,8 @@ lbk_status lbk__visual_source_describe(const lbk__visual_source *source, json_t 
         *out = json_pack("{s:s, s:i, s:i, s:{s:s, s:s}, s:O}", "kind", "hdf5", "dim", source->dim, "rows",
                          source->num_rows, "features", "name", lbk__base_name(source->features_path),
                          "sha256", hash, "attributes", lbk__features_describe(source->features)->attributes);
+    } else if (source->extractor) {
+        *out = describe_encoder(source);
     } else if (source->dim) {
         *out = json_pack("{s:s, s:i, s:i, s:i}", "kind", "patches", "dim", source->dim, "image_size",
                          source->image_size, "patch_size", source->patch_size);
@@ -130,36 +162,63 @@ lbk_status lbk__visual_source_describe(const lbk__visual_source *source, json_t 
     return *out ? LBK_OK : lbk__fail(source->context, LBK_NO_MEMORY, "out of memory");
 }
 
-/* ---- patches: on all threads; nothing in the loop touches the context ---- */
+/* ---- pictures: decoded on all threads; nothing in the loops touches the context ---- */
 
 static size_t values_of(const lbk__visual_source *source) {
     return (size_t)source->num_rows * (size_t)source->dim;
 }
 
-static lbk_status decode(const lbk__visual_source *source, const char *path, uint8_t *pixels, uint16_t *rows,
+static lbk_status decode(const lbk__visual_source *source, const char *path, uint8_t *pixels,
                          lbk__image_error *error) {
-    LBK_TRY(lbk__image_decode(path, source->kind, LBK__IMAGE_SHARP, source->image_size, pixels, error));
-    lbk__image_patches(pixels, source->image_size, source->patch_size, rows);
+    const lbk__image_filter filter = source->extractor ? LBK__IMAGE_BICUBIC : LBK__IMAGE_SHARP;
+    return lbk__image_decode(path, source->kind, filter, source->image_size, pixels, error);
+}
+
+static void read_patches(lbk__visual_source *source, char *const *paths, size_t count, uint16_t *rows,
+                         bool *failed) {
+#pragma omp parallel num_threads((int)LBK_MIN((size_t)source->context->num_threads, count))
+    {
+        uint8_t *mine = source->pixels + pixels_of(source) * (size_t)omp_get_thread_num();
+#pragma omp for schedule(dynamic)
+        for (size_t i = 0; i < count; i++) {
+            failed[i] = decode(source, paths[i], mine, NULL) != LBK_OK;
+            if (!failed[i])
+                lbk__image_patches(mine, source->image_size, source->patch_size,
+                                   rows + values_of(source) * i);
+        }
+        lbk__image_end_thread();
+    }
+}
+
+/* The encoder runs on what is left of failed pictures, too. */
+static lbk_status encode(lbk__visual_source *source, char *const *paths, size_t count, uint16_t *rows,
+                         bool *failed) {
+    for (size_t done = 0; done < count; done += AT_ONCE) {
+        const size_t now = LBK_MIN(count - done, (size_t)AT_ONCE);
+#pragma omp parallel num_threads((int)LBK_MIN((size_t)source->context->num_threads, now))
+        {
+#pragma omp for schedule(dynamic)
+            for (size_t i = 0; i < now; i++)
+                failed[done + i] =
+                    decode(source, paths[done + i], source->pixels + pixels_of(source) * i, NULL) != LBK_OK;
+            lbk__image_end_thread();
+        }
+        LBK_TRY(lbk__extractor_run(source->extractor, source->pixels, now, rows + values_of(source) * done));
+    }
     return LBK_OK;
 }
 
-static lbk_status read_patches(lbk__visual_source *source, const char *const *images, size_t count,
-                               uint16_t *rows, bool *failed) {
+static lbk_status read_pictures(lbk__visual_source *source, const char *const *images, size_t count,
+                                uint16_t *rows, bool *failed) {
     lbk_context *context = source->context;
-    const size_t values = values_of(source),
-                 pixels = (size_t)source->image_size * (size_t)source->image_size * 3;
     char **paths;
     LBK_TRY(LBK_ALLOC(context, paths, count));
     lbk_status status = LBK_OK;
     for (size_t i = 0; i < count; i++) LBK_GO(lbk__join(context, source->root, images[i], paths + i));
-#pragma omp parallel num_threads((int)LBK_MIN((size_t)context->num_threads, count))
-    {
-        uint8_t *mine = source->pixels + pixels * (size_t)omp_get_thread_num();
-#pragma omp for schedule(dynamic)
-        for (size_t i = 0; i < count; i++)
-            failed[i] = decode(source, paths[i], mine, rows + values * i, NULL) != LBK_OK;
-        lbk__image_end_thread();
-    }
+    if (source->extractor)
+        status = encode(source, paths, count, rows, failed);
+    else
+        read_patches(source, paths, count, rows, failed);
 done:
     for (size_t i = 0; i < count; i++) lbk_free(context, paths[i]);
     lbk_free(context, paths);
@@ -170,9 +229,12 @@ static lbk_status read_one_picture(lbk__visual_source *source, const char *image
     char *path;
     LBK_TRY(lbk__join(source->context, source->root, image, &path));
     lbk__image_error error = {.text = ""};
-    lbk_status status = decode(source, path, source->pixels, rows, &error);
+    lbk_status status = decode(source, path, source->pixels, &error);
     lbk_free(source->context, path);
-    return status == LBK_OK ? LBK_OK : lbk__fail(source->context, status, "%s", error.text);
+    if (status != LBK_OK) return lbk__fail(source->context, status, "%s", error.text);
+    if (source->extractor) return lbk__extractor_run(source->extractor, source->pixels, 1, rows);
+    lbk__image_patches(source->pixels, source->image_size, source->patch_size, rows);
+    return LBK_OK;
 }
 
 /* ---- features: by name ---- */
@@ -201,7 +263,7 @@ lbk_status lbk__visual_source_read(lbk__visual_source *source, const char *const
                                    uint16_t *rows, bool *failed) {
     if (count == 0) return LBK_OK;
     if (source->rows || source->features) return read_features(source, images, count, rows, failed);
-    return read_patches(source, images, count, rows, failed);
+    return read_pictures(source, images, count, rows, failed);
 }
 
 lbk_status lbk__visual_source_read_one(lbk__visual_source *source, const char *image, uint16_t *rows) {

@@ -1,19 +1,24 @@
-/* visual_source.h: where a pack's visual rows come from: pictures cut into patches, or a file of features. */
+/* visual_source.h: where a pack's visual rows come from: pictures cut into patches or read by an image
+ * encoder, or a file of features. */
 #ifndef LBK_DATA_VISUAL_SOURCE_H
 #define LBK_DATA_VISUAL_SOURCE_H
 
 #include "base/base.h"
 #include "data/image.h"
-
-#include <jansson.h>
+#include "vision/extractor.h"
 
 typedef struct lbk__visual_source lbk__visual_source;
 
+/* Pictures that an image encoder reads at once where there are many: more no longer fit the caches. */
+enum { LBK__ENCODER_BATCH = 4 };
+
 /* By options->visual; `kind` says how image files are to be read, `root` is the folder their paths start
- * from. */
+ * from; `batch`: how many pictures an image encoder takes at once. */
 lbk_status lbk__visual_source_open(lbk_context *context, const lbk_pack_options *options, const char *root,
-                                   lbk__image_kind kind, lbk__visual_source **out);
+                                   lbk__image_kind kind, int32_t batch, lbk__visual_source **out);
 void lbk__visual_source_close(lbk__visual_source *source); /* NULL is allowed */
+/* The image encoder; NULL without one. */
+const lbk__extractor *lbk__visual_source_extractor(const lbk__visual_source *source);
 /* Each image has `num_rows` rows of `dim` values; 0 and 0: no visual rows at all; 0 rows of `dim` values:
  * each image has as many as lbk__visual_source_count says. */
 int32_t lbk__visual_source_num_rows(const lbk__visual_source *source);

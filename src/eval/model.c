@@ -23,6 +23,25 @@ static visual_kind kind_of(const lbk__model *model) {
     return kind;
 }
 
+static void drop_source(lbk_model *model) {
+    lbk__visual_source_close(model->visual);
+    model->visual = NULL;
+}
+
+/* `what`: whose rows they are, for the sentence. */
+static lbk_status use_source(lbk_model *model, const lbk_pack_options *options, const char *root,
+                             const char *what) {
+    drop_source(model);
+    LBK_TRY(lbk__visual_source_open(model->context, options, root ? root : "", LBK__IMAGE_PICTURE, 1,
+                                    &model->visual));
+    const int32_t dim = lbk__visual_source_dim(model->visual);
+    if (dim == model->model->config.visual_embedding_dim) return LBK_OK;
+    drop_source(model);
+    return lbk__fail(model->context, LBK_MISMATCH,
+                     "%s: has visual rows of %d numbers, the model's visual_embedding_dim is %d", what, dim,
+                     model->model->config.visual_embedding_dim);
+}
+
 /* Pictures or features become rows as they did for the pack that the model was trained on. */
 lbk_status lbk_model_set_images(lbk_model *model, const char *root, const char *features) {
     const visual_kind kind = kind_of(model->model);
@@ -35,18 +54,40 @@ lbk_status lbk_model_set_images(lbk_model *model, const char *root, const char *
             .visual = LBK_VISUAL_PATCHES, .image_size = kind.image_size, .patch_size = kind.patch_size};
         LBK_TRY(lbk__image_check_sizes(model->context, kind.image_size, kind.patch_size));
     }
-    lbk__visual_source_close(model->visual);
-    model->visual = NULL;
-    if (!kind.patches && !features) return LBK_OK;
-    LBK_TRY(lbk__visual_source_open(model->context, &options, root ? root : "", LBK__IMAGE_PICTURE,
-                                    &model->visual));
-    const int32_t dim = lbk__visual_source_dim(model->visual);
-    if (dim == model->model->config.visual_embedding_dim) return LBK_OK;
-    lbk__visual_source_close(model->visual);
-    model->visual = NULL;
-    return lbk__fail(model->context, LBK_MISMATCH,
-                     "%s: has visual rows of %d numbers, the model's visual_embedding_dim is %d",
-                     features ? features : "config.json", dim, model->model->config.visual_embedding_dim);
+    if (kind.patches || features)
+        return use_source(model, &options, root, features ? features : "config.json");
+    drop_source(model);
+    return LBK_OK;
+}
+
+/* `source` is what the model says about its rows. The encoder's identity is in it, or, for a file of
+ * features, among that file's attributes. */
+static lbk_status use_encoder(lbk_model *model, const json_t *source, lbk_pack_options *options,
+                              const char *root) {
+    const json_t *attributes = json_object_get(source, "attributes"),
+                 *identity = lbk__extractor_is_identity(source) ? source : attributes;
+    const char *weights = options->encoder.weights, *projection = options->encoder.projection;
+    if (!lbk__extractor_is_identity(identity))
+        return lbk__fail(model->context, LBK_MISMATCH,
+                         "%s: the visual rows of this model were not made by an image encoder of limbeck's",
+                         weights);
+    options->encoder = lbk__extractor_options(identity);
+    options->encoder.weights = weights;
+    options->encoder.projection = projection;
+    LBK_TRY(use_source(model, options, root, weights));
+    const lbk_status status = lbk__extractor_check(lbk__visual_source_extractor(model->visual), identity);
+    if (status != LBK_OK) drop_source(model);
+    return status;
+}
+
+lbk_status lbk_model_set_encoder(lbk_model *model, const char *root, const char *weights,
+                                 const char *projection) {
+    json_t *source = model->model->visual_source ? json_loads(model->model->visual_source, 0, NULL) : NULL;
+    lbk_pack_options options = {.visual = LBK_VISUAL_ENCODER,
+                                .encoder = {.weights = weights, .projection = projection}};
+    const lbk_status status = use_encoder(model, source, &options, root);
+    json_decref(source);
+    return status == LBK_OK ? LBK_OK : lbk__fail_at(model->context, status, "%s", weights);
 }
 
 lbk_status lbk_model_open(lbk_context *context, const char *given, lbk_model **out) {

@@ -134,14 +134,24 @@ static void average(const lbk__extractor *x, const float *map, int32_t row, int3
     for (int c = 0; c < LBK__EFFICIENTNET_DIM; c++) out[c] *= share;
 }
 
-/* z = (r − mean) · componentsᵀ · scale; `regions` loses its mean. */
-static void project(lbk__extractor *x, size_t num_regions) {
-    const lbk__projection *p = &x->projection;
-    for (size_t i = 0; i < num_regions; i++)
-        for (int32_t c = 0; c < p->in; c++) x->regions[i * (size_t)p->in + (size_t)c] -= p->mean[c];
-    lbk__gemm(false, true, (int64_t)num_regions, p->out, p->in, x->regions, p->in, p->components, p->in, 0.0f,
-              x->projected, p->out);
-    for (size_t i = 0; i < num_regions * (size_t)p->out; i++) x->projected[i] *= p->scale;
+/* z = (r − mean) · componentsᵀ · scale of one picture; `regions` loses its mean. */
+static void project(const lbk__projection *p, int32_t num_rows, float *regions, float *out) {
+    for (int32_t r = 0; r < num_rows; r++)
+        for (int32_t c = 0; c < p->in; c++) regions[r * p->in + c] -= p->mean[c];
+    lbk__gemm(false, true, num_rows, p->out, p->in, regions, p->in, p->components, p->in, 0.0f, out, p->out);
+    for (int32_t i = 0; i < num_rows * p->out; i++) out[i] *= p->scale;
+}
+
+/* A picture at a time, on one thread: products of other shapes, or shared among threads, round differently.
+ */
+static void project_all(lbk__extractor *x, size_t count) {
+    const int before = omp_get_max_threads();
+    const size_t num_rows = (size_t)lbk__extractor_num_rows(x);
+    omp_set_num_threads(1);
+    for (size_t i = 0; i < count; i++)
+        project(&x->projection, (int32_t)num_rows, x->regions + i * num_rows * LBK__EFFICIENTNET_DIM,
+                x->projected + i * num_rows * (size_t)x->projection.out);
+    omp_set_num_threads(before);
 }
 
 static lbk_status to_half(const lbk__extractor *x, const float *from, size_t count, uint16_t *to) {
@@ -169,7 +179,7 @@ static lbk_status run_batch(lbk__extractor *x, const uint8_t *pixels, size_t cou
         for (size_t r = 0; r < num_rows; r++)
             average(x, map + i * map_values, (int32_t)r / x->grid, (int32_t)r % x->grid,
                     x->regions + (i * num_rows + r) * LBK__EFFICIENTNET_DIM);
-    if (x->projection.out) project(x, count * num_rows);
+    if (x->projection.out) project_all(x, count);
     return to_half(x, x->projection.out ? x->projected : x->regions,
                    count * num_rows * (size_t)lbk__extractor_dim(x), rows);
 }

@@ -22,7 +22,8 @@ int32_t lbk__extractor_dim(const lbk__extractor *extractor);
 void lbk__extractor_boxes(const lbk__extractor *extractor, float *boxes);
 
 /* Rows of `count` pictures on all threads of the context: pixels [count, size, size, 3] sRGB to rows [count,
- * num_rows, dim] float16. What is next to a picture does not change its rows. LBK_NUMERIC for rows beyond
+ * num_rows, dim] float16. Neither the pictures beside it nor the number of
+ * threads change a picture's rows. LBK_NUMERIC for rows beyond
  * float16. */
 lbk_status lbk__extractor_run(lbk__extractor *extractor, const uint8_t *pixels, size_t count, uint16_t *rows);
 
