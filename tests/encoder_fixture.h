@@ -13,6 +13,7 @@ static inline void encoder_put(lbk_context *context, lbk__safetensors_writer *wr
                                int64_t count, double factor, double offset, bool squared) {
     const uint32_t step = golden_step_of(name);
     float *numbers = malloc((size_t)count * sizeof *numbers);
+#pragma omp parallel for schedule(static) if (count > 10000)
     for (int64_t k = 0; k < count; k++) {
         numbers[k] =
             (float)(offset + factor * lbk__normal(ENCODER_SEED, LBK__STREAM_INIT, step, (uint64_t)k));

@@ -14,7 +14,8 @@ typedef struct arguments {
     bool json;
 } arguments;
 
-/* In the order of lbk_source, as the two lists after it are in that of their enumerations. */
+/* In the order of lbk_source, as the two lists after it are in that of their enumerations; encoders come
+ * last. */
 static const char *const sources[] = {"jsonl",         "mmimdb",   "openclipart", "snli-ve", "vqa-v2",
                                       "hateful-memes", "easy-vqa", "appstream",   NULL};
 static const char *const visuals[] = {"none",

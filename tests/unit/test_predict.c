@@ -1,10 +1,13 @@
 /* Answers of a small random model: the numbers of eval, whatever shares the batch; streams go on after bad
  * records and keep nobody waiting. */
+#include "encoder_fixture.h"
 #include "probe_fixture.h"
 
 #include "base/half.h"
+#include "data/image.h"
 #include "data/pack.h"
 #include "format/hdf5_features.h"
+#include "vision/extractor.h"
 
 enum { CLASSES = 3 };
 
@@ -124,7 +127,7 @@ static void features_become_rows(void **state) {
     lbk_model *model = open_model(f, 4, "{\"kind\": \"hdf5\"}", LBK_LABEL_SINGLE);
     lbk_input named = {.text = "red", .image = "a/2.webp"};
     float wanted[LBK_NUM_VIEWS][CLASSES], got[LBK_NUM_VIEWS][CLASSES];
-    check_fails(f->context, LBK_INVALID_ARGUMENT, "give it the file of region features",
+    check_fails(f->context, LBK_INVALID_ARGUMENT, "or the file of region features",
                 lbk_model_predict(model, &named, got[0], NULL));
     check_ok(f->context, lbk_model_set_images(model, NULL, features));
     check_ok(f->context, lbk_model_predict(model, &named, got[0], NULL));
@@ -151,6 +154,62 @@ static void features_become_rows(void **state) {
     check_fails(f->context, LBK_MISMATCH, "reads the pictures themselves",
                 lbk_model_set_images(model, NULL, features));
     lbk_model_close(model);
+}
+
+/* The identity of the encoder is the model's own, or that of the file of features it was trained on. */
+static void pictures_go_through_the_encoder(void **state) {
+    fixture *f = *state;
+    enum { VALUES = 4 * LBK__EFFICIENTNET_DIM };
+    char *weights = path_in(f, "weights.safetensors"), *other = path_in(f, "other.safetensors"),
+         *picture = path_in(f, "0.tiff");
+    lbk__extractor *extractor;
+    uint8_t *pixels = malloc(ENCODER_SIZE * ENCODER_SIZE * 3);
+    uint16_t *halves = malloc(VALUES * sizeof *halves);
+    float *rows = malloc(VALUES * sizeof *rows);
+    encoder_write(f->context, weights, NULL);
+    const lbk_encoder_options options = {"efficientnet-lite0", weights, NULL, ENCODER_SIZE, 2};
+    check_ok(f->context, lbk__extractor_open(f->context, &options, 1, &extractor));
+    check_ok(f->context,
+             lbk__image_decode(picture, LBK__IMAGE_PICTURE, LBK__IMAGE_BICUBIC, ENCODER_SIZE, pixels, NULL));
+    check_ok(f->context, lbk__extractor_run(extractor, pixels, 1, halves));
+    for (int i = 0; i < VALUES; i++) rows[i] = lbk__half_to_float(halves[i]);
+    json_t *identity = lbk__extractor_identity(extractor);
+    json_t *sources[] = {json_pack("{s:s}", "kind", "encoder"),
+                         json_pack("{s:s, s:O}", "kind", "hdf5", "attributes", identity)};
+    json_object_update(sources[0], identity);
+    for (int i = 0; i < 2; i++) {
+        char *source = json_dumps(sources[i], 0);
+        lbk_model *model = open_model(f, LBK__EFFICIENTNET_DIM, source, LBK_LABEL_SINGLE);
+        float wanted[LBK_NUM_VIEWS][CLASSES], got[LBK_NUM_VIEWS][CLASSES];
+        const lbk_input raw = {.text = "red", .image = "0.tiff"},
+                        handed = {.text = "red", .visual = rows, .num_rows = 4};
+        check_fails(f->context, LBK_INVALID_ARGUMENT, "give it the weights of its image encoder",
+                    lbk_model_predict(model, &raw, got[0], NULL));
+        check_ok(f->context, lbk_model_predict(model, &handed, wanted[0], NULL));
+        check_ok(f->context, lbk_model_set_encoder(model, f->folder, weights, NULL));
+        check_ok(f->context, lbk_model_predict(model, &raw, got[0], NULL));
+        assert_memory_equal(got, wanted, sizeof got);
+        check_ok(f->context, lbk__write_file(f->context, other, "", 0));
+        check_fails(f->context, LBK_BAD_DATA, "other.safetensors",
+                    lbk_model_set_encoder(model, NULL, other, NULL));
+        lbk_model_close(model);
+        free(source);
+        json_decref(sources[i]);
+    }
+    json_object_set_new(identity, "weights_sha256", json_string("of another file"));
+    char *source = json_dumps(identity, 0);
+    lbk_model *model = open_model(f, LBK__EFFICIENTNET_DIM, source, LBK_LABEL_SINGLE);
+    check_fails(f->context, LBK_MISMATCH,
+                "weights.safetensors: the weights of efficientnet-lite0 are not those that made",
+                lbk_model_set_encoder(model, NULL, weights, NULL));
+    lbk_model_close(model);
+    model = open_patch_model(f);
+    check_fails(f->context, LBK_MISMATCH, "not made by an image encoder",
+                lbk_model_set_encoder(model, NULL, weights, NULL));
+    lbk_model_close(model);
+    json_decref(identity);
+    lbk__extractor_close(extractor);
+    free(source), free(weights), free(other), free(picture), free(pixels), free(halves), free(rows);
 }
 
 /* ---- streams ---- */
@@ -332,10 +391,11 @@ static void running_out_of_memory_is_survived(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(predictions_equal_those_of_eval),       TEST(precision_can_be_chosen),
-        TEST(labels_are_decided_by_the_kind),        TEST(features_become_rows),
-        TEST(a_stream_keeps_its_order_and_goes_on),  TEST(a_lone_record_is_answered_at_once),
-        TEST(a_reader_that_is_gone_ends_the_stream), TEST(running_out_of_memory_is_survived),
+        TEST(predictions_equal_those_of_eval),   TEST(precision_can_be_chosen),
+        TEST(labels_are_decided_by_the_kind),    TEST(features_become_rows),
+        TEST(pictures_go_through_the_encoder),   TEST(a_stream_keeps_its_order_and_goes_on),
+        TEST(a_lone_record_is_answered_at_once), TEST(a_reader_that_is_gone_ends_the_stream),
+        TEST(running_out_of_memory_is_survived),
     };
     return cmocka_run_group_tests_name("predict", tests, NULL, NULL);
 }
