@@ -23,7 +23,6 @@ lbk_status lbk__feature_rows_put(lbk__feature_rows *rows, size_t first, size_t c
 lbk_status lbk__feature_rows_get(const lbk__feature_rows *rows, size_t first, size_t count, uint16_t *data);
 /* The file is no longer needed. */
 void lbk__feature_rows_remove(lbk__feature_rows *rows);
-void lbk__feature_rows_close(
-    lbk__feature_rows *rows); /* on every exit; zeroed is not allowed, but twice is */
+void lbk__feature_rows_close(lbk__feature_rows *rows); /* once it was opened, on every exit */
 
 #endif

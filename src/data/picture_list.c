@@ -18,7 +18,7 @@ static bool is_picture(const char *name) {
     return false;
 }
 
-static lbk_status add(lbk_context *context, char *name, lbk__picture_list *list) {
+static lbk_status add(lbk_context *context, const char *name, lbk__picture_list *list) {
     const size_t length = strlen(name);
     if (length > LONGEST_NAME || lbk__utf8_valid(name, length) != length) {
         char shown[128];
@@ -33,7 +33,7 @@ static lbk_status add(lbk_context *context, char *name, lbk__picture_list *list)
 static lbk_status walk(lbk_context *context, const char *folder, const char *below, int depth,
                        lbk__picture_list *list);
 
-static lbk_status visit(lbk_context *context, const char *folder, char *name, int depth,
+static lbk_status visit(lbk_context *context, const char *folder, const char *name, int depth,
                         lbk__picture_list *list) {
     char *path;
     struct stat found;

@@ -28,18 +28,25 @@ static void drop_source(lbk_model *model) {
     model->visual = NULL;
 }
 
-/* `what`: whose rows they are, for the sentence. */
-static lbk_status use_source(lbk_model *model, const lbk_pack_options *options, const char *root,
-                             const char *what) {
-    drop_source(model);
-    LBK_TRY(lbk__visual_source_open(model->context, options, root ? root : "", LBK__IMAGE_PICTURE, 1,
-                                    &model->visual));
+static lbk_status check_source(const lbk_model *model, const char *what, const json_t *identity) {
     const int32_t dim = lbk__visual_source_dim(model->visual);
+    if (identity) LBK_TRY(lbk__extractor_check(lbk__visual_source_extractor(model->visual), identity));
     if (dim == model->model->config.visual_embedding_dim) return LBK_OK;
-    drop_source(model);
     return lbk__fail(model->context, LBK_MISMATCH,
                      "%s: has visual rows of %d numbers, the model's visual_embedding_dim is %d", what, dim,
                      model->model->config.visual_embedding_dim);
+}
+
+/* `what`: whose rows they are, for the sentence; `identity`: the encoder that must have made them, or NULL.
+ */
+static lbk_status use_source(lbk_model *model, const lbk_pack_options *options, const char *root,
+                             const char *what, const json_t *identity) {
+    drop_source(model);
+    LBK_TRY(lbk__visual_source_open(model->context, options, root ? root : "", LBK__IMAGE_PICTURE, 1,
+                                    &model->visual));
+    const lbk_status status = check_source(model, what, identity);
+    if (status != LBK_OK) drop_source(model);
+    return status;
 }
 
 /* Pictures or features become rows as they did for the pack that the model was trained on. */
@@ -55,7 +62,7 @@ lbk_status lbk_model_set_images(lbk_model *model, const char *root, const char *
         LBK_TRY(lbk__image_check_sizes(model->context, kind.image_size, kind.patch_size));
     }
     if (kind.patches || features)
-        return use_source(model, &options, root, features ? features : "config.json");
+        return use_source(model, &options, root, features ? features : "config.json", NULL);
     drop_source(model);
     return LBK_OK;
 }
@@ -74,10 +81,7 @@ static lbk_status use_encoder(lbk_model *model, const json_t *source, lbk_pack_o
     options->encoder = lbk__extractor_options(identity);
     options->encoder.weights = weights;
     options->encoder.projection = projection;
-    LBK_TRY(use_source(model, options, root, weights));
-    const lbk_status status = lbk__extractor_check(lbk__visual_source_extractor(model->visual), identity);
-    if (status != LBK_OK) drop_source(model);
-    return status;
+    return use_source(model, options, root, "the encoder", identity);
 }
 
 lbk_status lbk_model_set_encoder(lbk_model *model, const char *root, const char *weights,
