@@ -31,7 +31,10 @@ lbk_status lbk__tape_create(lbk_context *context, lbk__tape_mode mode, bool refe
 void lbk__tape_free(lbk__tape *tape) {
     if (!tape) return;
     for (size_t i = 0; i < tape->num_tensors; i++) lbk_free(tape->context, tape->tensors[i]);
-    for (size_t i = 0; i < tape->num_ops; i++) lbk_free(tape->context, tape->ops[i]);
+    for (size_t i = 0; i < tape->num_ops; i++) {
+        lbk__packed_free(tape->ops[i]->packed);
+        lbk_free(tape->context, tape->ops[i]);
+    }
     lbk_free(tape->context, tape->tensors);
     lbk_free(tape->context, tape->ops);
     lbk__narrow_free(tape->narrow);

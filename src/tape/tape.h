@@ -9,6 +9,7 @@
 
 #include "base/base.h"
 #include "kernel/narrow.h"
+#include "kernel/packed.h"
 
 /* What a tensor's row stands for; how many rows there are is the batch's business. */
 typedef enum lbk__extent {
@@ -72,6 +73,7 @@ struct lbk__op {
     lbk__buffer constant;              /* weights in the op's precision; alive always */
     lbk__buffer scratch;               /* alive during one op only */
     lbk__precision precision;
+    lbk__packed *packed; /* how `constant` is packed; NULL: it is not */
     lbk__activation activation;
     float probability; /* of dropout */
     float epsilon;

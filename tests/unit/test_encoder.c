@@ -292,11 +292,12 @@ static void modes_agree_and_memory_shrinks(void **state) {
         bytes[mode] = lbk__runner_size(runner).activations;
         const float *z = lbk__runner_forward(runner, &f.batch, -1);
         if (mode == LBK__RUN_META) memcpy(first, z, logits * sizeof *first);
-        assert_memory_equal(first, z, logits * sizeof *first);
         if (mode == LBK__RUN_INFER) {
+            check_close(z, first, logits, 2e-6); /* packed weights: another order of sums */
             lbk__runner_free(runner);
             continue;
         }
+        assert_memory_equal(first, z, logits * sizeof *first);
         lbk__runner_backward(runner, d_logits);
         if (!gradients) {
             gradients = malloc(count * sizeof *gradients);

@@ -4,6 +4,7 @@
 
 #include "base/random.h"
 #include "kernel/narrow.h"
+#include "kernel/packed.h"
 
 #include <string.h>
 
@@ -142,6 +143,30 @@ static void int8_products_are_those_of_whole_numbers(void **state) {
     lbk_context_destroy(context);
 }
 
+/* Any number of rows up to the largest, in any order, writes those rows as sgemm does. */
+static void packed_products_are_those_of_sgemm(void **state) {
+    (void)state;
+    enum { MOST = 37 };
+    static const int rows[] = {1, 37, 16, 17, 32, 33, 1, 0};
+    lbk_context *context = check_context();
+    lbk__packed *packed;
+    check_ok(context, lbk__packed_create(context, OUT, IN, MOST, &packed));
+    float *x = numbers(6, MOST * IN), *w = numbers(7, OUT * IN), y[MOST * OUT], wanted[MOST * OUT];
+    void *weights = NULL;
+    if (packed) check_ok(context, lbk__alloc_aligned(context, &weights, lbk__packed_bytes(packed)));
+    if (packed) assert_true(lbk__packed_weights(packed, weights, w));
+    for (size_t i = 0; packed && i < LBK_COUNT(rows); i++) {
+        memset(y, 0, sizeof y);
+        assert_true(lbk__packed_run(packed, rows[i], x, weights, y));
+        lbk__gemm(false, true, rows[i], OUT, IN, x, IN, w, IN, 0, wanted, OUT);
+        for (int k = 0; k < rows[i] * OUT; k++) check_near((double)y[k], (double)wanted[k], 1e-4);
+    }
+    lbk__free_aligned(context, weights);
+    lbk__packed_free(packed);
+    free(x), free(w);
+    lbk_context_destroy(context);
+}
+
 static void precisions_have_names(void **state) {
     (void)state;
     lbk_context *context = check_context();
@@ -169,6 +194,7 @@ int main(void) {
         TEST(bf16_rounds_to_nearest_even),
         TEST(bf16_products_are_exact_but_for_their_sums),
         TEST(int8_products_are_those_of_whole_numbers),
+        TEST(packed_products_are_those_of_sgemm),
         TEST(precisions_have_names),
     };
     return cmocka_run_group_tests_name("narrow", tests, NULL, NULL);

@@ -166,7 +166,7 @@ lbk_status lbk__op_linear(lbk__tape *tape, lbk__tensor *x, lbk__slot weight, lbk
     op->slot[0] = weight;
     op->slot[1] = bias;
     op->activation = activation;
-    if (!tape->reference) lbk__products_ask(tape, op);
+    if (!tape->reference) LBK_TRY(lbk__products_ask(tape, op));
     tape->multiplications[x->extent] += (int64_t)weight.rows * weight.cols;
     if (activation == LBK__GELU && keeps(tape) && !tape->reference)
         lbk__tape_ask(tape, &op->saved[0], (size_t)tape->max_rows[x->extent] * (size_t)weight.rows);

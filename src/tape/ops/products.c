@@ -1,6 +1,6 @@
 /* products.c: linear's products in float32, bfloat16 (inputs rounded, sums float32) and int8 (forward only).
  *
- * W is rounded into op->constant, once as long as it does not change; everything else into scratch. */
+ * W is rounded or packed into op->constant, once as long as it does not change; the rest into scratch. */
 #include "tape/ops/products.h"
 
 #include "kernel/narrow.h"
@@ -45,13 +45,23 @@ static void ask_bf16(lbk__tape *tape, lbk__op *op) {
     op->scratch.bytes = size * most;
 }
 
-void lbk__products_ask(lbk__tape *tape, lbk__op *op) {
+/* Packed where all batches are small: what one prediction at a time needs. */
+static lbk_status ask_fp32(lbk__tape *tape, lbk__op *op) {
+    const int32_t rows = tape->max_rows[op->output->extent];
+    if (tape->mode != LBK__TAPE_INFER || rows < 1 || rows > LBK__PACKED_MAX_ROWS) return LBK_OK;
+    LBK_TRY(lbk__packed_create(tape->context, op->output->cols, op->input[0]->cols, rows, &op->packed));
+    if (op->packed) op->constant.bytes = lbk__packed_bytes(op->packed);
+    return LBK_OK;
+}
+
+lbk_status lbk__products_ask(lbk__tape *tape, lbk__op *op) {
     op->precision = tape->precision;
     if (tape->precision == LBK__PRECISION_INT8 &&
         (tape->mode != LBK__TAPE_INFER || op->input[0]->cols > LBK__INT8_MAX_IN))
         op->precision = LBK__PRECISION_FP32;
     if (op->precision == LBK__PRECISION_INT8) ask_int8(tape, op);
     if (op->precision == LBK__PRECISION_BF16) ask_bf16(tape, op);
+    return op->precision == LBK__PRECISION_FP32 ? ask_fp32(tape, op) : LBK_OK;
 }
 
 /* ---- forward ---- */
@@ -76,15 +86,25 @@ static void forward_int8(lbk__tape *tape, lbk__op *op, float *z) {
     lbk__int8_gemm(tape->narrow, s.n, s.out, s.in, q, scale, &weights, z);
 }
 
-void lbk__products_forward(lbk__tape *tape, lbk__op *op, float *z) {
+static void forward_fp32(lbk__tape *tape, lbk__op *op, float *z) {
     const sizes s = sizes_of(tape, op);
+    const float *x = op->input[0]->value.data, *weights = weights_of(tape, op->slot[0]);
+    if (op->packed && !tape->constants_known &&
+        !lbk__packed_weights(op->packed, op->constant.data, weights)) {
+        lbk__packed_free(op->packed);
+        op->packed = NULL;
+    }
+    if (op->packed && lbk__packed_run(op->packed, s.n, x, op->constant.data, z)) return;
+    lbk__gemm(false, true, s.n, s.out, s.in, x, s.in, weights, s.in, 0.0f, z, s.out);
+}
+
+void lbk__products_forward(lbk__tape *tape, lbk__op *op, float *z) {
     if (op->precision == LBK__PRECISION_BF16)
         forward_bf16(tape, op, z);
     else if (op->precision == LBK__PRECISION_INT8)
         forward_int8(tape, op, z);
     else
-        lbk__gemm(false, true, s.n, s.out, s.in, op->input[0]->value.data, s.in,
-                  weights_of(tape, op->slot[0]), s.in, 0.0f, z, s.out);
+        forward_fp32(tape, op, z);
 }
 
 /* ---- backward ---- */

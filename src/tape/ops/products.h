@@ -4,8 +4,8 @@
 
 #include "tape/ops/op.h"
 
-/* Asks for what narrow products need beside the op's tensors. */
-void lbk__products_ask(lbk__tape *tape, lbk__op *op);
+/* Asks for what the products need beside the op's tensors. */
+lbk_status lbk__products_ask(lbk__tape *tape, lbk__op *op);
 /* z = x·Wᵀ */
 void lbk__products_forward(lbk__tape *tape, lbk__op *op, float *z);
 /* dx = dz·W (or += ), dW += dzᵀ·x */
