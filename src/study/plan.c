@@ -127,8 +127,7 @@ lbk_status lbk__study_cache(lbk_context *context, const lbk__study *study, int f
 
 /* ---- cells ---- */
 
-/* A student that starts from the teacher: the folder is named by `teacher`, so that a cell's name can be made
- * from what decides its numbers, not from where the study lies. */
+/* What the recipe says of a student; where it starts from the teacher, that is its run folder. */
 static lbk_status set_student(const lbk__study *study, const lbk__recipe_model *student, overrides *o) {
     LBK_TRY(set_all(o, student->set, student->num_set));
     LBK_TRY(set(o, "pack=%s", study->pack_path));

@@ -168,7 +168,8 @@ lbk_status lbk__predictions_open(lbk_context *context, const char *path, const l
         LBK_GO(
             lbk__safetensors_expect(out->file, "thresholds", LBK__F32, 1, (int64_t[]){classes}, &thresholds));
     if (memcmp(samples->data, truth->samples, (size_t)n * sizeof *truth->samples) != 0)
-        LBK_GO(lbk__fail(context, LBK_MISMATCH, "%s: holds other samples than the split has", path));
+        LBK_GO(lbk__fail(context, LBK_MISMATCH,
+                         "%s: holds other samples than the split has; remove it to make it again", path));
     out->logits = logits->data;
     out->thresholds = thresholds ? thresholds->data : NULL;
 done:

@@ -26,8 +26,8 @@ static lbk_status write_json(lbk_context *context, const json_t *root, const cha
 
 /* All of it: what is copied from study.json, what is computed. */
 static lbk_status compute(const lbk__results *r, json_t *root) {
-    static const char *const copied[] = {"name",   "pack",    "pack_sha256",    "test_split",
-                                         "models", "machine", "configurations", "teacher_sha256"};
+    static const char *const copied[] = {"name",   "pack",    "pack_sha256",   "test_split",
+                                         "models", "machine", "configurations"};
     for (size_t i = 0; i < LBK_COUNT(copied); i++) {
         json_t *value = json_object_get(r->study, copied[i]);
         if (value) json_object_set(root, copied[i], value);

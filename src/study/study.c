@@ -50,12 +50,15 @@ static void close_study(lbk__study *study) {
 
 /* ---- stages ---- */
 
-/* What dev has to choose from: each point with the tuning seeds; where there is one point, nothing. */
+/* What dev has to choose from: each point with the tuning seeds. Where there is one point there is nothing to
+ * choose: all seeds can run at once. */
 static lbk_status add_tuning(lbk__study *study, int student, int method) {
     const lbk__recipe *r = &study->recipe;
-    for (int p = 0; p < lbk__study_num_points(study, method); p++)
-        for (int s = 0; s < r->num_tuning_seeds; s++)
-            LBK_TRY(lbk__study_add_cell(study, student, method, p, r->tuning_seeds[s]));
+    const int points = lbk__study_num_points(study, method);
+    const int64_t *seeds = points == 1 ? r->seeds : r->tuning_seeds;
+    const int num_seeds = points == 1 ? r->num_seeds : r->num_tuning_seeds;
+    for (int p = 0; p < points; p++)
+        for (int s = 0; s < num_seeds; s++) LBK_TRY(lbk__study_add_cell(study, student, method, p, seeds[s]));
     return LBK_OK;
 }
 
