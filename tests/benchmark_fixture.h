@@ -71,6 +71,43 @@ static inline void check_troubles(void (*put)(fixture *f), const trouble *cases,
     }
 }
 
+/* The n-th allocation fails, for every n: that is said, and nothing is left behind. */
+typedef struct scarce {
+    long left;
+    bool on;
+} scarce;
+
+static inline void *scarce_allocate(void *user, void *pointer, size_t size) {
+    scarce *s = user;
+    if (size == 0) {
+        free(pointer);
+        return NULL;
+    }
+    if (s->on && s->left-- <= 0) return NULL;
+    return realloc(pointer, size);
+}
+
+static inline void check_scarce_memory(void (*put)(fixture *f)) {
+    scarce s = {0};
+    const lbk_context_options options = {.allocate = scarce_allocate, .user = &s, .num_threads = 1};
+    fixture f = fixture_open(&options);
+    fixture_start(&f);
+    put(&f);
+    const int entries = count_entries(f.folder);
+    long n = 0;
+    for (lbk_status status = LBK_NO_MEMORY; status != LBK_OK; n++) {
+        s = (scarce){.left = n, .on = true};
+        status = lbk_pack_build(f.context, &f.options, f.pack, NULL);
+        s.on = false;
+        if (status == LBK_OK) break;
+        if (status != LBK_NO_MEMORY)
+            fail_msg("allocation %ld: %s: %s", n, lbk_status_name(status), lbk_error(f.context));
+    }
+    assert_true(n > 30);
+    assert_int_equal(count_entries(f.folder), entries + 1);
+    fixture_close(&f);
+}
+
 static inline void need_shared(void) {
     if (lbk__exists(SHARED)) return;
     print_message("skipped: " SHARED " is not there\n");

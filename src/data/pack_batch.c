@@ -99,13 +99,15 @@ static lbk_status place_image(lbk__pack_builder *builder, lbk__pack_slot *slot) 
     *index = LBK__IMAGE_FAILED;
     int32_t num_rows;
     LBK_TRY(lbk__visual_source_count(builder->visual, image->data, &num_rows));
+    const size_t picture = builder->num_pictures, end = builder->row_start[picture] + (size_t)num_rows;
+    LBK_TRY(LBK_GROW(builder->context, builder->rows, builder->rows_capacity,
+                     end * (size_t)lbk__visual_source_dim(builder->visual)));
     *index = LBK__IMAGE_PENDING;
-    const size_t picture = builder->num_pictures++, dim = (size_t)lbk__visual_source_dim(builder->visual);
     slot->picture = (int32_t)picture;
     builder->pictures[picture] = image->data;
-    builder->row_start[picture + 1] = builder->row_start[picture] + (size_t)num_rows;
-    return LBK_GROW(builder->context, builder->rows, builder->rows_capacity,
-                    builder->row_start[picture + 1] * dim);
+    builder->row_start[picture + 1] = end;
+    builder->num_pictures++;
+    return LBK_OK;
 }
 
 static bool is_full(const lbk__pack_builder *builder) {

@@ -197,6 +197,12 @@ static void twins_have_their_counts(void **state) {
     fixture_close(&f);
 }
 
+static void lack_of_memory_is_survived(void **state) {
+    (void)state;
+    check_scarce_memory(put_snli);
+    check_scarce_memory(put_memes);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(entailment_is_loaded),
@@ -205,6 +211,7 @@ int main(void) {
         cmocka_unit_test(bad_memes_are_named),
         cmocka_unit_test(wrong_folders_and_kinds_are_refused),
         cmocka_unit_test(twins_have_their_counts),
+        cmocka_unit_test(lack_of_memory_is_survived),
     };
     return cmocka_run_group_tests_name("benchmarks", tests, NULL, NULL);
 }

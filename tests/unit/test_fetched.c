@@ -172,11 +172,17 @@ static void bad_catalogues_are_named(void **state) {
     fixture_close(&f);
 }
 
+static void lack_of_memory_is_survived(void **state) {
+    (void)state;
+    check_scarce_memory(put_easy);
+    check_scarce_memory(put_catalogue);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shapes_are_loaded),        cmocka_unit_test(bad_shapes_are_named),
         cmocka_unit_test(applications_are_loaded),  cmocka_unit_test(alike_applications_share_a_split),
-        cmocka_unit_test(bad_catalogues_are_named),
+        cmocka_unit_test(bad_catalogues_are_named), cmocka_unit_test(lack_of_memory_is_survived),
     };
     return cmocka_run_group_tests_name("fetched", tests, NULL, NULL);
 }

@@ -167,6 +167,22 @@ static void words_are_needed(void **state) {
     fixture_close(&f);
 }
 
+static void put_posters(fixture *f) {
+    fixture_source(f, LBK_SOURCE_MMIMDB, LBK_LABEL_MULTI);
+    copy_films(f);
+}
+
+static void put_features(fixture *f) {
+    put_posters(f);
+    f->options.visual = LBK_VISUAL_HDF5;
+}
+
+static void lack_of_memory_is_survived(void **state) {
+    (void)state;
+    check_scarce_memory(put_features);
+    check_scarce_memory(put_posters);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(films_are_loaded),
@@ -174,6 +190,7 @@ int main(void) {
         cmocka_unit_test(posters_get_their_colours_back),
         cmocka_unit_test(what_is_missing_is_named),
         cmocka_unit_test(words_are_needed),
+        cmocka_unit_test(lack_of_memory_is_survived),
     };
     return cmocka_run_group_tests_name("mmimdb_hdf5", tests, NULL, NULL);
 }

@@ -257,6 +257,24 @@ static void large_tables_are_read(void **state) {
     fixture_close(&f);
 }
 
+static void put_arrays(fixture *f) {
+    static const char *const images[] = {"2", "img/03.png"};
+    use(f, LBK_VISUAL_NPY, GOLDEN "npy");
+    put_images(f, 2, images);
+}
+
+static void put_table(fixture *f) {
+    static const char *const images[] = {"2", "4.png"};
+    use(f, LBK_VISUAL_TSV, GOLDEN "table.tsv");
+    put_images(f, 2, images);
+}
+
+static void lack_of_memory_is_survived(void **state) {
+    (void)state;
+    check_scarce_memory(put_arrays);
+    check_scarce_memory(put_table);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(arrays_are_found_and_read),
@@ -266,6 +284,7 @@ int main(void) {
         cmocka_unit_test(bad_rows_of_the_table_are_named),
         cmocka_unit_test(features_without_a_sample_are_told),
         cmocka_unit_test(large_tables_are_read),
+        cmocka_unit_test(lack_of_memory_is_survived),
     };
     return cmocka_run_group_tests_name("regions", tests, NULL, NULL);
 }

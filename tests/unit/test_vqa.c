@@ -312,6 +312,11 @@ static void the_twin_has_its_counts(void **state) {
     fixture_close(&f);
 }
 
+static void lack_of_memory_is_survived(void **state) {
+    (void)state;
+    check_scarce_memory(put_questions);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_are_normalised),
@@ -324,6 +329,7 @@ int main(void) {
         cmocka_unit_test(broken_files_are_refused),
         cmocka_unit_test(what_does_not_fit_is_told),
         cmocka_unit_test(the_twin_has_its_counts),
+        cmocka_unit_test(lack_of_memory_is_survived),
     };
     return cmocka_run_group_tests_name("vqa", tests, NULL, NULL);
 }
