@@ -4,8 +4,12 @@
 recipes=$(dirname "$0")/../../recipes
 
 for file in "$recipes"/*/*.yaml; do
-    case $file in */teacher.yaml) set -- train ;; *) set -- distill --method kd --cache none ;; esac
-    run "$LIMBECK" "$@" --config "$file" --pack no-such-pack --out "$work/out"
+    case $file in
+    */study.yaml) set -- study "$file" ;;
+    */teacher.yaml) set -- train --config "$file" ;;
+    *) set -- distill --method kd --cache none --config "$file" ;;
+    esac
+    run "$LIMBECK" "$@" --pack no-such-pack --out "$work/out"
     expect_code 5
     expect_err 'no-such-pack' # all that is wrong is that there is no pack
 done
