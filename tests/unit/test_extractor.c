@@ -220,7 +220,7 @@ static void wrong_weights_are_named(void **state) {
     lbk__extractor *extractor;
     lbk_encoder_options options = {"efficientnet-lite2", weights, NULL, ENCODER_SIZE, 2};
     check_fails(context, LBK_BAD_DATA,
-                "\"_blocks.3._depthwise_conv.weight\" is [144, 1, 5, 5], must be [144, 1, 3, 3]",
+                "\"_blocks.3._depthwise_conv.weight\" is F32 [144, 1, 5, 5], must be F32 [144, 1, 3, 3]",
                 lbk__extractor_open(context, &options, 1, &extractor));
     assert_null(extractor);
     char lacking[300];
