@@ -115,7 +115,7 @@ bool lbk__packed_weights(const lbk__packed *packed, void *to, const float *weigh
 
 static dnnl_primitive_t primitive_for(lbk__packed *packed, int64_t rows) {
     dnnl_primitive_t *found = &packed->primitives[(rows - 1) / STEP];
-    if (*found) return *found;
+    if (*found != NULL) return *found;
     dnnl_primitive_desc_t description = describe(packed, rows, &packed->layout);
     if (!description) return NULL;
     if (dnnl_primitive_create(found, description) != dnnl_success) *found = NULL;
