@@ -15,14 +15,14 @@ class Limbeck:
 
     def __init__(self, build):
         self.program = f"{build}/src/cli/limbeck"
-        self.library = ctypes.CDLL(f"{build}/liblimbeck.so")
-        self.library.lbk_error.restype = ctypes.c_char_p
+        self.shared = ctypes.CDLL(f"{build}/liblimbeck.so")
+        self.shared.lbk_error.restype = ctypes.c_char_p
         self.context = ctypes.c_void_p()
-        assert self.library.lbk_context_create(None, ctypes.byref(self.context)) == 0
+        assert self.shared.lbk_context_create(None, ctypes.byref(self.context)) == 0
 
     def call(self, function, *arguments):
-        if getattr(self.library, function)(*arguments) != 0:
-            raise RuntimeError(self.library.lbk_error(self.context).decode())
+        if getattr(self.shared, function)(*arguments) != 0:
+            raise RuntimeError(self.shared.lbk_error(self.context).decode())
 
     def run(self, *arguments):
         done = subprocess.run([self.program, *map(str, arguments)], capture_output=True, text=True)
@@ -41,7 +41,7 @@ class Model:
 
     def logits(self, text, rows=None):
         """[3, classes]: under the joint, text and image view."""
-        count = self.limbeck.library.lbk_model_num_classes(self.handle)
+        count = self.limbeck.shared.lbk_model_num_classes(self.handle)
         out = np.empty((3, count), np.float32)
         given = Input(text.encode(), None, None, 0)
         if rows is not None and len(rows):
@@ -52,6 +52,6 @@ class Model:
         return out
 
     def embedding(self, text):
-        out = np.empty(self.limbeck.library.lbk_model_hidden_size(self.handle), np.float32)
+        out = np.empty(self.limbeck.shared.lbk_model_hidden_size(self.handle), np.float32)
         self.limbeck.call("lbk_model_embed", self.handle, text.encode(), out.ctypes.data_as(ctypes.c_void_p))
         return out
