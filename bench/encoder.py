@@ -140,6 +140,7 @@ def main():
         for line in lines.stdout.splitlines():
             name, value = line.split("\t")
             times.setdefault(name, []).append(float(value))
+        print({name: round(values[-1], 1) for name, values in times.items()}, file=sys.stderr)
     print(f"{args.encoder}, {args.size} x {args.size}, {len(files)} pictures, {args.threads} threads, batch {args.batch} of "
           f"PyTorch's, {args.rounds} rounds in turns\n\n| | ms a picture | lowest to highest |\n| --- | --- | --- |")  # fmt: skip
     for name, values in times.items():
