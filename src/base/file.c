@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -102,12 +101,10 @@ lbk_status lbk__writer_seek(lbk__writer *writer, uint64_t offset) {
     return LBK_OK;
 }
 
-static lbk_status sync_folder_of(lbk_context *context, const char *path) {
+lbk_status lbk__sync_folder_of(lbk_context *context, const char *path) {
     char *folder;
-    LBK_TRY(lbk__copy_string(context, path, &folder));
-    char *slash = strrchr(folder, '/');
-    if (slash) slash[slash == folder] = 0;
-    int descriptor = open(slash ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    LBK_TRY(lbk__folder_of(context, path, &folder));
+    int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     lbk_free(context, folder);
     if (descriptor < 0) return lbk__fail_errno(context, "%s: cannot open its folder", path);
     int failed = fsync(descriptor) != 0 && errno != EINVAL; /* some file systems cannot sync a folder */
@@ -125,7 +122,7 @@ lbk_status lbk__writer_commit(lbk__writer *writer) {
         return lbk__fail_errno(writer->context, "%s: cannot put the finished file in place", writer->path);
     lbk_free(writer->context, writer->temporary);
     writer->temporary = NULL;
-    return sync_folder_of(writer->context, writer->path);
+    return lbk__sync_folder_of(writer->context, writer->path);
 }
 
 void lbk__writer_close(lbk__writer *writer) {
@@ -149,6 +146,37 @@ done:
     return status;
 }
 
+/* ---- files without a name ---- */
+
+/* By O_TMPFILE, which has no moment when a kill leaves a file; by a name that is removed where a file system
+ * has no such thing. −1 and errno on failure. */
+static int create_unnamed(const char *folder, char *name) {
+    int descriptor = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (descriptor >= 0 || (errno != EOPNOTSUPP && errno != EISDIR)) return descriptor;
+    descriptor = mkostemp(name, O_CLOEXEC);
+    if (descriptor >= 0) unlink(name);
+    return descriptor;
+}
+
+lbk_status lbk__unnamed_file(lbk_context *context, const char *path, FILE **out) {
+    char *folder = NULL, *name = NULL;
+    int descriptor = -1;
+    lbk_status status = LBK_OK;
+    *out = NULL;
+    LBK_GO(lbk__folder_of(context, path, &folder));
+    LBK_GO(lbk__format(context, &name, "%s.part-XXXXXX", path));
+    descriptor = create_unnamed(folder, name);
+    *out = descriptor < 0 ? NULL : fdopen(descriptor, "w+b");
+    if (!*out) status = lbk__fail_errno(context, "%s: cannot create a temporary file beside it", path);
+    if (!*out && descriptor >= 0) close(descriptor);
+done:
+    lbk_free(context, folder);
+    lbk_free(context, name);
+    return status;
+}
+
+/* ---- folders and paths ---- */
+
 lbk_status lbk__make_folder(lbk_context *context, const char *path) {
     char *copy;
     LBK_TRY(lbk__copy_string(context, path, &copy));
@@ -157,7 +185,9 @@ lbk_status lbk__make_folder(lbk_context *context, const char *path) {
         if (*at && *at != '/') continue;
         char kept = *at;
         *at = 0;
-        if (mkdir(copy, 0777) != 0 && errno != EEXIST)
+        if (mkdir(copy, 0777) == 0)
+            status = lbk__sync_folder_of(context, copy);
+        else if (errno != EEXIST)
             status = lbk__fail_errno(context, "%s: cannot create the folder", copy);
         *at = kept;
         if (!kept) break;
@@ -165,24 +195,6 @@ lbk_status lbk__make_folder(lbk_context *context, const char *path) {
     if (status == LBK_OK && !lbk__is_folder(path))
         status = lbk__fail(context, LBK_IO, "%s: is not a folder", path);
     lbk_free(context, copy);
-    return status;
-}
-
-lbk_status lbk__lock_folder(lbk_context *context, const char *folder, int *out) {
-    char *path;
-    lbk_status status = LBK_OK;
-    LBK_TRY(lbk__join(context, folder, "lock", &path));
-    *out = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (*out < 0)
-        status = lbk__fail_errno(context, "%s: cannot create", path);
-    else if (flock(*out, LOCK_EX | LOCK_NB) != 0)
-        status = errno == EWOULDBLOCK
-                     ? lbk__fail(context, LBK_BUSY,
-                                 "%s: another process is working in this folder; wait for it or take "
-                                 "another folder",
-                                 folder)
-                     : lbk__fail_errno(context, "%s: cannot lock", path);
-    lbk_free(context, path);
     return status;
 }
 
@@ -199,6 +211,11 @@ lbk_status lbk__join(lbk_context *context, const char *folder, const char *name,
     if (!folder || !*folder || name[0] == '/') return lbk__copy_string(context, name, out);
     const char *slash = folder[strlen(folder) - 1] == '/' ? "" : "/";
     return lbk__format(context, out, "%s%s%s", folder, slash, name);
+}
+
+lbk_status lbk__folder_of(lbk_context *context, const char *path, char **out) {
+    const size_t length = (size_t)(lbk__base_name(path) - path);
+    return length ? lbk__copy_bytes(context, path, length, out) : lbk__copy_string(context, ".", out);
 }
 
 const char *lbk__base_name(const char *path) {

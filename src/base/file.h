@@ -37,19 +37,24 @@ lbk_status lbk__writer_commit(lbk__writer *writer);
 void lbk__writer_close(lbk__writer *writer);
 lbk_status lbk__write_file(lbk_context *context, const char *path, const void *data, size_t size);
 
+/* A file without a name in the folder of `path`, for what is written once and read back; fclose frees its
+ * space. */
+lbk_status lbk__unnamed_file(lbk_context *context, const char *path, FILE **out);
+
 /* ---- folders and paths ---- */
 
-/* mkdir -p. */
+/* mkdir -p; what is made is seen on disk. */
 lbk_status lbk__make_folder(lbk_context *context, const char *path);
-/* Takes folder/lock for as long as the descriptor *out is open: LBK_BUSY while another process holds it. *out
- * may be open after a failure, too; −1: it is not. */
-lbk_status lbk__lock_folder(lbk_context *context, const char *folder, int *out);
 bool lbk__exists(const char *path);
 bool lbk__is_folder(const char *path);
 /* folder/name, or name alone when it is absolute or folder is NULL or empty. Free with lbk_free. */
 lbk_status lbk__join(lbk_context *context, const char *folder, const char *name, char **out);
 /* Points into `path`, after the last '/'. */
 const char *lbk__base_name(const char *path);
+/* Up to that '/', or ".". Free with lbk_free. */
+lbk_status lbk__folder_of(lbk_context *context, const char *path, char **out);
+/* That `path` was created is on disk. */
+lbk_status lbk__sync_folder_of(lbk_context *context, const char *path);
 
 /* ---- SHA-256, hexadecimal ---- */
 

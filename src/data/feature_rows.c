@@ -5,20 +5,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 enum { KEY = LBK__HASH_SIZE - 1 };
-
-static lbk_status lock(lbk__feature_rows *rows) {
-    rows->file = open(rows->path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (rows->file < 0) return lbk__fail_errno(rows->context, "%s: cannot create", rows->path);
-    if (flock(rows->file, LOCK_EX | LOCK_NB) == 0) return LBK_OK;
-    return errno == EWOULDBLOCK ? lbk__fail(rows->context, LBK_BUSY,
-                                            "%s: another process is writing it; wait for it", rows->path)
-                                : lbk__fail_errno(rows->context, "%s: cannot lock", rows->path);
-}
 
 static lbk_status write_at(lbk__feature_rows *rows, const void *data, size_t bytes, size_t at) {
     for (size_t done = 0; done < bytes;) {
@@ -45,8 +35,9 @@ lbk_status lbk__feature_rows_open(lbk_context *context, const char *out, const c
                                   size_t bytes, size_t chunk, lbk__feature_rows *rows, size_t *done) {
     *rows = (lbk__feature_rows){.context = context, .file = -1, .bytes = bytes};
     LBK_TRY(lbk__format(context, &rows->path, "%s.part", out));
-    lbk_status status = lock(rows);
-    if (status == LBK_OK) status = resume(rows, key, chunk, done);
+    rows->file = open(rows->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+    lbk_status status = rows->file < 0 ? lbk__fail_errno(context, "%s: cannot create", rows->path)
+                                       : resume(rows, key, chunk, done);
     if (status != LBK_OK) lbk__feature_rows_close(rows);
     return status;
 }

@@ -14,8 +14,8 @@ typedef struct lbk__feature_rows {
     size_t bytes; /* of a picture's rows */
 } lbk__feature_rows;
 
-/* Opens OUT.part and locks it, LBK_BUSY while another has. Where it has the key, *done is how many pictures
- * it has, in whole chunks of `chunk`; else it is begun anew. */
+/* Opens OUT.part; the caller has the lock of OUT. Where it has the key, *done is how many pictures it has, in
+ * whole chunks of `chunk`; else it is begun anew. */
 lbk_status lbk__feature_rows_open(lbk_context *context, const char *out, const char key[LBK__HASH_SIZE],
                                   size_t bytes, size_t chunk, lbk__feature_rows *rows, size_t *done);
 /* Appends rows after picture `first`, and sees them on disk. */

@@ -1,6 +1,7 @@
 /* features_build.c: lbk_features_build: a folder of pictures to a file of features. First the rows of all
  * pictures go into a file that survives a kill, then, when all are there, into HDF5: that must know how many
  * there are. */
+#include "base/lock.h"
 #include "data/feature_rows.h"
 #include "data/picture_list.h"
 #include "data/visual_source.h"
@@ -165,10 +166,12 @@ done:
 lbk_status lbk_features_build(lbk_context *context, const lbk_features_options *options, const char *out,
                               char **summary) {
     features_run run = {.context = context, .options = options};
+    lbk__lock lock = {0};
     json_t *identity = NULL, *root = NULL;
     size_t num_images;
     lbk_status status = LBK_OK;
     if (summary) *summary = NULL;
+    LBK_GO(lbk__lock_output(context, out, &lock));
     LBK_GO(open_run(&run));
     identity = lbk__extractor_identity(lbk__visual_source_extractor(run.visual));
     LBK_GO(make_features(&run, identity, out, &num_images));
@@ -184,5 +187,6 @@ done:
     lbk__visual_source_close(run.visual);
     lbk__picture_list_free(context, &run.pictures);
     lbk_free(context, run.rows);
+    lbk__unlock(&lock);
     return status;
 }

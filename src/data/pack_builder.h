@@ -5,6 +5,7 @@
 #ifndef LBK_DATA_PACK_BUILDER_H
 #define LBK_DATA_PACK_BUILDER_H
 
+#include "base/lock.h"
 #include "data/loader.h"
 #include "data/name_list.h"
 #include "data/pack_parts.h"
@@ -29,6 +30,7 @@ typedef struct lbk__pack_builder {
     lbk_context *context;
     lbk_pack_options options; /* resolved */
     const char *out;
+    lbk__lock lock; /* of `out` */
     lbk__loader *loader;
     lbk_tokenizer *tokenizer;
     lbk__visual_source *visual;

@@ -1,24 +1,11 @@
 /* spool.c: an unnamed temporary file. */
-#define _GNU_SOURCE
 #include "data/spool.h"
 
-#include <fcntl.h>
-#include <stdlib.h>
-#include <unistd.h>
+#include "base/file.h"
 
 lbk_status lbk__spool_open(lbk_context *context, const char *path, lbk__spool *out) {
     *out = (lbk__spool){.context = context, .path = path};
-    char *name;
-    LBK_TRY(lbk__format(context, &name, "%s.part-XXXXXX", path));
-    int descriptor = mkostemp(name, O_CLOEXEC);
-    if (descriptor >= 0) unlink(name);
-    lbk_free(context, name);
-    if (descriptor < 0) return lbk__fail_errno(context, "%s: cannot create a temporary file beside it", path);
-    out->file = fdopen(descriptor, "w+b");
-    if (out->file) return LBK_OK;
-    lbk_status status = lbk__fail_errno(context, "%s: cannot open a temporary file beside it", path);
-    close(descriptor);
-    return status;
+    return lbk__unnamed_file(context, path, &out->file);
 }
 
 lbk_status lbk__spool_put(lbk__spool *spool, const void *data, size_t bytes) {

@@ -67,6 +67,7 @@ static lbk_status read_description(lbk__cache *cache) {
     const json_int_t folds = json_integer_value(json_object_get(cache->description, "folds"));
     if (folds < 0 || folds > LBK_MAX_FOLDS) return bad(cache, "its number of folds makes no sense");
     cache->key.folds = (int32_t)folds;
+    cache->key.precision = json_string_value(json_object_get(cache->description, "precision"));
     LBK_TRY(read_hash(cache, "teacher_sha256", &cache->key.teacher_sha256));
     return read_hash(cache, "pack_sha256", &cache->key.pack_sha256);
 }
@@ -125,15 +126,30 @@ static lbk_status compare_hash(const lbk__cache *cache, const char *what, const 
         lbk__safetensors_path(cache->file), what, has, wanted, what, what);
 }
 
-lbk_status lbk__cache_match(const lbk__cache *cache, const lbk__cache_key *wanted) {
+/* Of one teacher, but asked in another way. */
+static lbk_status compare_asking(const lbk__cache *cache, const lbk__cache_key *wanted) {
+    static const char preset[] = "fp32";
     const lbk__cache_key *key = &cache->key;
-    LBK_TRY(compare_hash(cache, "pack", key->pack_sha256, wanted->pack_sha256));
-    LBK_TRY(compare_hash(cache, "teacher", key->teacher_sha256, wanted->teacher_sha256));
-    if (wanted->teacher_sha256 && wanted->folds >= 0 && key->folds != wanted->folds)
+    const char *has = key->precision ? key->precision : preset,
+               *wants = wanted->precision ? wanted->precision : preset;
+    if (key->folds != wanted->folds)
         return lbk__fail(cache->context, LBK_MISMATCH,
                          "%s: was made with %d folds, not %d (0: none): make it again with `limbeck probe "
                          "--force`, or take another file",
                          lbk__safetensors_path(cache->file), key->folds, wanted->folds);
+    if (strcmp(has, wants) != 0)
+        return lbk__fail(cache->context, LBK_MISMATCH,
+                         "%s: was made with products in %.8s, not in %s: make it again with `limbeck probe "
+                         "--force`, or take another file",
+                         lbk__safetensors_path(cache->file), has, wants);
+    return LBK_OK;
+}
+
+lbk_status lbk__cache_match(const lbk__cache *cache, const lbk__cache_key *wanted) {
+    const lbk__cache_key *key = &cache->key;
+    LBK_TRY(compare_hash(cache, "pack", key->pack_sha256, wanted->pack_sha256));
+    LBK_TRY(compare_hash(cache, "teacher", key->teacher_sha256, wanted->teacher_sha256));
+    if (wanted->teacher_sha256 && wanted->folds >= 0) LBK_TRY(compare_asking(cache, wanted));
     if (wanted->num_classes &&
         (key->num_samples != wanted->num_samples || key->num_classes != wanted->num_classes ||
          key->label_kind != wanted->label_kind))
@@ -157,6 +173,14 @@ lbk_status lbk__cache_verify(const lbk__cache *cache) {
         "%s: is damaged: its content does not have the hash it was written with; make it again with "
         "`limbeck probe --force`",
         lbk__safetensors_path(cache->file));
+}
+
+void lbk__cache_identity(const lbk__cache *cache, char out[LBK__HASH_SIZE]) {
+    const char *about = lbk__safetensors_metadata(cache->file, "limbeck");
+    char both[2 * LBK__HASH_SIZE];
+    lbk__hash_bytes(about, strlen(about), both);
+    lbk__safetensors_hash(cache->file, both + LBK__HASH_SIZE - 1);
+    lbk__hash_bytes(both, 2 * (LBK__HASH_SIZE - 1), out);
 }
 
 const float *lbk__cache_logits(const lbk__cache *cache, lbk_view view, int64_t sample) {

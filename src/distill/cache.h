@@ -3,11 +3,15 @@
  * A safetensors file:
  *   logits    F32 [3, N, C]  under the views in the order of lbk_view; [1, N, C]: under the joint view only
  *   saliency  F32 [4, 2, N]  (6) in the kinds in the order of lbk__saliency; of text, of image; absent with
- * one view metadata  "limbeck": {"kind": "cache", "version": 1, "teacher_sha256", "pack_sha256",
- * "label_kind", "views", "saliencies", "folds" where there are some}; "sha256": of the data section */
+ *                         one view
+ *
+ * and metadata: "limbeck": {"kind": "cache", "version": 1, "teacher_sha256", "pack_sha256", "label_kind",
+ * "views", "saliencies", "folds" where there are some, "precision" where it is not fp32}; "sha256": of the
+ * data section. */
 #ifndef LBK_DISTILL_CACHE_H
 #define LBK_DISTILL_CACHE_H
 
+#include "base/file.h"
 #include "distill/distill.h"
 
 enum { LBK__CACHE_VERSION = 1, LBK__NUM_MODALITIES = 2 }; /* text, image */
@@ -23,6 +27,7 @@ typedef struct lbk__cache_key {
     int32_t folds;   /* 0: every sample's logits are the teacher's. K: those of training samples are of one of
                         K teachers that did not see them */
     bool joint_only; /* has one view; not compared */
+    const char *precision; /* of the teacher's products; NULL: fp32 */
 } lbk__cache_key;
 
 static inline int32_t lbk__cache_views(const lbk__cache_key *key) {
@@ -58,10 +63,13 @@ void lbk__cache_close(lbk__cache *cache); /* NULL is allowed */
 /* Valid while the cache is open. */
 const lbk__cache_key *lbk__cache_made_from(const lbk__cache *cache);
 /* LBK_MISMATCH, and the sentence names what differs, teacher, pack or configuration, and what to do. NULL
- * hashes and `num_classes` 0 of `wanted` are not compared, folds neither without a teacher or when −1. */
+ * hashes and `num_classes` 0 of `wanted` are not compared, folds and precision neither without a teacher or
+ * when the folds are −1. */
 lbk_status lbk__cache_match(const lbk__cache *cache, const lbk__cache_key *wanted);
 /* Reads everything: LBK_BAD_DATA when it does not have the hash it was written with. */
 lbk_status lbk__cache_verify(const lbk__cache *cache);
+/* SHA-256 of all that the cache says and of what it says it was made from. */
+void lbk__cache_identity(const lbk__cache *cache, char out[LBK__HASH_SIZE]);
 /* [C]; `sample` in 0 … N − 1. NULL for a view that the cache does not have. */
 const float *lbk__cache_logits(const lbk__cache *cache, lbk_view view, int64_t sample);
 /* S(text), S(image) of a sample; 0 with one view. */

@@ -1,6 +1,7 @@
 /* cache_writer.c: streams a teacher cache. A sample arrives with its three views together, the file wants one
  * view after the other: logits go to a temporary file by sample first. */
 #include "distill/cache.h"
+
 #include "format/safetensors.h"
 
 #include <errno.h>
@@ -11,20 +12,21 @@ struct lbk__cache_writer {
     lbk_context *context;
     char *path, *description;
     lbk__cache_key key;    /* its hashes are not kept: they are in `description` */
-    lbk__writer scratch;   /* [N][3][C] */
+    FILE *scratch;         /* [N][3][C], without a name */
     float *saliency;       /* [4][2][N] */
     int64_t num_put, next; /* samples put; the one that `scratch` stands before */
 };
 
 static lbk_status describe(lbk_context *context, const lbk__cache_key *key, char **out) {
-    char folds[32] = "";
+    char folds[32] = "", precision[32] = "";
     if (key->folds) snprintf(folds, sizeof folds, "\"folds\":%d,", key->folds);
+    if (key->precision) snprintf(precision, sizeof precision, "\"precision\":\"%s\",", key->precision);
     return lbk__format(context, out,
                        "{\"kind\":\"cache\",\"version\":%d,\"teacher_sha256\":\"%s\",\"pack_sha256\":\"%s\","
-                       "\"label_kind\":\"%s\",%s\"views\":[\"joint\"%s],"
+                       "\"label_kind\":\"%s\",%s%s\"views\":[\"joint\"%s],"
                        "\"saliencies\":[\"kl\",\"js\",\"tv\",\"label\"]}",
                        LBK__CACHE_VERSION, key->teacher_sha256, key->pack_sha256,
-                       lbk__label_kind_names[key->label_kind], folds,
+                       lbk__label_kind_names[key->label_kind], folds, precision,
                        key->joint_only ? "" : ",\"text\",\"image\"");
 }
 
@@ -40,7 +42,7 @@ lbk_status lbk__cache_writer_open(lbk_context *context, const char *path, const 
     LBK_GO(lbk__copy_string(context, path, &writer->path));
     LBK_GO(describe(context, key, &writer->description));
     LBK_GO(LBK_ALLOC(context, writer->saliency, samples * LBK__NUM_SALIENCIES * LBK__NUM_MODALITIES));
-    LBK_GO(lbk__writer_open(context, path, &writer->scratch));
+    LBK_GO(lbk__unnamed_file(context, path, &writer->scratch));
     *out = writer;
 done:
     if (status != LBK_OK) lbk__cache_writer_close(writer);
@@ -50,7 +52,7 @@ done:
 void lbk__cache_writer_close(lbk__cache_writer *writer) {
     if (!writer) return;
     lbk_context *context = writer->context;
-    lbk__writer_close(&writer->scratch);
+    if (writer->scratch) fclose(writer->scratch);
     lbk_free(context, writer->path);
     lbk_free(context, writer->description);
     lbk_free(context, writer->saliency);
@@ -69,6 +71,11 @@ static void compute(const lbk__cache_key *key, const float *logits, int32_t labe
                                                    key->num_classes, label, targets);
 }
 
+static lbk_status seek(lbk__cache_writer *writer, uint64_t offset) {
+    if (fseeko(writer->scratch, (off_t)offset, SEEK_SET) == 0) return LBK_OK;
+    return lbk__fail_errno(writer->context, "%s: the temporary file for it cannot be written", writer->path);
+}
+
 lbk_status lbk__cache_writer_put(lbk__cache_writer *writer, int64_t sample, const float *logits,
                                  int32_t label, const float *targets, lbk__saliencies saliencies) {
     const lbk__cache_key *key = &writer->key;
@@ -83,9 +90,10 @@ lbk_status lbk__cache_writer_put(lbk__cache_writer *writer, int64_t sample, cons
                 "the teacher's logits of sample %lld are not finite: its weights or the sample's "
                 "visual rows are damaged",
                 (long long)sample);
-    if (sample != writer->next)
-        LBK_TRY(lbk__writer_seek(&writer->scratch, (uint64_t)sample * count * sizeof *logits));
-    LBK_TRY(lbk__writer_put(&writer->scratch, logits, count * sizeof *logits));
+    if (sample != writer->next) LBK_TRY(seek(writer, (uint64_t)sample * count * sizeof *logits));
+    if (fwrite(logits, sizeof *logits, count, writer->scratch) != count)
+        return lbk__fail_errno(writer->context, "%s: the temporary file for it cannot be written",
+                               writer->path);
     writer->next = sample + 1;
     memset(saliencies, 0, sizeof(lbk__saliencies));
     if (!key->joint_only) compute(key, logits, label, targets, saliencies);
@@ -100,11 +108,11 @@ lbk_status lbk__cache_writer_put(lbk__cache_writer *writer, int64_t sample, cons
 static lbk_status lay_out_view(lbk__cache_writer *writer, int view, float *buffer, int64_t block,
                                lbk__safetensors_writer *file) {
     size_t classes = (size_t)writer->key.num_classes, views = (size_t)lbk__cache_views(&writer->key);
-    LBK_TRY(lbk__writer_seek(&writer->scratch, 0));
+    LBK_TRY(seek(writer, 0));
     for (int64_t first = 0; first < writer->key.num_samples; first += block) {
         size_t samples = (size_t)LBK_MIN(block, writer->key.num_samples - first);
         size_t wanted = samples * views * classes;
-        if (fread(buffer, sizeof *buffer, wanted, writer->scratch.file) != wanted)
+        if (fread(buffer, sizeof *buffer, wanted, writer->scratch) != wanted)
             return lbk__fail_errno(writer->context, "%s: cannot read its temporary back", writer->path);
         for (size_t i = 0; i < samples; i++)
             memmove(buffer + i * classes, buffer + (i * views + (size_t)view) * classes,

@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/half.h"
+#include "base/lock.h"
 #include "format/json.h"
 #include "model/folder.h"
 
@@ -53,14 +54,17 @@ static lbk_status summarise(const lbk__model *model, const lbk_export_options *o
 lbk_status lbk_export(lbk_context *context, const lbk_export_options *options, char **summary) {
     const bool half = options->half != 0;
     lbk__model *model = NULL;
+    lbk__lock lock = {0};
     lbk_status status = LBK_OK;
     if (summary) *summary = NULL;
     if (options->format == LBK_EXPORT_HF) LBK_TRY(lbk__refuse_model(context, options->out));
     LBK_TRY(lbk__model_load(context, options->model, &model));
+    LBK_GO(lbk__lock_output(context, options->out, &lock));
     LBK_GO(options->format == LBK_EXPORT_ONNX ? lbk__export_onnx(model, half, options->out)
                                               : export_folder(model, half, options->out));
     if (summary) LBK_GO(summarise(model, options, summary));
 done:
+    lbk__unlock(&lock);
     lbk__model_free(model);
     return status;
 }

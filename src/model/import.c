@@ -1,6 +1,7 @@
 /* import.c: a Hugging Face folder of someone else's becomes a model folder of ours: its sizes, its weights
  * under our names, its labels, its vocabulary. */
 #include "base/file.h"
+#include "base/lock.h"
 #include "format/json.h"
 #include "model/config_json.h"
 #include "model/folder.h"
@@ -68,6 +69,7 @@ lbk_status lbk_import(lbk_context *context, const char *source, const char *out,
     lbk__model_source from;
     lbk__model *model = NULL;
     lbk__taken taken = {0};
+    lbk__lock lock = {0};
     lbk_status status = LBK_OK;
     if (summary) *summary = NULL;
     LBK_TRY(lbk__refuse_model(context, out));
@@ -84,9 +86,11 @@ lbk_status lbk_import(lbk_context *context, const char *source, const char *out,
     LBK_GO(read_rest(&from, model));
     LBK_GO(lbk__vocabulary_read(model, from.folder));
     LBK_GO(note_origin(&from, model));
+    LBK_GO(lbk__lock_output(context, out, &lock));
     LBK_GO(lbk__model_save(model, NULL, out));
     if (summary) LBK_GO(summarise(&from, model, &taken, summary));
 done:
+    lbk__unlock(&lock);
     lbk__taken_free(&taken);
     lbk__model_free(model);
     lbk__model_source_close(&from);

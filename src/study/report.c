@@ -1,6 +1,7 @@
 /* report.c: lbk_report: the numbers of a study into files, and a page that shows them. */
 #include "study/report.h"
 
+#include "base/file.h"
 #include "format/json.h"
 #include "study/study.h"
 #include "train/report.h"
@@ -109,17 +110,25 @@ static lbk_status summarise(lbk_context *context, const char *folder, const json
     return lbk__json_text(context, out, summary);
 }
 
-lbk_status lbk_report(lbk_context *context, const char *study, char **summary) {
+lbk_status lbk__study_report(lbk_context *context, const char *folder, char **summary) {
     lbk__results results = {.context = context};
     json_t *root = json_object();
-    if (summary) *summary = NULL;
     lbk_status status = LBK_OK;
-    LBK_GO(lbk__results_open(context, study, &results));
+    LBK_GO(lbk__results_open(context, folder, &results));
     LBK_GO(compute(&results, root));
-    LBK_GO(show(context, study, root));
-    if (summary) LBK_GO(summarise(context, study, root, summary));
+    LBK_GO(show(context, folder, root));
+    if (summary) LBK_GO(summarise(context, folder, root, summary));
 done:
     lbk__results_close(&results);
     json_decref(root);
+    return status;
+}
+
+lbk_status lbk_report(lbk_context *context, const char *study, char **summary) {
+    lbk__lock lock = {0};
+    if (summary) *summary = NULL;
+    lbk_status status = lbk__is_folder(study) ? lbk__lock_folder(context, study, &lock) : LBK_OK;
+    if (status == LBK_OK) status = lbk__study_report(context, study, summary);
+    lbk__unlock(&lock);
     return status;
 }

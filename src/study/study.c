@@ -5,7 +5,6 @@
 #include "study/report.h"
 
 #include <string.h>
-#include <unistd.h>
 
 /* ---- opening ---- */
 
@@ -45,7 +44,7 @@ static void close_study(lbk__study *study) {
     lbk_free(context, study->init);
     lbk_pack_close(study->pack);
     lbk__recipe_close(context, &study->recipe);
-    if (study->lock >= 0) close(study->lock);
+    lbk__unlock(&study->lock);
 }
 
 /* ---- stages ---- */
@@ -103,12 +102,12 @@ static lbk_status run_stages(lbk__study *study) {
 }
 
 lbk_status lbk_study(lbk_context *context, const lbk_study_options *options, char **summary) {
-    lbk__study study = {.context = context, .lock = -1};
+    lbk__study study = {.context = context};
     if (summary) *summary = NULL;
     lbk_status status = LBK_OK;
     LBK_GO(open_study(&study, options));
     LBK_GO(run_stages(&study));
-    LBK_GO(lbk_report(context, study.folder, summary));
+    LBK_GO(lbk__study_report(context, study.folder, summary));
 done:
     if (status == LBK_INTERRUPTED)
         lbk__fail(context, status,

@@ -13,6 +13,7 @@
 #ifndef LBK_STUDY_STUDY_H
 #define LBK_STUDY_STUDY_H
 
+#include "base/lock.h"
 #include "study/recipe.h"
 
 #include <jansson.h>
@@ -30,7 +31,7 @@ typedef struct lbk__study {
     lbk_context *context;
     lbk__recipe recipe;
     char *folder, *pack_path, *init, *images; /* `init`, `images`: NULL: none */
-    int lock;
+    lbk__lock lock;
     lbk_pack *pack;
     char teacher_id[9]; /* first digits of the hash */
     char *teacher;      /* its run folder */
@@ -86,6 +87,11 @@ bool lbk__study_is_chosen(const lbk__study *study, const lbk__cell *cell);
 
 /* Writes study.json. Takes `models` over. */
 lbk_status lbk__study_record(const lbk__study *study, json_t *models);
+
+/* ---- report.c ---- */
+
+/* lbk_report without its lock, which a study holds already. */
+lbk_status lbk__study_report(lbk_context *context, const char *folder, char **summary);
 
 /* ---- files ---- */
 

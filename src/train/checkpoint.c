@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { VERSION = 1, NUM_FIXED = 3, MOST_TENSORS = NUM_FIXED + LBK__MAX_CHECKPOINT_PARTS };
+enum { VERSION = 2, NUM_FIXED = 3, MOST_TENSORS = NUM_FIXED + LBK__MAX_CHECKPOINT_PARTS };
 
 /* All tensors of a checkpoint, where their numbers are. */
 typedef struct tensors {
@@ -55,13 +55,13 @@ static const struct sums_field {
 
 static json_t *describe(const lbk__optimizer *optimizer, const lbk__train_state *state,
                         const lbk__train_key *key, const lbk__run_mark *mark) {
-    json_t *json = json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:I, s:f, s:b, s:b, s:I, s:s, s:I}", "kind",
-                             "checkpoint", "version", VERSION, "config_sha256", key->configuration,
-                             "pack_sha256", key->pack, "teacher_sha256", key->teacher, "method", key->method,
-                             "updates", (json_int_t)optimizer->step, "best", state->best, "finished",
-                             (int)state->finished, "stopped_early", (int)state->stopped_early,
-                             "metrics_length", (json_int_t)mark->metrics_length, "events_name",
-                             mark->events_name, "events_length", (json_int_t)mark->events_length);
+    json_t *json =
+        json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:I, s:f, s:b, s:b, s:I, s:s, s:I}", "kind", "checkpoint",
+                  "version", VERSION, "config_sha256", key->configuration, "pack_sha256", key->pack,
+                  "cache_sha256", key->cache, "method", key->method, "updates", (json_int_t)optimizer->step,
+                  "best", state->best, "finished", (int)state->finished, "stopped_early",
+                  (int)state->stopped_early, "metrics_length", (json_int_t)mark->metrics_length,
+                  "events_name", mark->events_name, "events_length", (json_int_t)mark->events_length);
     for (size_t i = 0; json && i < LBK_COUNT(wholes); i++) {
         int64_t value;
         memcpy(&value, (const char *)state + wholes[i].offset, sizeof value);
@@ -126,7 +126,7 @@ static lbk_status check_key(lbk__json_in in, const lbk__train_key *key) {
         {"method", key->method, "the method is another"},
         {"config_sha256", key->configuration, "the configuration is another (config.yaml has the run's)"},
         {"pack_sha256", key->pack, "the pack is another"},
-        {"teacher_sha256", key->teacher, "the cache is another teacher's"},
+        {"cache_sha256", key->cache, "the cache is another"},
     };
     for (size_t i = 0; i < LBK_COUNT(rows); i++) {
         const char *kept;

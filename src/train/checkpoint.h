@@ -46,9 +46,10 @@ typedef struct lbk__train_state {
     lbk__meta_window meta;
 } lbk__train_state;
 
-/* What a run is made from: SHA-256 in hexadecimal. `teacher` is "" without. */
+/* What a run is made from: SHA-256 in hexadecimal. `teacher` and `cache`, all that it said, are "" without.
+ */
 typedef struct lbk__train_key {
-    char configuration[65], pack[65], teacher[65], method[16];
+    char configuration[65], pack[65], teacher[65], cache[65], method[16];
 } lbk__train_key;
 
 /* Further numbers, kept as a tensor. */

@@ -70,9 +70,10 @@ static lbk_status put_value(lbk_context *context, lbk__text *text, const lbk__co
     }
 }
 
-/* Keys that say where files lie or how much memory there is do not. */
+/* Keys that say where files lie, how much memory there is or how often a run is saved do not. */
 static bool decides_numbers(size_t index) {
-    return index != lbk__config_find("", "pack") && index != lbk__config_find("train", "memory_limit");
+    return index != lbk__config_find("", "pack") && index != lbk__config_find("train", "memory_limit") &&
+           index != lbk__config_find("train", "save_seconds");
 }
 
 static lbk_status put_config(const lbk_config *config, bool all, lbk__text *text) {

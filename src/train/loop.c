@@ -49,8 +49,15 @@ static lbk_status save(lbk__training *t) {
     lbk__checkpoint_part parts[LBK__MAX_CHECKPOINT_PARTS];
     const size_t count = lbk__training_parts(t, parts);
     LBK_TRY(lbk__run_sync(&t->run, &mark));
+    LBK_TRY(lbk__meta_write(t)); /* before the checkpoint: a finished run is not written again */
     LBK_TRY(lbk__checkpoint_save(t->run.checkpoint, &t->optimizer, parts, count, &t->state, &t->key, &mark));
-    return lbk__meta_write(t);
+    t->saved = lbk__seconds();
+    return LBK_OK;
+}
+
+/* What a killed run may lose is bounded, however far measurements lie apart. */
+static bool save_due(const lbk__training *t) {
+    return lbk__seconds() - t->saved >= (double)t->config->train.save_seconds;
 }
 
 /* ---- lines of metrics.jsonl ---- */
@@ -149,6 +156,7 @@ static lbk_status loop(lbk__training *t) {
         }
         if (lbk__interrupted(t->context)) return stop(t);
         LBK_TRY(advance(t));
+        if (save_due(t) && !evaluation_due(t)) LBK_TRY(save(t));
     }
     return LBK_OK;
 }
@@ -235,6 +243,7 @@ static lbk_status summarise(const lbk__training *t, char **out) {
 lbk_status lbk__training_run(lbk__training *t, const char *out, bool resume, char **summary) {
     lbk_status status = LBK_OK;
     t->last_dev = NAN;
+    t->saved = lbk__seconds();
     LBK_GO(lbk__run_open(t->context, out, resume, &t->run));
     LBK_GO(begin(t, resume));
     LBK_GO(loop(t));

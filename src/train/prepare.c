@@ -70,7 +70,9 @@ static lbk_status make_key(lbk__training *t) {
     LBK_TRY(lbk__config_hash(t->config, t->key.configuration));
     snprintf(t->key.pack, sizeof t->key.pack, "%s", lbk_pack_hash(t->pack));
     snprintf(t->key.method, sizeof t->key.method, "%s", lbk__method_names[t->method]);
-    if (t->cache) teacher_key(lbk__cache_made_from(t->cache), t->key.teacher);
+    if (!t->cache) return LBK_OK;
+    teacher_key(lbk__cache_made_from(t->cache), t->key.teacher);
+    lbk__cache_identity(t->cache, t->key.cache);
     return LBK_OK;
 }
 

@@ -1,6 +1,7 @@
 /* probe.c: lbk_probe: a teacher's logits and saliencies for every sample of a pack, streamed to a cache; with
  * folds, those of training samples from teachers that did not see them. */
 #include "base/file.h"
+#include "base/lock.h"
 #include "train/folds.h"
 #include "train/infer.h"
 #include "train/probe_summary.h"
@@ -12,6 +13,7 @@ typedef struct probing {
     lbk__cache_writer *writer;
     const int32_t *indices; /* the samples that the model is asked */
     float *targets;         /* [C] */
+    lbk__precision precision;
 } probing;
 
 static lbk_status put(void *user, int64_t position, const float *logits) {
@@ -52,6 +54,7 @@ static lbk_status ask_fold(lbk_context *context, probing *p, const lbk__folds *f
     char *folder;
     LBK_TRY(lbk__folds_teacher(context, folds, fold, &folder));
     lbk_status status = lbk__model_load(context, folder, &model);
+    if (status == LBK_OK) model->precision = p->precision;
     if (status == LBK_OK) status = ask(model, p, folds, fold, options);
     lbk__model_free(model);
     lbk_free(context, folder);
@@ -61,7 +64,7 @@ static lbk_status ask_fold(lbk_context *context, probing *p, const lbk__folds *f
 static lbk_status write_cache(lbk__model *teacher, const lbk_pack *pack, const lbk__cache_key *key,
                               const lbk__folds *folds, const lbk_probe_options *options) {
     lbk_context *context = teacher->context;
-    probing p = {.pack = pack};
+    probing p = {.pack = pack, .precision = teacher->precision};
     lbk_status status = LBK_OK;
     LBK_GO(LBK_ALLOC(context, p.targets, key->num_classes));
     LBK_GO(lbk__cache_writer_open(context, options->out, key, &p.writer));
@@ -104,10 +107,24 @@ static lbk_status keep_existing(lbk_context *context, const lbk__cache_key *key,
     LBK_GO(lbk__cache_match(cache, key));
     LBK_GO(lbk__cache_verify(cache));
     *kept = true;
-    lbk__log(context, LBK_LOG_INFO, "%s: is there and matches teacher and pack: left as it is", options->out);
+    lbk__log(context, LBK_LOG_INFO, "%s: is there and matches teacher, pack and precision: left as it is",
+             options->out);
 done:
     lbk__cache_close(cache);
     return status == LBK_OK ? LBK_OK : lbk__fail_at(context, status, "not overwritten without force");
+}
+
+/* Another process may have made the cache since it was looked for. */
+static lbk_status probe_locked(lbk__model *teacher, const lbk_pack *pack, const lbk__cache_key *key,
+                               const lbk_probe_options *options, bool *kept) {
+    lbk__lock lock;
+    lbk_status status = LBK_OK;
+    LBK_TRY(lbk__lock_output(teacher->context, options->out, &lock));
+    LBK_GO(keep_existing(teacher->context, key, options, kept));
+    if (!*kept) LBK_GO(probe(teacher, pack, key, options));
+done:
+    lbk__unlock(&lock);
+    return status;
 }
 
 static lbk_status summarise(lbk__model *teacher, const lbk_pack *pack, const lbk_probe_options *options,
@@ -118,6 +135,7 @@ static lbk_status summarise(lbk__model *teacher, const lbk_pack *pack, const lbk
     json_t *root = json_pack("{s:s,s:b,s:s,s:s,s:I,s:i}", "cache", options->out, "kept", (int)kept,
                              "teacher_sha256", key->teacher_sha256, "pack_sha256", key->pack_sha256,
                              "num_samples", (json_int_t)key->num_samples, "folds", key->folds);
+    if (key->precision) json_object_set_new(root, "precision", json_string(key->precision));
     lbk_status status = lbk__probe_summary(teacher, pack, cache, root);
     lbk__cache_close(cache);
     if (status == LBK_OK && out) return lbk__json_text(teacher->context, root, out);
@@ -149,8 +167,9 @@ lbk_status lbk_probe(lbk_context *context, const lbk_probe_options *options, cha
                           .num_samples = lbk_pack_num_samples(pack),
                           .num_classes = lbk_pack_num_classes(pack),
                           .folds = options->folds};
+    if (teacher->precision != LBK__PRECISION_FP32) key.precision = lbk__precision_names[teacher->precision];
     LBK_GO(keep_existing(context, &key, options, &kept));
-    if (!kept) LBK_GO(probe(teacher, pack, &key, options));
+    if (!kept) LBK_GO(probe_locked(teacher, pack, &key, options, &kept));
     LBK_GO(summarise(teacher, pack, options, kept, summary));
 done:
     lbk__model_free(teacher);

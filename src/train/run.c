@@ -39,7 +39,7 @@ static lbk_status open_log(lbk__run *run) {
 }
 
 lbk_status lbk__run_open(lbk_context *context, const char *folder, bool resume, lbk__run *out) {
-    *out = (lbk__run){.context = context, .lock = -1};
+    *out = (lbk__run){.context = context};
     lbk_status status = LBK_OK;
     char *checkpoints = NULL;
     if (!folder || !*folder) return lbk__fail(context, LBK_INVALID_ARGUMENT, "no run folder was named");
@@ -51,6 +51,8 @@ lbk_status lbk__run_open(lbk_context *context, const char *folder, bool resume, 
     if (lbk__exists(folder)) LBK_GO(lbk__lock_folder(context, folder, &out->lock));
     LBK_GO(check_content(out, resume));
     LBK_GO(lbk__make_folder(context, checkpoints));
+    lbk__remove_leftovers(checkpoints, NULL);
+    lbk__remove_leftovers(out->best, NULL);
     LBK_GO(open_log(out));
 done:
     lbk_free(context, checkpoints);
@@ -62,11 +64,11 @@ void lbk__run_close(lbk__run *run) {
     if (run->metrics) fclose(run->metrics);
     if (run->log) fclose(run->log);
     lbk__events_close(run->events);
-    if (run->lock >= 0) close(run->lock);
+    lbk__unlock(&run->lock);
     lbk_free(run->context, run->folder);
     lbk_free(run->context, run->best);
     lbk_free(run->context, run->checkpoint);
-    *run = (lbk__run){.lock = -1};
+    *run = (lbk__run){0};
 }
 
 /* ---- growing files ---- */
@@ -110,7 +112,8 @@ static lbk_status resume_events(lbk__run *run, const lbk__run_mark *mark) {
 lbk_status lbk__run_begin(lbk__run *run, const lbk__run_mark *mark) {
     LBK_TRY(open_at(run, "metrics.jsonl", mark ? mark->metrics_length : 0, &run->metrics));
     if (mark) return resume_events(run, mark);
-    return lbk__events_create(run->context, run->folder, wall_time(), &run->events);
+    LBK_TRY(lbk__events_create(run->context, run->folder, wall_time(), &run->events));
+    return lbk__sync_folder_of(run->context, lbk__events_path(run->events));
 }
 
 lbk_status lbk__run_sync(lbk__run *run, lbk__run_mark *mark) {

@@ -12,7 +12,7 @@
 #ifndef LBK_TRAIN_RUN_H
 #define LBK_TRAIN_RUN_H
 
-#include "base/base.h"
+#include "base/lock.h"
 #include "format/events.h"
 
 #include <stdio.h>
@@ -20,7 +20,7 @@
 typedef struct lbk__run {
     lbk_context *context;
     char *folder, *best, *checkpoint; /* paths; `checkpoint` is the state's file */
-    int lock;                         /* file descriptor; −1: not held */
+    lbk__lock lock;
     FILE *metrics, *log;
     lbk__events *events;
 } lbk__run;

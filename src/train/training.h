@@ -84,6 +84,7 @@ typedef struct lbk__training {
     double last_dev;      /* metric of the last measurement; NaN: none */
     double seconds;       /* spent in steps of this call … */
     int64_t samples_done; /* … and the samples they saw */
+    double saved;         /* when the last checkpoint was written; without one: when the run began */
 } lbk__training;
 
 /* ---- prepare.c ---- */

@@ -24,7 +24,7 @@ static int set_up(void **state) {
     f->context = check_context();
     f->folder = check_folder();
     snprintf(f->path, sizeof f->path, "%s/cache", f->folder);
-    f->key = (lbk__cache_key){TEACHER, PACK, LBK_LABEL_SINGLE, 5, 3, 0, false};
+    f->key = (lbk__cache_key){TEACHER, PACK, LBK_LABEL_SINGLE, 5, 3, 0, false, NULL};
     *state = f;
     return 0;
 }
@@ -147,6 +147,46 @@ static void mismatches_are_named(void **state) {
     wanted.num_classes = 0;
     check_ok(f->context, lbk__cache_match(cache, &wanted));
     lbk__cache_close(cache);
+}
+
+static void a_cache_knows_its_precision(void **state) {
+    fixture *f = *state;
+    lbk__cache *cache;
+    lbk__cache_key wanted = f->key;
+    f->key.precision = "bf16";
+    write_cache(f);
+    check_ok(f->context, lbk__cache_open(f->context, f->path, &cache));
+    assert_string_equal(lbk__cache_made_from(cache)->precision, "bf16");
+    check_fails(f->context, LBK_MISMATCH, "was made with products in bf16, not in fp32",
+                lbk__cache_match(cache, &wanted));
+    wanted.folds = -1;
+    check_ok(f->context, lbk__cache_match(cache, &wanted));
+    wanted.folds = 0, wanted.precision = "bf16";
+    check_ok(f->context, lbk__cache_match(cache, &wanted));
+    lbk__cache_close(cache);
+}
+
+static void identify(fixture *f, char out[LBK__HASH_SIZE]) {
+    lbk__cache *cache;
+    write_cache(f);
+    check_ok(f->context, lbk__cache_open(f->context, f->path, &cache));
+    lbk__cache_identity(cache, out);
+    lbk__cache_close(cache);
+}
+
+/* What was made from the same teacher and pack may still say something else. */
+static void identity_is_what_a_cache_says_and_of_what(void **state) {
+    fixture *f = *state;
+    char first[LBK__HASH_SIZE], same[LBK__HASH_SIZE], other[LBK__HASH_SIZE];
+    identify(f, first);
+    identify(f, same);
+    assert_string_equal(first, same);
+    f->key.precision = "bf16";
+    identify(f, other);
+    assert_string_not_equal(first, other);
+    f->key.precision = NULL, f->key.num_samples = 4;
+    identify(f, other);
+    assert_string_not_equal(first, other);
 }
 
 static void flip_a_byte(const char *path, long from_end) {
@@ -283,6 +323,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(an_empty_cache_is_a_cache, set_up, tear_down),
         cmocka_unit_test_setup_teardown(means_run_over_the_samples_listed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(mismatches_are_named, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_cache_knows_its_precision, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(identity_is_what_a_cache_says_and_of_what, set_up, tear_down),
         cmocka_unit_test_setup_teardown(damage_is_found, set_up, tear_down),
         cmocka_unit_test_setup_teardown(foreign_files_are_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(running_out_of_memory_is_survived, set_up, tear_down),

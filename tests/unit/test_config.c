@@ -75,6 +75,7 @@ static void a_file_then_overrides(void **state) {
     lbk_free(context, again->pack);
     check_ok(context, lbk__copy_string(context, "elsewhere", &again->pack));
     again->train.memory_limit = 100;
+    again->train.save_seconds = 7;
     check_ok(context, lbk__config_hash(again, other_hash));
     assert_string_equal(hash, other_hash);
     again->distill.alpha = 0.25;

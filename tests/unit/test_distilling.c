@@ -124,6 +124,20 @@ static void a_resumed_distillation_is_the_uninterrupted_one(void **state) {
     small_run_same_file(run, "whole/metrics.jsonl", "part/metrics.jsonl");
 }
 
+/* The same teacher of the same pack, asked with less precision, says something else. */
+static void resume_with_narrow_cache(small_run *run) {
+    char *teacher = small_run_path(run, "teacher"), *pack = small_run_path(run, "pack"),
+         *cache = small_run_path(run, "narrow_cache");
+    lbk_probe_options options = {.teacher = teacher, .pack = pack, .out = cache, .precision = "bf16"};
+    check_ok(run->context, lbk_probe(run->context, &options, NULL));
+    check_fails(run->context, LBK_MISMATCH, "the cache is another than when the run began",
+                small_run_go(run, NULL, "narrow_cache", "begun", 1, NULL));
+    options.precision = NULL;
+    check_fails(run->context, LBK_MISMATCH, "was made with products in bf16, not in fp32",
+                lbk_probe(run->context, &options, NULL));
+    free(teacher), free(pack), free(cache);
+}
+
 static void wrong_teachers_are_refused(void **state) {
     small_run *run = *state;
     lbk_config *config = small_run_config(run, CHANGES(SMALL_STUDENT));
@@ -155,8 +169,9 @@ static void wrong_teachers_are_refused(void **state) {
          *cache = small_run_path(run, "other_cache");
     const lbk_probe_options options = {.teacher = teacher, .pack = pack, .out = cache};
     check_ok(run->context, lbk_probe(run->context, &options, NULL));
-    check_fails(run->context, LBK_MISMATCH, "the cache is another teacher's",
+    check_fails(run->context, LBK_MISMATCH, "the cache is another than when the run began",
                 small_run_go(run, NULL, "other_cache", "begun", 1, NULL));
+    resume_with_narrow_cache(run);
     small_run_pack(run, "pack", true);
     check_fails(run->context, LBK_MISMATCH, "pack", small_run_go(run, NULL, "cache", "new", 0, NULL));
     free(teacher), free(pack), free(cache);

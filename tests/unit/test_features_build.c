@@ -161,7 +161,9 @@ static void what_was_kept_of_another_run_is_not_used(void **state) {
     put_text(&f, "pictures/z.png", "");
     stop_after = 1;
     check_fails(f.context, LBK_INTERRUPTED, "stopped after 64 of 141", build_features(0, NULL));
-    const int other = open(part, O_RDWR);
+    char lock[700];
+    snprintf(lock, sizeof lock, "%s.lock", out);
+    const int other = open(lock, O_RDWR | O_CREAT, 0666);
     assert_int_equal(flock(other, LOCK_EX | LOCK_NB), 0);
     check_fails(f.context, LBK_BUSY, "another process is writing it", build_features(0, NULL));
     close(other);

@@ -164,7 +164,7 @@ static void bad_probes_are_refused(void **state) {
 static json_t *probe_summary(fixture *f, float certainty) {
     char zeros[LBK__HASH_SIZE] = {0};
     memset(zeros, '0', LBK__HASH_SIZE - 1);
-    const lbk__cache_key key = {zeros, zeros, LBK_LABEL_SINGLE, SAMPLES, 3, 0, false};
+    const lbk__cache_key key = {zeros, zeros, LBK_LABEL_SINGLE, SAMPLES, 3, 0, false, NULL};
     lbk__cache_writer *writer;
     check_ok(f->context, lbk__cache_writer_open(f->context, f->cache_path, &key, &writer));
     for (int64_t i = 0; i < SAMPLES; i++) {

@@ -170,6 +170,31 @@ static void traces_after_the_checkpoint_are_dropped(void **state) {
     free(path);
 }
 
+/* What is on disk after seven steps: what a run that is killed there leaves. */
+static void copy_run(void *user, const lbk_progress *progress) {
+    const small_run *run = user;
+    char command[400];
+    if (strcmp(progress->unit, "steps") != 0 || progress->done != 7) return;
+    snprintf(command, sizeof command, "cp -r %s/out %s/killed", run->folder, run->folder);
+    assert_int_equal(system(command), 0);
+}
+
+static void a_killed_run_loses_what_came_after_its_last_checkpoint(void **state) {
+    small_run *run = *state;
+    /* Nothing is measured before the end: without save_seconds there would be no checkpoint. */
+    const char *const *changes =
+        CHANGES("train.eval_steps=1000", "train.logging_steps=1", "train.save_seconds=0");
+    run->context->options.progress = copy_run;
+    check_ok(run->context, small_run_go(run, changes, NULL, "out", 0, NULL));
+    run->context->options.progress = small_run_progress;
+    run->steps = 0;
+    check_ok(run->context, small_run_go(run, changes, NULL, "killed", 1, NULL));
+    same_run(run, "out", "killed");
+    int lines;
+    json_decref(small_run_last(run, "out", "train", &lines));
+    assert_int_equal(run->steps, lines - 6);
+}
+
 static void steps_allocate_nothing(void **state) {
     small_run *run = *state;
     static const char *const precisions[] = {"precision=fp32", "precision=bf16"};
@@ -345,7 +370,7 @@ static void another_configuration_cannot_resume(void **state) {
     check_fails(run->context, LBK_MISMATCH, "", small_run_go(run, CHANGES(pack), NULL, "out", 1, NULL));
 
     char *lock = small_run_path(run, "out/lock");
-    int held = open(lock, O_RDWR);
+    int held = open(lock, O_RDWR | O_CREAT, 0666);
     assert_true(held >= 0 && flock(held, LOCK_EX | LOCK_NB) == 0);
     check_fails(run->context, LBK_BUSY, "another process", small_run_go(run, NULL, NULL, "out", 1, NULL));
     close(held);
@@ -418,6 +443,7 @@ int main(void) {
         TEST(a_resumed_run_is_the_uninterrupted_one),
         TEST(a_resumed_bf16_run_is_the_uninterrupted_one),
         TEST(traces_after_the_checkpoint_are_dropped),
+        TEST(a_killed_run_loses_what_came_after_its_last_checkpoint),
         TEST(steps_allocate_nothing),
         TEST(accumulated_gradients_are_those_of_one_batch),
         TEST(each_modality_can_be_learned_by_itself),

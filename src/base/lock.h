@@ -1,0 +1,31 @@
+/* lock.h: one process at a time. A lock is flock's on a file of its own: it belongs to the living, the kernel
+ * takes it back from a process that ends in whatever way. The file itself says nothing; it is removed when
+ * the lock is given back, and what a killed process left of it is taken over.
+ *
+ * Whoever has the lock also knows that temporaries of base/file.h lying there are of the dead. */
+#ifndef LBK_BASE_LOCK_H
+#define LBK_BASE_LOCK_H
+
+#include "base/base.h"
+
+/* Zeroed: not held. */
+typedef struct lbk__lock {
+    lbk_context *context;
+    char *path; /* of the lock file; NULL: not held */
+    int file;
+} lbk__lock;
+
+/* For a folder that the caller works in, folder/lock; removes the dead's temporaries in it. LBK_BUSY while
+ * another has it. */
+lbk_status lbk__lock_folder(lbk_context *context, const char *folder, lbk__lock *out);
+/* For a file or a folder that will appear as a whole, PATH.lock beside it; removes the dead's temporaries of
+ * it. LBK_BUSY while another has it. */
+lbk_status lbk__lock_output(lbk_context *context, const char *path, lbk__lock *out);
+/* Safe when it is not held: call it on every exit. */
+void lbk__unlock(lbk__lock *lock);
+
+/* Removes temporaries of files in `folder` whose names start with `name` (NULL: of any), which nobody writes
+ * while the caller has the lock. */
+void lbk__remove_leftovers(const char *folder, const char *name);
+
+#endif
