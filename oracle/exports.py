@@ -14,7 +14,7 @@ import onnx
 import onnxruntime
 import torch
 from tokenizers import Tokenizer
-from transformers import VisualBertForVisualReasoning
+from transformers import VisualBertForQuestionAnswering, VisualBertForVisualReasoning
 
 TESTS = pathlib.Path(__file__).parent.parent / "tests" / "golden"
 BOUND = {"float32": 1e-5, "float16": 1e-5}  # the tiny encoder's weights are exact in float16
@@ -55,6 +55,12 @@ def main():
             run("export", work / "visual", file, "--format", "onnx", "--dtype", dtype)
             check_onnx(file, model, bound)
             shutil.copy(file, golden)
+        run("import", TESTS / "import" / "visual_answers", work / "answers")
+        run("export", work / "answers", work / "hf-answers")
+        run("export", work / "answers", work / "last_word.onnx", "--format", "onnx")
+        answers = VisualBertForQuestionAnswering.from_pretrained(work / "hf-answers").eval()
+        check_onnx(work / "last_word.onnx", answers, 1e-5)
+        shutil.copy(work / "last_word.onnx", golden)
         run("export", work / "bert", work / "hf-bert")
         tokenizer = Tokenizer.from_file(str(work / "hf-bert" / "tokenizer.json"))
         assert tokenizer.encode("Ab A x").ids == [2, 5, 6, 5, 1, 3]

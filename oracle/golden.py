@@ -1,8 +1,8 @@
 """What the golden scripts share: cases (a model, samples, rule-made numbers), transformers' model run on them, files.
 
 A sequence is run alone, without padding: position and segment ids stay those of the joint view. The model is
-transformers' VisualBertForVisualReasoning as it is; only its dropout modules are replaced, by ones that draw the
-engine's masks.
+transformers' VisualBertForVisualReasoning or, with pooling "last_word", VisualBertForQuestionAnswering as it is; only its
+dropout modules are replaced, by ones that draw the engine's masks.
 """
 import os
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 from safetensors.numpy import save_file
-from transformers import VisualBertConfig, VisualBertForVisualReasoning
+from transformers import VisualBertConfig, VisualBertForQuestionAnswering, VisualBertForVisualReasoning
 
 import philox
 
@@ -40,6 +40,7 @@ class Case:
     attention_dropout: float = 0.0
     dropout_seed: int = 0
     dropout_step: int = -1  # -1: off
+    pooling: str = "cls"
     tokens: list = field(init=False)
 
     def __post_init__(self):
@@ -60,7 +61,7 @@ class Case:
         return {
             "config": np.array(
                 [self.vocab, self.hidden, self.layers, self.heads, self.intermediate, self.positions, type_vocab,
-                 self.visual_dim, self.classes], np.int32),  # fmt: skip
+                 self.visual_dim, self.classes] + [1] * (self.pooling == "last_word"), np.int32),  # fmt: skip
             "rates": np.array([self.hidden_dropout, self.attention_dropout, self.scale]),
             "seeds": np.array([self.seed, self.dropout_seed, self.dropout_step], np.int64),
             "tokens": np.concatenate(self.tokens).astype(np.int32),
@@ -90,26 +91,26 @@ def parameter(name, shape, seed, scale):
     return torch.from_numpy(x.astype(np.float32).reshape(shape))
 
 
-def op_of(kind, layer, layers):
+def op_of(kind, layer, layers, pooling="cls"):
     """Index of a dropping op on the engine's tape, as src/model/encoder.c records it: visual rows, projection, embed,
-    norm, dropout; per layer qkv, attention, dense, norm, up, down, norm; in the last layer kv, [CLS], q, attention, ...;
-    then pooler, dropout, classifier."""
+    norm, dropout; per layer qkv, attention, dense, norm, up, down, norm; in the last layer kv, [CLS] or last word, q,
+    attention, ...; then pooler for [CLS], dropout, classifier."""
     if kind == "embeddings":
         return 4
     last = layer == layers - 1
     first = 5 + 7 * layer
     if kind == "pooled":
-        return 5 + 7 * (layers - 1) + 9 + 1
+        return 5 + 7 * (layers - 1) + 9 + (pooling == "cls")
     return first + {"attention": 1, "attention.output": 3, "output": 6}[kind] + (2 if last else 0)
 
 
 class RuleDropout(torch.nn.Module):
-    """Dropout by the engine's masks. `where` (shared by all) says which sequence runs; `cls_only`: the engine computes
-    [CLS] alone here, and what happens to the other tokens does not matter."""
+    """Dropout by the engine's masks. `where` (shared by all) says which sequence runs; `one`: the engine computes one
+    token alone here, and what happens to the others does not matter, so all get what row 0 of theirs would."""
 
-    def __init__(self, op, p, where, attention, cls_only):
+    def __init__(self, op, p, where, attention, one):
         super().__init__()
-        self.op, self.p, self.where, self.attention, self.cls_only = op, p, where, attention, cls_only
+        self.op, self.p, self.where, self.attention, self.one = op, p, where, attention, one
 
     def forward(self, x):
         w = self.where
@@ -117,9 +118,11 @@ class RuleDropout(torch.nn.Module):
             return x
         s, lengths = w["sequence"], w["lengths"]
         if self.attention:
-            element = philox.attention_elements(lengths, s, x.shape[1], self.cls_only)[None]
+            element = philox.attention_elements(lengths, s, x.shape[1], self.one)[None]
         else:
-            element = philox.row_elements(s if self.cls_only else sum(lengths[:s]), x.numel() // x.shape[-1], x.shape[-1])
+            rows = x.numel() // x.shape[-1]
+            element = philox.row_elements(s if self.one else sum(lengths[:s]), 1 if self.one else rows, x.shape[-1])
+            element = np.broadcast_to(element, (rows, x.shape[-1]))
         scale = philox.dropout_scale(w["seed"], self.op, w["step"], element, self.p)
         return x * torch.from_numpy(scale).to(x.dtype).view(x.shape)
 
@@ -134,7 +137,7 @@ class Model:
             hidden_dropout_prob=case.hidden_dropout, attention_probs_dropout_prob=case.attention_dropout,
             layer_norm_eps=1e-12, hidden_act="gelu", pad_token_id=0, special_visual_initialize=False)  # fmt: skip
         with torch.device("meta"):
-            module = VisualBertForVisualReasoning(config)
+            module = {"cls": VisualBertForVisualReasoning, "last_word": VisualBertForQuestionAnswering}[case.pooling](config)
         state = {n: parameter(n, tuple(p.shape), case.seed, case.scale).to(dtype) for n, p in module.named_parameters()}
         module.load_state_dict(state, assign=True)
         positions = module.visual_bert.embeddings
@@ -148,8 +151,8 @@ class Model:
     def _put_dropout(self, module):
         c, bert = self.case, module.visual_bert
         last = c.layers - 1
-        make = lambda kind, layer, p, cls_only, attention=False: RuleDropout(
-            op_of(kind, layer, c.layers), p, self.where, attention, cls_only)  # fmt: skip
+        make = lambda kind, layer, p, one, attention=False: RuleDropout(
+            op_of(kind, layer, c.layers, c.pooling), p, self.where, attention, one)  # fmt: skip
         bert.embeddings.dropout = make("embeddings", 0, c.hidden_dropout, False)
         for i, layer in enumerate(bert.encoder.layer):
             layer.attention.self.dropout = make("attention", i, c.attention_dropout, i == last, True)
@@ -166,7 +169,7 @@ class Model:
         first = sum(c.rows[:i])
         rows = self.visual[first : first + c.rows[i]]
         return dict(
-            input_ids=torch.tensor([tokens]), position_ids=torch.tensor([position]),
+            input_ids=torch.tensor([tokens]), attention_mask=torch.ones(1, len(tokens), dtype=torch.long), position_ids=torch.tensor([position]),
             visual_embeds=None if view == TEXT or not len(rows) else rows[None])  # fmt: skip
 
     def logits(self, parameters=None, samples=None):
@@ -190,7 +193,7 @@ class Model:
         n, r, b = max(map(len, c.tokens)), max(c.rows), len(c.tokens)
         ids = torch.tensor([t + [0] * (n - len(t)) for t in c.tokens])
         visual = torch.zeros(b, r, c.visual_dim, dtype=self.dtype)
-        text_mask, visual_mask = torch.zeros(3, b, n), torch.zeros(3, b, r)
+        text_mask, visual_mask = torch.zeros(3, b, n, dtype=torch.long), torch.zeros(3, b, r)
         for i, tokens in enumerate(c.tokens):
             first, rows = sum(c.rows[:i]), c.rows[i]
             visual[i, :rows] = self.visual[first : first + rows]

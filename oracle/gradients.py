@@ -16,11 +16,12 @@ from losses import cross_entropy, divergence
 ALPHA, TEMPERATURE = 0.6, 2.0
 
 
-def case_of(kind, dropout):
+def case_of(kind, dropout, pooling="cls"):
     rates = dict(hidden_dropout=0.1, attention_dropout=0.2, dropout_seed=77, dropout_step=3) if dropout else {}
     return golden.Case(
         vocab=40, hidden=30, layers=2, heads=3, intermediate=57, positions=24, visual_dim=19, classes=5, scale=0.25,
-        texts=[4, 1, 19, 0, 8], rows=[3, 5, 2, 7, 0], seed=201 if kind == "single" else 202, **rates)  # fmt: skip
+        texts=[4, 1, 19, 0, 8], rows=[3, 5, 2, 7, 0], seed=201 if kind == "single" else 202, pooling=pooling,
+        **rates)  # fmt: skip
 
 
 LARGER = golden.Case(
@@ -68,6 +69,8 @@ def make(name, kind, case, whole):
     model = golden.Model(case)
     batch = batch_of(case, kind, len(case.texts), case.seed)
     logits = model.logits()
+    if case.dropout_step < 0:  # a view's absent tokens equal masked ones, also where the last word is read
+        assert (model.masked_logits() - logits).abs().max() < 1e-12
     loss = msd(kind, logits, batch)
     loss.backward()
     point = {n: p.detach() for n, p in model.module.named_parameters()}
@@ -77,6 +80,8 @@ def make(name, kind, case, whole):
                 "logits": logits.detach().numpy(), "tangent": tangent.numpy()}  # fmt: skip
     projector = direction(model, case.seed + 2)
     for n, p in model.module.named_parameters():
+        if p.grad is None:  # the pooler, where no logit reads it
+            p.grad = torch.zeros_like(p)
         told = torch.stack([p.grad.norm(), (p.grad * projector[n]).sum()])
         tensors["grad/" + n] = p.grad.numpy().astype(np.float32) if whole else told.numpy()
     golden.save(name, tensors)
@@ -86,4 +91,6 @@ if __name__ == "__main__":
     for kind in ("single", "multi"):
         for dropout in (False, True):
             make(f"gradients_{kind}" + ("_dropout" if dropout else ""), kind, case_of(kind, dropout), True)
+    for dropout in (False, True):
+        make("gradients_words" + ("_dropout" if dropout else ""), "single", case_of("single", dropout, "last_word"), True)
     make("gradients_312", "multi", LARGER, False)

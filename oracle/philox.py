@@ -72,12 +72,12 @@ def row_elements(first_row, rows, cols):
 
 def attention_elements(lengths, s, heads, cls_only=False):
     """Elements of sequence s's attention probabilities, [heads, n, n]; `lengths` are those of all sequences. `cls_only`:
-    the engine computes the first query alone; the rows of the others are not to be used."""
+    the engine computes one query alone, and the rows of all get its masks."""
     queries = lambda n: 1 if cls_only else n
     before = sum(heads * queries(n) * round_up(n) for n in lengths[:s])
     n = lengths[s]
     h, i, j = np.ogrid[:heads, :n, :n]
-    return before + (h * queries(n) + i) * round_up(n) + j
+    return before + (h * queries(n) + (0 * i if cls_only else i)) * round_up(n) + j
 
 
 if __name__ == "__main__":

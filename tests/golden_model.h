@@ -77,7 +77,8 @@ static inline void golden_init(lbk__model *model, uint64_t seed, double scale) {
 }
 
 static inline lbk__model *golden_model(lbk_context *context, const lbk__safetensors *file) {
-    const int32_t *c = golden_data(file, "config", LBK__I32, NULL);
+    size_t count;
+    const int32_t *c = golden_data(file, "config", LBK__I32, &count);
     const lbk__model_config config = {.vocab_size = c[0],
                                       .hidden_size = c[1],
                                       .num_hidden_layers = c[2],
@@ -90,7 +91,8 @@ static inline lbk__model *golden_model(lbk_context *context, const lbk__safetens
                                       .hidden_dropout_prob = (float)golden_number(file, "rates", 0),
                                       .attention_probs_dropout_prob = (float)golden_number(file, "rates", 1),
                                       .layer_norm_eps = 1e-12f,
-                                      .initializer_range = 0.02f};
+                                      .initializer_range = 0.02f,
+                                      .classifier_pooling = count > 9 ? LBK__POOL_LAST_WORD : LBK__POOL_CLS};
     lbk__model *model;
     check_ok(context, lbk__model_create(context, &config, &model));
     golden_init(model, golden_seed(file), golden_number(file, "rates", 2));
@@ -139,6 +141,7 @@ static inline void golden_sequence(const golden_samples *samples, int32_t i, int
         batch->tokens[t] = samples->tokens[samples->token_start[i] + k];
         batch->position[t] = k, batch->segment[t++] = 0;
     }
+    batch->last_word[batch->num_sequences] = t - 2;
     for (int32_t row = 0; row < rows; row++) {
         batch->tokens[t] = -1 - (first_row + row);
         batch->position[t] = 0, batch->segment[t++] = 1;
@@ -163,6 +166,7 @@ static inline lbk__batch golden_batch(const golden_samples *samples, const int32
                         .position = malloc(3 * (tokens + rows) * sizeof *batch.position),
                         .segment = malloc(3 * (tokens + rows) * sizeof *batch.segment),
                         .start = calloc((size_t)(3 * count + 1), sizeof *batch.start),
+                        .last_word = calloc((size_t)(3 * count + 1), sizeof *batch.last_word),
                         .visual = malloc(rows * dim * sizeof *batch.visual + 1)};
     for (int view = 0; view < LBK_NUM_VIEWS; view++)
         for (int32_t k = 0, first = 0; k < count; k++) {
@@ -180,6 +184,7 @@ static inline void golden_batch_free(lbk__batch *batch) {
     free(batch->position);
     free(batch->segment);
     free(batch->start);
+    free(batch->last_word);
     free(batch->visual);
 }
 

@@ -8,7 +8,7 @@
 
 #include "tape/ops.h"
 
-enum { OP_LINEAR, OP_LAYERNORM, OP_ATTENTION, OP_DROPOUT, OP_EMBED, OP_FIRST, NUM_OPS };
+enum { OP_LINEAR, OP_LAYERNORM, OP_ATTENTION, OP_DROPOUT, OP_EMBED, OP_PICK, NUM_OPS };
 enum { OP_PACKED, OP_QUERIES, OP_CLS_QUERY }; /* forms of attention */
 
 typedef struct op_spec {
@@ -106,7 +106,7 @@ static inline lbk_status op_record(op_case *c, const op_spec *s) {
     }
     default:
         x = op_input(c, LBK__TOKENS, s->cols);
-        return lbk__op_first(c->tape, x, &c->output);
+        return lbk__op_pick(c->tape, x, &c->output);
     }
 }
 
@@ -117,7 +117,8 @@ static inline void op_open(op_case *c, lbk_context *context, const op_spec *s, b
                               .tokens = s->tokens,
                               .position = s->position,
                               .segment = s->segment,
-                              .start = s->start}};
+                              .start = s->start,
+                              .pooled = s->start}};
     int32_t most[LBK__NUM_EXTENTS], longest = 1;
     for (int extent = 0; extent < LBK__NUM_EXTENTS; extent++) most[extent] = c->layout.rows[extent] + 2;
     for (int32_t i = 0; i < s->num_sequences; i++)

@@ -389,9 +389,9 @@ LBK_PUBLIC lbk_status lbk_model_embed(lbk_model *model, const char *text, float 
  * DistilBERT) or a VisualBERT (pretraining or any head), from model.safetensors, pytorch_model.bin in either
  * of torch's containers, or several such files with an index. The encoder must be there whole: LBK_BAD_DATA
  * names a missing tensor, LBK_MISMATCH a misshapen one. What the source has no weights for starts at random
- * as in training: a text encoder's visual embeddings; the classifier, unless the source's head reads the
- * pooled [CLS] as ours does. `summary` (may be NULL): JSON {"source", "architecture", "weights",
- * "vocabulary", "parameters", "taken": {our name: its name}, "left": [its names], "initialised": [our
+ * as in training: a text encoder's visual embeddings; the classifier, unless the source's head is one linear
+ * layer over the pooled [CLS] or, as VisualBertForQuestionAnswering's, over the last word. `summary` (may be
+ * NULL): JSON {"source", "architecture", "head": a sentence about it, "weights", "vocabulary", "parameters", "taken": {our name: its name}, "left": [its names], "initialised": [our
  * names]}. A pickle is interpreted by an allow-list, never run. */
 LBK_PUBLIC lbk_status lbk_import(lbk_context *context, const char *source, const char *out, char **summary);
 

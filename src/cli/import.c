@@ -43,7 +43,7 @@ static void print_names(const char *title, json_t *names) {
 }
 
 static void print_summary(json_t *root) {
-    const char *name, *rest[] = {"source", "architecture", "weights", "vocabulary", "parameters"};
+    const char *name, *rest[] = {"source", "architecture", "head", "weights", "vocabulary", "parameters"};
     json_t *taken = json_object_get(root, "taken"), *theirs, *about = json_object();
     json_object_foreach(taken, name, theirs)
         printf("%-12s %s <- %s\n", "taken", name, json_string_value(theirs));

@@ -88,6 +88,7 @@ lbk_status lbk__batch_create(lbk_context *context, const lbk__batch_limits *limi
     LBK_GO(LBK_ALLOC(context, out->position, limits->num_tokens));
     LBK_GO(LBK_ALLOC(context, out->segment, limits->num_tokens));
     LBK_GO(LBK_ALLOC(context, out->start, (size_t)limits->num_sequences + 1));
+    LBK_GO(LBK_ALLOC(context, out->last_word, limits->num_sequences));
     LBK_GO(LBK_ALLOC(context, out->sample, limits->num_sequences));
     LBK_GO(LBK_ALLOC(context, out->view, limits->num_sequences));
     LBK_GO(LBK_ALLOC(context, out->row_start, (size_t)limits->num_samples + 1));
@@ -102,6 +103,7 @@ void lbk__batch_free(lbk_context *context, lbk__batch *batch) {
     lbk_free(context, batch->position);
     lbk_free(context, batch->segment);
     lbk_free(context, batch->start);
+    lbk_free(context, batch->last_word);
     lbk_free(context, batch->sample);
     lbk_free(context, batch->view);
     lbk_free(context, batch->row_start);
@@ -144,10 +146,11 @@ static void put_sequence(lbk__batch *batch, int32_t view, int32_t i, const lbk__
     } else {
         for (int32_t t = 0; t < item->num_tokens; t++) put_token(batch, item->tokens[t], t, 0);
     }
+    const int32_t s = batch->num_sequences++;
+    batch->last_word[s] = batch->num_tokens - 2;
     if (view != LBK_VIEW_TEXT)
         for (int32_t r = batch->row_start[i]; r < batch->row_start[i + 1]; r++)
             put_token(batch, -1 - r, 0, 1);
-    int32_t s = batch->num_sequences++;
     batch->sample[s] = i;
     batch->view[s] = (int8_t)view;
     batch->start[s + 1] = batch->num_tokens;

@@ -14,9 +14,10 @@ typedef struct lbk__batch {
     int32_t num_tokens, num_sequences, num_rows, visual_dim, num_samples, num_views;
     int32_t *tokens;   /* [T] id of a text token; −1 − j for row j of `visual` */
     int32_t *position; /* [T] 0, 1, … for text; 0 for visual tokens (as transformers' VisualBertModel does) */
-    int32_t *segment; /* [T] 0 for text, 1 for visual */
-    int32_t *start;   /* [S + 1] */
-    int32_t *sample;  /* [S] index within the batch, 0 … num_samples − 1 */
+    int32_t *segment;   /* [T] 0 for text, 1 for visual */
+    int32_t *start;     /* [S + 1] */
+    int32_t *last_word; /* [S] the token before the last [SEP] of the text; [CLS] where there is no word */
+    int32_t *sample;    /* [S] index within the batch, 0 … num_samples − 1 */
     int8_t
         *view; /* [S] lbk_view; sequence v · num_samples + i shows sample i under the v-th view asked for */
     uint16_t *visual;   /* [R, D] float16: each sample's rows once, however many views show them */

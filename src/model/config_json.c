@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* By lbk__pooling. */
+static const char *const architectures[] = {"VisualBertForVisualReasoning", "VisualBertForQuestionAnswering"};
 static const char *const kind_names[] = {"single", "multi", "soft"};
 
 /* ---- reading ---- */
@@ -61,6 +63,11 @@ static lbk_status refuse_variants(lbk_context *context, const char *path, const 
     return LBK_OK;
 }
 
+const char *lbk__config_json_architecture(const json_t *json) {
+    const char *name = json_string_value(json_array_get(json_object_get(json, "architectures"), 0));
+    return name ? name : "";
+}
+
 lbk_status lbk__config_json_sizes(lbk_context *context, const char *path, const json_t *json,
                                   lbk__model_config *c) {
     const lbk__json_in in = {context, path, json};
@@ -81,6 +88,8 @@ lbk_status lbk__config_json_sizes(lbk_context *context, const char *path, const 
     LBK_TRY(real(in, "initializer_range", 0.02f, &c->initializer_range));
     const size_t labels = json_object_size(json_object_get(json, "id2label"));
     c->num_labels = labels ? (int32_t)labels : 2;
+    const bool answers = strcmp(lbk__config_json_architecture(json), architectures[LBK__POOL_LAST_WORD]) == 0;
+    c->classifier_pooling = answers ? LBK__POOL_LAST_WORD : LBK__POOL_CLS;
     return LBK_OK;
 }
 
@@ -184,8 +193,8 @@ json_t *lbk__config_json_make(const lbk__model *model, lbk__dtype dtype) {
     const lbk__model_config *c = &model->config;
     json_t *json =
         json_pack("{s:[s], s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "architectures",
-                  "VisualBertForVisualReasoning", "model_type", "visual_bert", "vocab_size", c->vocab_size,
-                  "hidden_size", c->hidden_size, "num_hidden_layers", c->num_hidden_layers,
+                  architectures[c->classifier_pooling], "model_type", "visual_bert", "vocab_size",
+                  c->vocab_size, "hidden_size", c->hidden_size, "num_hidden_layers", c->num_hidden_layers,
                   "num_attention_heads", c->num_attention_heads, "intermediate_size", c->intermediate_size,
                   "max_position_embeddings", c->max_position_embeddings, "type_vocab_size",
                   c->type_vocab_size, "visual_embedding_dim", c->visual_embedding_dim);

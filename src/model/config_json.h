@@ -6,6 +6,8 @@
 #include "format/json.h"
 #include "model/parameters.h"
 
+/* "VisualBertForVisualReasoning"; "" when the file does not say. */
+const char *lbk__config_json_architecture(const json_t *json);
 /* Sizes and probabilities, Hugging Face's presets where a key may be missing; num_labels from id2label,
  * else 2. */
 lbk_status lbk__config_json_sizes(lbk_context *context, const char *path, const json_t *json,

@@ -1,11 +1,12 @@
-/* encoder.c: VisualBERT (Li et al. 2019, arXiv 1908.03557) as transformers' VisualBertForVisualReasoning
- * computes it:
+/* encoder.c: VisualBERT (Li et al. 2019, arXiv 1908.03557) as transformers' VisualBertForVisualReasoning and
+ * VisualBertForQuestionAnswering compute it:
  *
  *   x = dropout(layernorm(embeddings))
  *   a = layernorm(x + dropout(attention(x)·Woᵀ + bo));  x = layernorm(a + dropout(gelu(a·Wuᵀ + bu)·Wdᵀ + bd))
- * each layer logits = dropout(tanh(x[CLS]·Wpᵀ + bp))·Wcᵀ + bc
+ * each layer
+ *   logits = dropout(tanh(x[CLS]·Wpᵀ + bp))·Wcᵀ + bc, or dropout(x[last word])·Wcᵀ + bc
  *
- * Only [CLS] of the last layer is read, so the last layer computes queries and all that follows for [CLS]
+ * One token of the last layer is read, so the last layer computes queries and all that follows for that token
  * alone. */
 #include "model/encoder.h"
 
@@ -71,9 +72,9 @@ static lbk__tensor *dropout(recorder *r, lbk__tensor *x) {
     return y;
 }
 
-static lbk__tensor *first(recorder *r, lbk__tensor *x) {
+static lbk__tensor *pick(recorder *r, lbk__tensor *x) {
     lbk__tensor *y = NULL;
-    if (r->status == LBK_OK) r->status = lbk__op_first(r->tape, x, &y);
+    if (r->status == LBK_OK) r->status = lbk__op_pick(r->tape, x, &y);
     return y;
 }
 
@@ -103,7 +104,7 @@ static lbk__tensor *embeddings(recorder *r) {
     return dropout(r, norm(r, x, NULL, prefix, "LayerNorm", 0.0f));
 }
 
-/* x [T, H] → [T, H], or [S, H] when `last`: of [CLS] only. */
+/* x [T, H] → [T, H], or [S, H] when `last`: of the token that is read only. */
 static lbk__tensor *layer(recorder *r, lbk__tensor *x, int32_t index, bool last) {
     const float p = r->model->config.hidden_dropout_prob;
     char prefix[64];
@@ -112,7 +113,7 @@ static lbk__tensor *layer(recorder *r, lbk__tensor *x, int32_t index, bool last)
     if (last) {
         lbk__tensor *rest = linear(r, x, stacked(r, prefix, "attention.self.key.weight", 2),
                                    stacked(r, prefix, "attention.self.key.bias", 2), LBK__IDENTITY);
-        x = first(r, x);
+        x = pick(r, x);
         context = attention(r, dense(r, x, prefix, "attention.self.query", LBK__IDENTITY), rest);
     } else {
         lbk__tensor *all = linear(r, x, stacked(r, prefix, "attention.self.query.weight", 3),
@@ -131,8 +132,9 @@ lbk_status lbk__encoder_record(const lbk__model *model, lbk__tape *tape, lbk__te
     const int32_t layers = model->config.num_hidden_layers;
     lbk__tensor *x = embeddings(&r);
     for (int32_t i = 0; i < layers; i++) x = layer(&r, x, i, i == layers - 1);
-    x = dropout(&r, dense(&r, x, "visual_bert.", "pooler.dense", LBK__TANH));
-    *logits = dense(&r, x, "", "cls", LBK__IDENTITY);
+    if (model->config.classifier_pooling == LBK__POOL_CLS)
+        x = dense(&r, x, "visual_bert.", "pooler.dense", LBK__TANH);
+    *logits = dense(&r, dropout(&r, x), "", "cls", LBK__IDENTITY);
     return r.status;
 }
 

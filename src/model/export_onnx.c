@@ -6,7 +6,8 @@
  *   logits                                      float32 [batch, num_labels]
  *
  * Names are those of transformers' VisualBERT, weights keep theirs. All extents may be anything, `regions`
- * also 0. What a mask has 0 for is not attended to. float16 weights are widened on loading: arithmetic is
+ * also 0. Of attention_mask, which begins with a 1 for each token, the sum minus 2 is the last word's place.
+ * What a mask has 0 for is not attended to. float16 weights are widened on loading: arithmetic is
  * float32 always. */
 #include "model/export.h"
 
@@ -151,12 +152,23 @@ static const char *attention(recorder *r, const char *queries_of, const char *x,
     return LBK__ONNX(o, "Reshape", y, lbk__onnx_integers(o, (const int64_t[]){0, 0, c->hidden_size}, 3));
 }
 
-/* As in encoder.c, the last layer computes queries and what follows for [CLS] alone. */
+/* [batch, n, hidden] → [batch, 1, hidden]: [CLS], or the last word, which is [CLS] where there is none. */
+static const char *pick(recorder *r, const char *x) {
+    lbk__onnx *o = r->onnx;
+    if (r->model->config.classifier_pooling == LBK__POOL_CLS) return gather(r, x, list(r, 0), 1);
+    const char *length = LBK__ONNX(o, "ReduceSum", "attention_mask", list(r, 1));
+    const char *place = LBK__ONNX(o, "Max", LBK__ONNX(o, "Sub", length, integer(r, 2)), integer(r, 0));
+    const char *picked = LBK__ONNX(o, "GatherND", x, LBK__ONNX(o, "Unsqueeze", place, list(r, 2)));
+    lbk__onnx_set_integer(o, "batch_dims", 1);
+    return picked;
+}
+
+/* As in encoder.c, the last layer computes queries and what follows for one token alone. */
 static const char *layer(recorder *r, const char *x, const char *bias, int32_t index, bool last) {
     lbk__onnx *o = r->onnx;
     char prefix[64];
     snprintf(prefix, sizeof prefix, "visual_bert.encoder.layer.%d.", index);
-    const char *from = last ? gather(r, x, list(r, 0), 1) : x;
+    const char *from = last ? pick(r, x) : x;
     const char *out = linear(r, attention(r, from, x, bias, prefix), prefix, "attention.output.dense");
     const char *a = norm(r, LBK__ONNX(o, "Add", out, from), prefix, "attention.output.LayerNorm");
     const char *up = gelu(r, linear(r, a, prefix, "intermediate.dense"));
@@ -168,7 +180,9 @@ static void record(recorder *r) {
     const int32_t layers = r->model->config.num_hidden_layers;
     const char *x = embed(r), *bias = mask(r);
     for (int32_t i = 0; i < layers; i++) x = layer(r, x, bias, i, i == layers - 1);
-    x = LBK__ONNX(r->onnx, "Tanh", linear(r, gather(r, x, integer(r, 0), 1), "visual_bert.", "pooler.dense"));
+    x = gather(r, x, integer(r, 0), 1);
+    if (r->model->config.classifier_pooling == LBK__POOL_CLS)
+        x = LBK__ONNX(r->onnx, "Tanh", linear(r, x, "visual_bert.", "pooler.dense"));
     lbk__onnx_node(r->onnx, "Identity", "logits", (const char *const[]){linear(r, x, "", "cls"), NULL});
 }
 
@@ -202,9 +216,14 @@ static lbk_status describe_model(recorder *r) {
     return status;
 }
 
+static bool is_used(const lbk__model *model, const lbk__parameter *parameter) {
+    return model->config.classifier_pooling == LBK__POOL_CLS || !strstr(parameter->name, ".pooler.");
+}
+
 static void add_weights(recorder *r, const uint16_t *halves) {
     for (size_t i = 0; i < r->model->num_parameters; i++) {
         const lbk__parameter *p = &r->model->parameters[i];
+        if (!is_used(r->model, p)) continue;
         lbk__tensor_spec spec = lbk__parameter_spec(p);
         spec.dtype = r->half ? LBK__F16 : LBK__F32;
         lbk__onnx_tensor(r->onnx, &spec,

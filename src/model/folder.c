@@ -180,5 +180,6 @@ void lbk__model_hash(const lbk__model *model, char out[65]) {
         lbk__hasher_update(hasher, model->class_names[i], strlen(model->class_names[i]) + 1);
     lbk__hasher_update(hasher, &model->config.num_attention_heads, sizeof model->config.num_attention_heads);
     lbk__hasher_update(hasher, &model->config.layer_norm_eps, sizeof model->config.layer_norm_eps);
+    if (model->config.classifier_pooling == LBK__POOL_LAST_WORD) lbk__hasher_update(hasher, "last_word", 9);
     lbk__hasher_finish(model->context, hasher, out);
 }

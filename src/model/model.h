@@ -7,11 +7,18 @@
 #include "data/batch.h"
 #include "kernel/narrow.h"
 
-/* Names and meanings as in Hugging Face's VisualBertConfig. */
+/* The token of the last layer that a class is read from. */
+typedef enum lbk__pooling {
+    LBK__POOL_CLS,      /* [CLS], through the pooler: VisualBertForVisualReasoning */
+    LBK__POOL_LAST_WORD /* the text's last word, as it is: VisualBertForQuestionAnswering */
+} lbk__pooling;
+
+/* Names and meanings as in Hugging Face's VisualBertConfig; there, the pooling is the architecture. */
 typedef struct lbk__model_config {
     int32_t vocab_size, hidden_size, num_hidden_layers, num_attention_heads, intermediate_size;
     int32_t max_position_embeddings, type_vocab_size, visual_embedding_dim, num_labels;
     float hidden_dropout_prob, attention_probs_dropout_prob, layer_norm_eps, initializer_range;
+    lbk__pooling classifier_pooling;
 } lbk__model_config;
 
 /* Checks ranges; the sentence names the key. */

@@ -84,6 +84,12 @@ static void list_norm(listing *l, const char *name, int32_t hidden) {
     list(l, full, 1, hidden, 1, false, false);
 }
 
+/* A pooler that no logit reads is there for transformers, and training leaves it as it is. */
+static void keep_pooler(listing *l) {
+    for (size_t i = 0; l->status == LBK_OK && i < 2; i++)
+        l->model->parameters[l->model->num_parameters - 1 - i].decay = false;
+}
+
 /* Query, key and value follow each other, so that one product computes all three. */
 static void list_layer(listing *l, const lbk__model_config *c, int32_t layer) {
     static const char *const projections[] = {"query", "key", "value"};
@@ -122,6 +128,7 @@ static lbk_status list_parameters(lbk__model *model) {
     list_norm(&l, "visual_bert.embeddings.LayerNorm", c->hidden_size);
     for (int32_t layer = 0; layer < c->num_hidden_layers; layer++) list_layer(&l, c, layer);
     list_linear(&l, "visual_bert.pooler.dense", c->hidden_size, c->hidden_size);
+    if (c->classifier_pooling == LBK__POOL_LAST_WORD) keep_pooler(&l);
     list_linear(&l, "cls", c->num_labels, c->hidden_size);
     model->num_values = LBK_ROUND_UP(model->num_values, (size_t)ALIGNED_FLOATS);
     return l.status;

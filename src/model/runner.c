@@ -148,6 +148,8 @@ const float *lbk__runner_forward(lbk__runner *runner, const lbk__batch *batch, i
         .position = batch->position,
         .segment = batch->segment,
         .start = batch->start,
+        .pooled =
+            runner->model->config.classifier_pooling == LBK__POOL_LAST_WORD ? batch->last_word : batch->start,
         .visual = batch->visual,
     };
     const float *weights = runner->weights ? runner->weights : runner->model->values;

@@ -19,14 +19,34 @@ static bool begins(const char *name, const char *start) {
     return strncmp(name, start, strlen(start)) == 0;
 }
 
-/* Heads that read the pooled [CLS] through one linear layer, as ours does. Of the others,
- * VisualBertForQuestionAnswering reads the last word, and DistilBERT's head has another layer before. */
-static bool reads_pooled_cls(const char *architecture) {
-    static const char *const heads[] = {"VisualBertForVisualReasoning", "VisualBertForMultipleChoice",
-                                        "BertForSequenceClassification", "BertForMultipleChoice"};
-    for (size_t i = 0; i < LBK_COUNT(heads); i++)
-        if (strcmp(architecture, heads[i]) == 0) return true;
-    return false;
+static const char through_pooler[] = "its classifier reads [CLS] through the pooler";
+
+/* Of heads that classify otherwise, the same numbers under ours would be another function. */
+static void describe_head(lbk__model_source *out) {
+    static const struct {
+        const char *architecture;
+        bool classifier;
+        const char *about;
+    } heads[] = {
+        {"VisualBertForVisualReasoning", true, through_pooler},
+        {"VisualBertForMultipleChoice", true, through_pooler},
+        {"BertForSequenceClassification", true, through_pooler},
+        {"BertForMultipleChoice", true, through_pooler},
+        {"VisualBertForQuestionAnswering", true, "its classifier reads the last word, without the pooler"},
+        {"VisualBertForRegionToPhraseAlignment", false,
+         "its head scores the regions of the image for phrases of the text, by an attention of its own; it "
+         "tells no classes apart, so limbeck has no task for it"},
+        {"VisualBertForPreTraining", false,
+         "its heads guess masked words and whether text and image belong together"},
+        {"DistilBertForSequenceClassification", false,
+         "its classifier has a layer more than limbeck's between [CLS] and the classes"},
+    };
+    out->head = "it has no classifier that limbeck knows";
+    for (size_t i = 0; i < LBK_COUNT(heads); i++) {
+        if (strcmp(out->architecture, heads[i].architecture) != 0) continue;
+        out->classifier = heads[i].classifier;
+        out->head = heads[i].about;
+    }
 }
 
 static lbk_status read_config(lbk_context *context, const char *given, lbk__model_source *out) {
@@ -38,11 +58,11 @@ static lbk_status read_config(lbk_context *context, const char *given, lbk__mode
     LBK_GO(lbk__join(context, out->folder, "config.json", &path));
     LBK_GO(lbk__json_load_file(context, path, &json));
     LBK_GO(lbk__config_json_sizes(context, path, json, &out->config));
-    const char *type = json_string_value(json_object_get(json, "model_type")),
-               *named = json_string_value(json_array_get(json_object_get(json, "architectures"), 0));
+    const char *type = json_string_value(json_object_get(json, "model_type"));
     out->visual = type && strcmp(type, "visual_bert") == 0;
     out->distil = type && strcmp(type, "distilbert") == 0;
-    snprintf(out->architecture, sizeof out->architecture, "%s", named ? named : "");
+    snprintf(out->architecture, sizeof out->architecture, "%s", lbk__config_json_architecture(json));
+    describe_head(out);
 done:
     json_decref(json);
     lbk_free(context, path);
@@ -78,7 +98,7 @@ void lbk__model_source_close(lbk__model_source *source) {
 int64_t lbk__model_source_find(const lbk__model_source *from, const char *name, const int32_t *layers) {
     char candidate[LBK__LONGEST_NAME];
     int64_t found = -1;
-    if (begins(name, "cls.") && !reads_pooled_cls(from->architecture)) return -1;
+    if (begins(name, "cls.") && !from->classifier) return -1;
     for (int i = 0; found < 0 && lbk__source_name(name, layers, i, candidate); i++)
         found = lbk__weights_find(from->weights, candidate);
     return found;
@@ -103,6 +123,11 @@ static bool may_lack(const lbk__model_source *from, const char *name) {
  */
 static bool may_differ(const char *name) {
     return begins(name, "cls.") || begins(name, "visual_bert.embeddings.visual_projection.");
+}
+
+/* A classifier that reads another token means nothing here. */
+static bool reads_the_same(const lbk__model_source *from, const lbk__model *model, const char *name) {
+    return !begins(name, "cls.") || from->config.classifier_pooling == model->config.classifier_pooling;
 }
 
 /* In shape and type. Of position tables, the first rows are a table too. */
@@ -139,7 +164,9 @@ static lbk_status copy(lbk__model_source *from, size_t index, const lbk__paramet
 
 static lbk_status take(lbk__model_source *from, lbk__model *model, const lbk__parameter *parameter,
                        const int32_t *layers, bool adapt, lbk__taken *out) {
-    const int64_t found = lbk__model_source_find(from, parameter->name, layers);
+    const int64_t found = reads_the_same(from, model, parameter->name)
+                              ? lbk__model_source_find(from, parameter->name, layers)
+                              : -1;
     const lbk__tensor_spec *spec = found < 0 ? NULL : lbk__weights_at(from->weights, (size_t)found);
     const bool usable = spec && fits(parameter, spec);
     float *values = model->values + parameter->offset;

@@ -14,6 +14,8 @@ typedef struct lbk__model_source {
     lbk__model_config config;
     char architecture[64]; /* "BertModel"; "": not said */
     bool visual, distil;   /* VisualBERT; DistilBERT */
+    bool classifier;       /* its head is one linear layer over what config.classifier_pooling says */
+    const char *head;      /* a sentence about its head */
     bool *used;            /* by tensor: taken by some parameter */
 } lbk__model_source;
 

@@ -26,7 +26,7 @@ lbk_status lbk__op_dropout_of(lbk__tape *tape, lbk__tensor *x, float probability
  * value. Gives query's shape. */
 lbk_status lbk__op_attention(lbk__tape *tape, lbk__tensor *query, lbk__tensor *rest, int32_t num_heads,
                              float probability, lbk__tensor **out);
-/* [S, H]: the first token of each sequence. */
-lbk_status lbk__op_first(lbk__tape *tape, lbk__tensor *x, lbk__tensor **out);
+/* [S, H]: of each sequence, the token that its class is read from. */
+lbk_status lbk__op_pick(lbk__tape *tape, lbk__tensor *x, lbk__tensor **out);
 
 #endif

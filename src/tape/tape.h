@@ -85,6 +85,7 @@ typedef struct lbk__layout {
     int32_t rows[LBK__NUM_EXTENTS];
     const int32_t *tokens, *position, *segment; /* [T], as in data/batch.h */
     const int32_t *start;                       /* [S + 1] */
+    const int32_t *pooled;                      /* [S] the token that a sequence's class is read from */
     const uint16_t *visual;                     /* float16 [R, D] */
 } lbk__layout;
 

@@ -78,6 +78,7 @@ static void lay_sequence(const bench *b, lbk__batch *batch, int32_t sample, int 
         batch->position[batch->num_tokens] = k;
         batch->segment[batch->num_tokens++] = 0;
     }
+    batch->last_word[batch->num_sequences] = batch->num_tokens - 2;
     for (int32_t r = 0; r < regions; r++) {
         batch->tokens[batch->num_tokens] = -1 - (sample * b->options->regions + r);
         batch->position[batch->num_tokens] = 0;

@@ -91,6 +91,7 @@ static lbk_status take_sizes(lbk_config *config) {
         {"num_attention_heads", &config->model.num_attention_heads, from.num_attention_heads},
         {"intermediate_size", &config->model.intermediate_size, from.intermediate_size},
         {"max_position_embeddings", &config->model.max_position_embeddings, from.max_position_embeddings},
+        {"classifier_pooling", &config->model.classifier_pooling, (int32_t)from.classifier_pooling},
     };
     for (size_t i = 0; i < LBK_COUNT(sizes); i++)
         if (!given(config, "model", sizes[i].name)) *sizes[i].target = sizes[i].value;
@@ -233,6 +234,7 @@ lbk__model_config lbk__config_model(const lbk_config *config) {
         .attention_probs_dropout_prob = (float)config->model.attention_probs_dropout_prob,
         .layer_norm_eps = (float)config->model.layer_norm_eps,
         .initializer_range = (float)config->model.initializer_range,
+        .classifier_pooling = (lbk__pooling)config->model.classifier_pooling,
     };
 }
 

@@ -34,6 +34,7 @@ struct lbk_config {
         int64_t hidden_size, num_hidden_layers, num_attention_heads, intermediate_size,
             max_position_embeddings;
         double hidden_dropout_prob, attention_probs_dropout_prob, layer_norm_eps, initializer_range;
+        int64_t classifier_pooling; /* lbk__pooling */
         char *init_from;
         lbk__integers init_layers;
     } model;

@@ -7,6 +7,7 @@
 
 const char *const lbk__config_sections[] = {"", "model", "train", "distill", NULL};
 
+static const char *const pooling_words[] = {"cls", "last_word", NULL};
 static const char *const precision_words[] = {"auto", "fp32", "bf16", NULL};
 
 #define AT(member) offsetof(struct lbk_config, member)
@@ -39,6 +40,7 @@ const lbk__config_key lbk__config_keys[] = {
     REAL("model", "layer_norm_eps", model.layer_norm_eps, 1e-12, 0, 1, LBK__OPEN),
     INTEGER("model", "max_position_embeddings", model.max_position_embeddings, 512, 2, 1048576),
     REAL("model", "initializer_range", model.initializer_range, 0.02, 0, 10, LBK__OPEN_RIGHT),
+    WORD("model", "classifier_pooling", model.classifier_pooling, LBK__POOL_CLS, pooling_words),
     TEXT("model", "init_from", model.init_from, ""),
     LIST("model", "init_layers", LBK__KEY_INTEGERS, model.init_layers, 0, 999),
 

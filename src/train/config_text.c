@@ -76,11 +76,18 @@ static bool decides_numbers(size_t index) {
            index != lbk__config_find("train", "save_seconds");
 }
 
+/* What was the only way before there was a choice stays out of the hash: runs and studies keep their names.
+ */
+static bool was_always_so(const lbk_config *config, size_t index) {
+    return index == lbk__config_find("model", "classifier_pooling") &&
+           config->model.classifier_pooling == LBK__POOL_CLS;
+}
+
 static lbk_status put_config(const lbk_config *config, bool all, lbk__text *text) {
     const char *section = "";
     for (size_t i = 0; i < lbk__num_config_keys; i++) {
         const lbk__config_key *key = &lbk__config_keys[i];
-        if (!all && !decides_numbers(i)) continue;
+        if (!all && (!decides_numbers(i) || was_always_so(config, i))) continue;
         if (strcmp(section, key->section) != 0)
             LBK_TRY(lbk__text_printf(config->context, text, "%s:\n", key->section));
         section = key->section;

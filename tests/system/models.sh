@@ -10,6 +10,8 @@ expect_out '^taken +visual_bert.embeddings.LayerNorm.weight <- bert.embeddings.L
 expect_out '^left +fit_denses.0.weight$'
 expect_out '^initialised +cls.weight$'
 expect_out '^architecture +BertForPreTraining$'
+run "$LIMBECK" import "$golden/visual_phrases" "$work/phrases"
+expect_out '^left +attention.query.weight$'; expect_out '^head +its head scores the regions'
 run "$LIMBECK" info "$work/tiny"
 expect_code 0; expect_out 'BertForPreTraining'
 run "$LIMBECK" import "$golden/bert" "$work/bert"

@@ -24,6 +24,7 @@ static int set_up(void **state) {
     context = check_context();
     folder = check_folder();
     check_ok(context, lbk_import(context, "tests/golden/import/visual_reasoning", inside("visual"), NULL));
+    check_ok(context, lbk_import(context, "tests/golden/import/visual_answers", inside("answers"), NULL));
     check_ok(context, lbk_import(context, "tests/golden/import/bert", inside("bert"), NULL));
     return 0;
 }
@@ -51,6 +52,8 @@ static void onnx_files_are_those_that_onnxruntime_agreed_with(void **state) {
     check_ok(context, export("visual", "b.onnx", LBK_EXPORT_ONNX, 1));
     check_same(inside("a.onnx"), "float32.onnx");
     check_same(inside("b.onnx"), "float16.onnx");
+    check_ok(context, export("answers", "c.onnx", LBK_EXPORT_ONNX, 0));
+    check_same(inside("c.onnx"), "last_word.onnx");
 }
 
 static void folders_have_every_tokenizer_file(void **state) {
@@ -101,6 +104,28 @@ static void folders_hold_the_model_and_nothing_else(void **state) {
     }
 }
 
+static void folders_say_what_their_classifier_reads(void **state) {
+    (void)state;
+    static const char *const cases[][2] = {{"visual", "VisualBertForVisualReasoning"},
+                                           {"answers", "VisualBertForQuestionAnswering"}};
+    for (size_t i = 0; i < LBK_COUNT(cases); i++) {
+        char out[64];
+        lbk__weights *weights;
+        json_t *config;
+        snprintf(out, sizeof out, "of-%s", cases[i][0]);
+        check_ok(context, export(cases[i][0], out, LBK_EXPORT_HF, 0));
+        check_ok(context, lbk__weights_open_folder(context, inside(out), &weights));
+        /* transformers' model has a pooler either way. */
+        assert_true(lbk__weights_find(weights, "visual_bert.pooler.dense.weight") >= 0);
+        snprintf(out, sizeof out, "of-%s/config.json", cases[i][0]);
+        check_ok(context, lbk__json_load_file(context, inside(out), &config));
+        assert_string_equal(json_string_value(json_array_get(json_object_get(config, "architectures"), 0)),
+                            cases[i][1]);
+        json_decref(config);
+        lbk__weights_close(weights);
+    }
+}
+
 static void what_cannot_be_written_is_refused(void **state) {
     (void)state;
     lbk__model *model;
@@ -132,6 +157,7 @@ int main(void) {
         cmocka_unit_test(onnx_files_are_those_that_onnxruntime_agreed_with),
         cmocka_unit_test(folders_have_every_tokenizer_file),
         cmocka_unit_test(folders_hold_the_model_and_nothing_else),
+        cmocka_unit_test(folders_say_what_their_classifier_reads),
         cmocka_unit_test(what_cannot_be_written_is_refused),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -141,6 +141,12 @@ static void gradients_of_a_single_label_step(void **state) {
     compare_step("gradients_single_dropout", LBK_LABEL_SINGLE, check_gradients);
 }
 
+static void gradients_of_a_model_that_reads_the_last_word(void **state) {
+    (void)state;
+    compare_step("gradients_words", LBK_LABEL_SINGLE, check_gradients);
+    compare_step("gradients_words_dropout", LBK_LABEL_SINGLE, check_gradients);
+}
+
 static void gradients_of_a_larger_model(void **state) {
     (void)state;
     compare_step("gradients_312", LBK_LABEL_MULTI, check_projections);
@@ -184,6 +190,7 @@ static void tangents_are_those_of_forward_mode(void **state) {
     compare_tangent("gradients_single");
     compare_tangent("gradients_single_dropout");
     compare_tangent("gradients_multi_dropout");
+    compare_tangent("gradients_words_dropout");
     compare_tangent("gradients_312");
 }
 
@@ -191,6 +198,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gradients_of_a_single_label_step),
         cmocka_unit_test(gradients_of_a_multi_label_step),
+        cmocka_unit_test(gradients_of_a_model_that_reads_the_last_word),
         cmocka_unit_test(gradients_of_a_larger_model),
         cmocka_unit_test(tangents_are_those_of_forward_mode),
     };

@@ -201,6 +201,7 @@ static void forward(lbk__tape *tape, const lbk__batch *batch, const double *weig
                                 .position = batch->position,
                                 .segment = batch->segment,
                                 .start = batch->start,
+                                .pooled = batch->start,
                                 .visual = batch->visual};
     tape->weights = weights;
     lbk__tape_forward(tape, &layout, step);

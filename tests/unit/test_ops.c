@@ -62,7 +62,7 @@ static void roll(dice *d, int32_t kind, random_case *r) {
     r->spec.probability = probabilities[below(d, 3)];
     if (kind == OP_LINEAR) r->spec.out = some_size(d), r->spec.activation = below(d, 3);
     if (kind == OP_LAYERNORM) r->spec.cols += 6; /* few numbers can lie so close that 1/σ is huge */
-    if (kind == OP_ATTENTION || kind == OP_EMBED || kind == OP_FIRST) roll_sequences(d, r);
+    if (kind == OP_ATTENTION || kind == OP_EMBED || kind == OP_PICK) roll_sequences(d, r);
     if (kind == OP_EMBED) roll_tokens(d, r);
     if (kind == OP_ATTENTION) {
         r->spec.form = below(d, 3), r->spec.heads = 1 + below(d, 4);
@@ -215,15 +215,15 @@ static void embed(void **state) {
     (void)state;
     check_op(OP_EMBED);
 }
-static void first(void **state) {
+static void pick(void **state) {
     (void)state;
-    check_op(OP_FIRST);
+    check_op(OP_PICK);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(linear),  cmocka_unit_test(layernorm), cmocka_unit_test(attention),
-        cmocka_unit_test(dropout), cmocka_unit_test(embed),     cmocka_unit_test(first),
+        cmocka_unit_test(dropout), cmocka_unit_test(embed),     cmocka_unit_test(pick),
     };
     return cmocka_run_group_tests_name("ops", tests, NULL, NULL);
 }
