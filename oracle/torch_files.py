@@ -28,5 +28,9 @@ if __name__ == "__main__":
     torch.save(state_dict(), GOLDEN / "zip.bin")
     torch.manual_seed(0)
     torch.save(state_dict(), GOLDEN / "older.bin", _use_new_zipfile_serialization=False)
+    for protocol in (3, 4, 5):
+        for container in ("zip", "older"):
+            torch.save(state_dict(), GOLDEN / f"{container}_{protocol}.bin", pickle_protocol=protocol,
+                       _use_new_zipfile_serialization=container == "zip")
     torch.save({"epoch": 3, "rate": 0.1, "state_dict": state_dict()}, GOLDEN / "checkpoint.pth")
     torch.save(torch.nn.Linear(1, 1), GOLDEN / "whole_model.bin")

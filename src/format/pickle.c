@@ -1,7 +1,6 @@
 /* pickle.c: the machine. A stack of values, marks on it, a memo; each instruction is one byte with its
- * operand behind it. Instructions: those of protocol 2 that torch.save writes (Python's pickletools describes
- * them).
- */
+ * operand behind it. Instructions: those of protocols 2 to 5 that torch.save writes (Python's pickletools
+ * describes them). */
 #include "format/pickle.h"
 
 #include <stdio.h>
@@ -12,7 +11,7 @@ enum { MARK = -2, DEEPEST = 1 << 16 };
 typedef struct machine {
     lbk__pickle *pickle;
     int32_t *stack, *memo; /* memo: 0 empty, else value + 1 */
-    size_t depth, stack_capacity, memo_capacity;
+    size_t depth, stack_capacity, memo_capacity, memo_count;
 } machine;
 
 lbk_status lbk__pickle_bad(const lbk__pickle *pickle, const char *format, ...) {
@@ -246,18 +245,28 @@ static lbk_status add_above_mark(machine *m, size_t kind) {
     return add_items(m, (lbk__pickle_kind)kind, first, first - 1);
 }
 
-static lbk_status memo_put(machine *m, size_t size_bytes) {
-    uint64_t index = 0;
+static lbk_status keep_top(machine *m, uint64_t index) {
     size_t top = 0;
-    LBK_TRY(number(m, size_bytes, &index));
     if (index >= LBK__PICKLE_MOST)
         return lbk__pickle_bad(m->pickle, "has a memo larger than any state dict's");
     LBK_TRY(below_top(m, 1, &top));
     const size_t before = m->memo_capacity;
     LBK_TRY(LBK_GROW(m->pickle->context, m->memo, m->memo_capacity, (size_t)index + 1));
     memset(m->memo + before, 0, (m->memo_capacity - before) * sizeof *m->memo);
+    m->memo_count += !m->memo[index];
     m->memo[index] = m->stack[top] + 1;
     return LBK_OK;
+}
+
+static lbk_status memo_put(machine *m, size_t size_bytes) {
+    uint64_t index = 0;
+    LBK_TRY(number(m, size_bytes, &index));
+    return keep_top(m, index);
+}
+
+static lbk_status memoize(machine *m, size_t argument) {
+    (void)argument;
+    return keep_top(m, m->memo_count);
 }
 
 static lbk_status memo_get(machine *m, size_t size_bytes) {
@@ -277,6 +286,27 @@ static lbk_status push_global(machine *m, size_t argument) {
     LBK_TRY(line(m, &name, &name_length));
     LBK_TRY(lbk__pickle_global(m->pickle, module, module_length, name, name_length, &made));
     return push(m, made);
+}
+
+/* As push_global, the two names from the stack. */
+static lbk_status push_stack_global(machine *m, size_t argument) {
+    (void)argument;
+    const lbk__pickle_value *module, *name;
+    size_t first = 0;
+    int32_t made = 0;
+    LBK_TRY(below_top(m, 2, &first));
+    module = &m->pickle->values[m->stack[first]], name = &m->pickle->values[m->stack[first + 1]];
+    if (module->kind != LBK__PICKLE_TEXT || name->kind != LBK__PICKLE_TEXT)
+        return lbk__pickle_bad(m->pickle, "asks for a function that it does not name");
+    m->depth = first;
+    LBK_TRY(lbk__pickle_global(m->pickle, module->text, module->length, name->text, name->length, &made));
+    return push(m, made);
+}
+
+/* How many bytes may be read ahead, which are all there already. */
+static lbk_status frame(machine *m, size_t size_bytes) {
+    uint64_t unused = 0;
+    return number(m, size_bytes, &unused);
 }
 
 static lbk_status push_storage(machine *m, size_t argument) {
@@ -307,8 +337,8 @@ static lbk_status build(machine *m, size_t argument) {
 static lbk_status protocol(machine *m, size_t size_bytes) {
     uint64_t version = 0;
     LBK_TRY(number(m, size_bytes, &version));
-    if (version == 2) return LBK_OK;
-    return lbk__pickle_bad(m->pickle, "has protocol %d; torch.save writes 2 unless it is told otherwise",
+    if (version >= 2 && version <= 5) return LBK_OK;
+    return lbk__pickle_bad(m->pickle, "has protocol %d; 2 to 5 are read, torch.save writes 2 by itself",
                            (int)version);
 }
 
@@ -327,6 +357,8 @@ static const struct {
     [0x8a] = {push_long, 1},
     ['G'] = {push_real, 8},
     ['X'] = {push_text, 4},
+    [0x8c] = {push_text, 1},
+    [0x8d] = {push_text, 8},
     ['U'] = {push_text, 1}, /* 'U' and 'T': texts of Python 2 */
     ['T'] = {push_text, 4},
     [')'] = {push_empty, LBK__PICKLE_TUPLE},
@@ -342,9 +374,12 @@ static const struct {
     ['u'] = {add_above_mark, LBK__PICKLE_DICT},
     ['q'] = {memo_put, 1},
     ['r'] = {memo_put, 4},
+    [0x94] = {memoize, 0},
     ['h'] = {memo_get, 1},
     ['j'] = {memo_get, 4},
     ['c'] = {push_global, 0},
+    [0x93] = {push_stack_global, 0},
+    [0x95] = {frame, 8},
     ['Q'] = {push_storage, 0},
     ['R'] = {call, 0},
     ['b'] = {build, 0},

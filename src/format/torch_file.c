@@ -16,9 +16,10 @@
 
 enum { LONGEST_PICKLE = 16 << 20, LONGEST_NAME = 512 };
 
-static const unsigned char older_magic[] = {0x80, 2,    0x8a, 10,   0x6c, 0xfc, 0x9c, 0x46,
-                                            0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, '.'};
 static const unsigned char zip_magic[] = {'P', 'K', 3, 4};
+/* A pickle of one number, behind its protocol. */
+static const unsigned char older_magic[] = {0x8a, 10,   0x6c, 0xfc, 0x9c, 0x46, 0xf9,
+                                            0x20, 0x6a, 0xa8, 0x50, 0x19, '.'};
 
 struct lbk__torch_file {
     lbk_context *context;
@@ -38,9 +39,21 @@ struct lbk__torch_file {
     size_t *offsets;
 };
 
+static bool is_zip(const unsigned char *start, size_t size) {
+    return size >= sizeof zip_magic && memcmp(start, zip_magic, sizeof zip_magic) == 0;
+}
+
+/* Where the older container goes on behind its magic number; 0: this is none. From protocol 4 on, a frame of
+ * nine bytes is before the number. */
+static size_t behind_magic(const unsigned char *start, size_t size) {
+    if (size < 2 || start[0] != 0x80 || start[1] < 2 || start[1] > 5) return 0;
+    const size_t at = start[1] < 4 ? 2 : 11;
+    if (size < at + sizeof older_magic || memcmp(start + at, older_magic, sizeof older_magic) != 0) return 0;
+    return at + sizeof older_magic;
+}
+
 bool lbk__torch_file_is(const unsigned char *start, size_t size) {
-    return (size >= sizeof zip_magic && memcmp(start, zip_magic, sizeof zip_magic) == 0) ||
-           (size >= sizeof older_magic && memcmp(start, older_magic, sizeof older_magic) == 0);
+    return is_zip(start, size) || behind_magic(start, size);
 }
 
 /* ---- which tensors there are ---- */
@@ -263,7 +276,7 @@ static lbk_status next_pickle(lbk__torch_file *file, size_t *at, lbk__pickle *ou
 }
 
 static lbk_status open_older(lbk__torch_file *file) {
-    size_t at = sizeof older_magic;
+    size_t at = behind_magic(file->map.data, file->map.size);
     lbk__pickle protocol = {0}, system = {0}, keys = {0};
     lbk_status status = LBK_OK;
     LBK_GO(next_pickle(file, &at, &protocol));
@@ -300,7 +313,7 @@ lbk_status lbk__torch_file_open(lbk_context *context, const char *path, lbk__tor
         status = lbk__fail(context, LBK_BAD_DATA, "%s: is no file that torch.save wrote", path);
         goto done;
     }
-    LBK_GO(file->map.data[0] == zip_magic[0] ? open_zip(file) : open_older(file));
+    LBK_GO(is_zip(file->map.data, file->map.size) ? open_zip(file) : open_older(file));
     LBK_GO(list_tensors(file));
     *out = file;
 done:

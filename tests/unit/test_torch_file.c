@@ -87,6 +87,16 @@ static void both_containers_and_checkpoints_are_read(void **state) {
     check_golden("tests/golden/torch/checkpoint.pth");
 }
 
+static void every_protocol_is_read(void **state) {
+    (void)state;
+    for (int protocol = 3; protocol <= 5; protocol++)
+        for (int older = 0; older < 2; older++) {
+            char name[64];
+            snprintf(name, sizeof name, "tests/golden/torch/%s_%d.bin", older ? "older" : "zip", protocol);
+            check_golden(name);
+        }
+}
+
 static void refuse(const char *name, const char *part) {
     lbk_context *context = check_context();
     lbk__torch_file *file;
@@ -103,7 +113,8 @@ static void a_pickled_module_is_refused(void **state) {
 
 static void a_file_cut_anywhere_is_refused(void **state) {
     (void)state;
-    static const char *const names[] = {"tests/golden/torch/zip.bin", "tests/golden/torch/older.bin"};
+    static const char *const names[] = {"tests/golden/torch/zip.bin", "tests/golden/torch/older.bin",
+                                        "tests/golden/torch/older_5.bin"};
     for (size_t n = 0; n < LBK_COUNT(names); n++) {
         lbk_context *context = check_context();
         char *data;
@@ -182,16 +193,26 @@ static void calls_of_anything_else_are_refused(void **state) {
     REFUSE("\x80\x02"
            "ccollections\nOrderedDictX\n)R.",
            "asks for collections.OrderedDictX");
-    REFUSE("(cos\nsystem\nX\x02\0\0\0ido.", "asks for os.system");             /* OBJ */
-    REFUSE("(X\x02\0\0\0idios\nsystem\n.", "instruction 0x69");                /* INST */
-    REFUSE("X\x02\0\0\0osX\x06\0\0\0system\x93.", "instruction 0x93");         /* STACK_GLOBAL */
+    REFUSE("(cos\nsystem\nX\x02\0\0\0ido.", "asks for os.system");       /* OBJ */
+    REFUSE("(X\x02\0\0\0idios\nsystem\n.", "instruction 0x69");          /* INST */
+    REFUSE("X\x02\0\0\0osX\x06\0\0\0system\x93.", "asks for os.system"); /* STACK_GLOBAL */
+    REFUSE("\x8c\x08"
+           "builtins\x94\x8c\x04"
+           "eval\x94\x93.",
+           "asks for builtins.eval");
+    REFUSE("NN\x93.", "does not name");
+    REFUSE("N\x93.", "not there");
     REFUSE("\x82\x01.", "instruction 0x82");                                   /* EXT1 */
     REFUSE("ccollections\nOrderedDict\n)\x81.", "instruction 0x81");           /* NEWOBJ */
     REFUSE("X\x02\0\0\0id)R.", "calls something that is no allowed function"); /* a text */
     REFUSE("ccollections\nOrderedDict\n)R)R.", "calls something that is no allowed function");
     REFUSE("ctorch\nFloatStorage\n)R.", "calls torch.FloatStorage with arguments");
     REFUSE("ccollections\nOrderedDict\n]\x85R.", "calls collections.OrderedDict with arguments");
-    REFUSE("\x80\x04}.", "has protocol 4");
+    REFUSE("\x80\x06}.", "has protocol 6");
+    REFUSE("\x80\x01}.", "has protocol 1");
+    REFUSE("\x80\x04\x95\xff\xff", "ends within an instruction");
+    REFUSE("\x8d\xff\xff\xff\xff\xff\xff\xff\xffx.", "ends within an instruction");
+    REFUSE("\x94.", "not there");
 }
 
 static void broken_stacks_are_refused(void **state) {
@@ -383,6 +404,7 @@ static int tear_down(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_containers_and_checkpoints_are_read),
+        cmocka_unit_test(every_protocol_is_read),
         cmocka_unit_test(a_pickled_module_is_refused),
         cmocka_unit_test(a_file_cut_anywhere_is_refused),
         cmocka_unit_test(a_file_with_any_bit_flipped_is_read_or_refused),
