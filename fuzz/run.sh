@@ -1,0 +1,32 @@
+#!/bin/bash
+# run.sh PROGRAM SECONDS FOLDER [TARGET…]: fuzzes every target for so many seconds, as many at a time as there are processors
+# (JOBS). In FOLDER: seeds/, corpus/ (grows, is used again), found/ (inputs that must not do what they do), log/. Exit 1: some
+# were found.
+set -u
+program=$(realpath "$1") seconds=$2 folder=$3
+shift 3
+mkdir -p "$folder"/{corpus,found,log}
+test -d "$folder/seeds" || "$program" --seeds="$folder/seeds" || exit 1
+
+# One target until its time is over, going on after what it finds. -timeout counts the clock of the wall, on a machine that may be
+# busy; the second of processor time that an input may take is counted by the program.
+fuzz() {
+    local target=$1 end=$((SECONDS + seconds)) left
+    mkdir -p "$folder/corpus/$target"
+    while left=$((end - SECONDS)) && [ $left -gt 0 ] && [ "$(ls "$folder/found" | grep -c "^$target-")" -lt 20 ]; do
+        { TIMEFORMAT="processor seconds: %U %S"
+          time "$program" --target="$target" -max_total_time=$left -timeout=30 -rss_limit_mb=1500 -malloc_limit_mb=256 -max_len=20000 \
+              -artifact_prefix="$folder/found/$target-" -print_final_stats=1 "$folder/corpus/$target" "$folder/seeds/$target"
+        } >> "$folder/log/$target" 2>&1 < /dev/null
+    done
+}
+export -f fuzz
+export program seconds folder
+printf '%s\n' "${@:-$("$program" --list)}" | xargs -P "${JOBS:-$(nproc)}" -I{} bash -c 'fuzz {}'
+for target in $(ls "$folder/log"); do
+    awk -v target="$target" '/^processor seconds/ {time += $3 + $4} /number_of_executed_units/ {runs += $2}
+        / cov: / {cover = $4; inputs = $8} END {printf "%-14s %8.1f min of processor time  %10d inputs  coverage %s  corpus %s\n", target, time / 60, runs, cover, inputs}' \
+        "$folder/log/$target"
+done
+ls "$folder/found" | sed 's/^/found: /'
+[ -z "$(ls "$folder/found")" ]
