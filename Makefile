@@ -8,6 +8,7 @@ STUDY_PACKAGES = gnuplot-nox
 DEMO_PACKAGES  = $(BUILD_PACKAGES) ca-certificates python3-pip unzip
 CHECK_PACKAGES = $(BUILD_PACKAGES) binutils $(STUDY_PACKAGES)
 CLANG_PACKAGES = $(BUILD_PACKAGES) clang libomp-dev
+FUZZ_PACKAGES  = $(CLANG_PACKAGES) libclang-rt-14-dev
 LINT_PACKAGES  = clang-format cppcheck
 BENCH_PACKAGES = $(BUILD_PACKAGES) python3-venv
 
@@ -18,7 +19,7 @@ PREFIX = /usr/local
 PEERS = ../shared/peers/torch_msd.py
 
 packages = tools/packages.sh
-sources  = $(shell git ls-files 'src/*.[ch]' 'include/*.h' 'tests/*.[ch]' 'examples/*.c')
+sources  = $(shell git ls-files 'src/*.[ch]' 'include/*.h' 'tests/*.[ch]' 'fuzz/*.[ch]' 'examples/*.c')
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -51,6 +52,15 @@ asan: ## unit tests under the address and undefined-behaviour sanitizers, in bui
 	ninja -C build-asan
 	meson test -C build-asan --print-errorlogs --suite unit --timeout-multiplier 4
 
+# Seconds for each of the targets (or of TARGETS), as many at a time as there are processors.
+SECONDS = 60
+fuzz: ## every reader under libFuzzer for SECONDS, in build-fuzz/; what it finds is in build-fuzz/work/found
+	@$(packages) $(FUZZ_PACKAGES)
+	@test -f build-fuzz/build.ninja || CC=clang meson setup build-fuzz -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false \
+	    -Doptimization=1 $(MESON_OPTIONS) -Dwerror=false
+	ninja -C build-fuzz fuzz/limbeck-fuzz
+	fuzz/run.sh build-fuzz/fuzz/limbeck-fuzz $(SECONDS) build-fuzz/work $(TARGETS)
+
 lint: ## clang-format and cppcheck
 	@$(packages) $(LINT_PACKAGES)
 	@clang-format --dry-run -Werror $(sources)
@@ -73,4 +83,4 @@ install: build ## into PREFIX (/usr/local)
 	meson configure build --prefix=$(PREFIX)
 	meson install -C build
 
-.PHONY: help demo build check clang asan lint bench interop install
+.PHONY: help demo build check clang asan fuzz lint bench interop install

@@ -82,6 +82,7 @@ static lbk_status make_rows(lbk_model *model, const lbk_input *inputs, int32_t c
         else if (inputs[i].image)
             of_images += rows_of_image;
     }
+    if (of_images + handed == 0) return LBK_OK;
     LBK_TRY(LBK_GROW(model->context, model->rows, model->row_capacity, (of_images + handed) * (size_t)dim));
     if (of_images) LBK_TRY(read_images(model, inputs, count, model->rows));
     uint16_t *next = model->rows + of_images * (size_t)dim;

@@ -2,6 +2,7 @@
 #include "format/appstream.h"
 
 #include <appstream.h>
+#include <libxml/xmlerror.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -52,6 +53,37 @@ static int by_id(const void *a, const void *b) {
     return order ? order : strcmp(x->package, y->package);
 }
 
+/* ---- libappstream warns by GLib, and libxml2, to which it gives descriptions, by itself: both to the
+ * terminal ---- */
+
+typedef struct handlers {
+    guint log;
+    xmlGenericErrorFunc xml;
+    void *xml_user;
+} handlers;
+
+static void ignore_xml(void *user, const char *format, ...) {
+    (void)user, (void)format;
+}
+
+static void ignore_log(const gchar *domain, GLogLevelFlags level, const gchar *message, gpointer user) {
+    (void)domain, (void)level, (void)message, (void)user;
+}
+
+static handlers silence(void) {
+    const handlers before = {g_log_set_handler(NULL, G_LOG_LEVEL_WARNING, ignore_log, NULL), xmlGenericError,
+                             xmlGenericErrorContext};
+    xmlSetGenericErrorFunc(NULL, ignore_xml);
+    return before;
+}
+
+static void end_silence(handlers before) {
+    xmlSetGenericErrorFunc(before.xml_user, before.xml);
+    g_log_remove_handler(NULL, before.log);
+}
+
+/* ---- reading ---- */
+
 static lbk_status parse(lbk__appstream *catalogue, const char *path) {
     GError *error = NULL;
     catalogue->metadata = as_metadata_new();
@@ -74,6 +106,7 @@ lbk_status lbk__appstream_open(lbk_context *context, const char *path, lbk__apps
     LBK_TRY(LBK_ALLOC(context, catalogue, 1));
     catalogue->context = context;
     lbk_status status = LBK_OK;
+    const handlers before = silence();
     LBK_GO(parse(catalogue, path));
     GPtrArray *components = as_metadata_get_components(catalogue->metadata);
     LBK_GO(LBK_ALLOC(context, catalogue->items, components->len));
@@ -85,6 +118,7 @@ lbk_status lbk__appstream_open(lbk_context *context, const char *path, lbk__apps
     if (catalogue->count) qsort(catalogue->items, catalogue->count, sizeof *catalogue->items, by_id);
     *out = catalogue;
 done:
+    end_silence(before);
     if (status != LBK_OK) lbk__appstream_close(catalogue);
     return status;
 }
