@@ -113,7 +113,8 @@ const fuzz_target fuzz_of_cache = {"cache", run_cache, seed_cache, 64};
 
 /* ---- checkpoints ---- */
 
-static const lbk__train_key checkpoint_key = {"c", "p", "t", "kd"};
+static const lbk__train_key checkpoint_key = {
+    .configuration = "c", .pack = "p", .teacher = "t", .cache = "k", .method = "kd"};
 
 /* The optimizer of the smallest model, and further numbers as learned weights have them. */
 typedef struct checkpoint {
