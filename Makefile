@@ -39,6 +39,10 @@ check: build ## build and run all tests
 	@$(packages) $(CHECK_PACKAGES)
 	meson test -C build --print-errorlogs
 
+N = 200
+kill: build ## SIGKILL at N (200) moments of every long command and at N steps of files to disk; a quarter of an hour
+	meson test -C build kill order --print-errorlogs --test-args "$(N) $(N)" --verbose --timeout-multiplier 0
+
 clang: ## the same with clang, in build-clang/
 	@$(packages) $(CLANG_PACKAGES)
 	@test -f build-clang/build.ninja || CC=clang meson setup build-clang $(MESON_OPTIONS)
@@ -83,4 +87,4 @@ install: build ## into PREFIX (/usr/local)
 	meson configure build --prefix=$(PREFIX)
 	meson install -C build
 
-.PHONY: help demo build check clang asan fuzz lint bench interop install
+.PHONY: help demo build check kill clang asan fuzz lint bench interop install

@@ -191,6 +191,7 @@ lbk_status lbk__study_test(lbk__study *study) {
         .stage = "test", .count = q.count, .name = name_of, .run = test_job, .user = &q};
     LBK_GO(lbk__study_path(study->context, study->folder, "test", NULL, &folder));
     LBK_GO(lbk__make_folder(study->context, folder));
+    lbk__remove_leftovers(folder, NULL);
     LBK_GO(test(study->context, study, study->teacher, lbk__base_name(study->teacher)));
     LBK_GO(lbk__pool_run(study->context, &jobs));
 done:
