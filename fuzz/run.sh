@@ -16,6 +16,7 @@ fuzz() {
     # libappstream itself leaks what it has read of a catalogue that it then refuses.
     local leaks=1
     [ "$target" = appstream ] && leaks=0
+    export ASAN_OPTIONS=detect_leaks=$leaks
     while left=$((end - SECONDS)) && [ $left -gt 0 ] && [ "$(ls "$folder/found" | grep -c "^$target-")" -lt 20 ]; do
         { TIMEFORMAT="processor seconds: %U %S"
           time "$program" --target="$target" -max_total_time=$left -detect_leaks=$leaks -timeout=30 -rss_limit_mb=1500 -malloc_limit_mb=256 -max_len=20000 \

@@ -1,5 +1,6 @@
 /* tensors.c: safetensors, and the files of ours that are such: pack, cache, checkpoint. */
 #include "data/batch.h"
+#include "data/pack_parts.h"
 #include "distill/cache.h"
 #include "format/weights.h"
 #include "fuzz.h"
@@ -67,8 +68,35 @@ static void fill_batch(lbk_context *context, const lbk_pack *pack) {
     lbk__batch_free(context, &batch);
 }
 
+/* The description's hash is made right where the header is JSON: else no change of the description would get
+ * past it. Gives the whole input; free it. */
+static char *sign_description(fuzz_bytes input, size_t *size) {
+    fuzz_bytes rest = input;
+    const fuzz_bytes header = fuzz_part(&rest);
+    json_t *root = json_loadb(header.data, header.size, 0, NULL),
+           *about = json_object_get(root, "__metadata__");
+    const char *description = json_string_value(json_object_get(about, LBK__PACK_DESCRIPTION));
+    char hash[LBK__HASH_SIZE] = "", *text = NULL, *all;
+    if (description) {
+        lbk__hash_bytes(description, strlen(description), hash);
+        json_object_set_new(about, LBK__PACK_DESCRIPTION_HASH, json_string(hash));
+        text = json_dumps(root, JSON_COMPACT);
+    }
+    const size_t length = text ? strlen(text) : header.size, left = input.size - header.size;
+    all = malloc(length + left + 1);
+    memcpy(all, text ? text : header.data, length);
+    memcpy(all + length, input.data + header.size, left);
+    *size = length + left;
+    free(text);
+    json_decref(root);
+    return all;
+}
+
 static void run_pack(lbk_context *context, fuzz_bytes input) {
+    char *signed_input = sign_description(input, &input.size);
+    input.data = signed_input;
     const char *path = fuzz_put_tensors("file", &input);
+    free(signed_input);
     lbk_pack *pack;
     char *about;
     if (lbk_pack_open(context, path, &pack) == LBK_OK) {

@@ -48,8 +48,10 @@ static inline lbk_context *check_context(void) {
 
 /* A fresh folder under the system's temporary folder; the caller frees the string. */
 static inline char *check_folder(void) {
-    char pattern[] = "/tmp/limbeck-test-XXXXXX";
+    char pattern[128];
     extern char *mkdtemp(char *);
+    const char *above = getenv("TMPDIR");
+    snprintf(pattern, sizeof pattern, "%.64s/limbeck-test-XXXXXX", above ? above : "/tmp");
     assert_non_null(mkdtemp(pattern));
     return strdup(pattern);
 }

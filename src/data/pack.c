@@ -72,9 +72,10 @@ static lbk_status open_description(lbk_pack *pack) {
     char hash[LBK__HASH_SIZE];
     json_t *root = NULL;
     const char *kind = NULL;
-    if (text) lbk__json_load_bytes(pack->context, pack->path, text, strlen(text), &root);
-    kind = json_string_value(json_object_get(root, "kind"));
     lbk_status status = LBK_OK;
+    if (text) status = lbk__json_load_bytes(pack->context, pack->path, text, strlen(text), &root);
+    if (status == LBK_NO_MEMORY) return status;
+    kind = json_string_value(json_object_get(root, "kind"));
     if (!kind || strcmp(kind, "pack") != 0) {
         status = lbk__fail(
             pack->context, LBK_BAD_DATA, "%s: is %s, not a pack; make one with lbk_pack_build", pack->path,

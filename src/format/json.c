@@ -52,15 +52,16 @@ typedef struct sink {
     lbk_status status;
 } sink;
 
+/* Jansson goes on where the name of a key could not be taken: nothing comes after a failure. */
 static int take(const char *data, size_t size, void *user) {
     sink *to = user;
-    to->status = lbk__text_append(to->context, &to->text, data, size);
+    if (to->status == LBK_OK) to->status = lbk__text_append(to->context, &to->text, data, size);
     return to->status == LBK_OK ? 0 : -1;
 }
 
 static lbk_status dump(sink *to, const json_t *root, size_t flags) {
-    if (root && json_dump_callback(root, take, to, flags | JSON_ENCODE_ANY) == 0) return LBK_OK;
-    if (to->status != LBK_OK) return to->status;
+    const bool dumped = root && json_dump_callback(root, take, to, flags | JSON_ENCODE_ANY) == 0;
+    if (dumped || to->status != LBK_OK) return to->status;
     return lbk__fail(to->context, LBK_INTERNAL,
                      "a JSON text could not be made: out of memory, or a value that JSON cannot hold");
 }

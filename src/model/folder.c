@@ -166,10 +166,10 @@ done:
 }
 
 /* The identity of a teacher: its weights and what it was told they mean. */
-void lbk__model_hash(const lbk__model *model, char out[65]) {
+lbk_status lbk__model_hash(const lbk__model *model, char out[65]) {
     lbk__hasher *hasher;
     out[0] = 0;
-    if (lbk__hasher_create(model->context, &hasher) != LBK_OK) return;
+    LBK_TRY(lbk__hasher_create(model->context, &hasher));
     for (size_t i = 0; i < model->num_parameters; i++) {
         const lbk__parameter *p = &model->parameters[i];
         lbk__hasher_update(hasher, p->name, strlen(p->name) + 1);
@@ -182,4 +182,5 @@ void lbk__model_hash(const lbk__model *model, char out[65]) {
     lbk__hasher_update(hasher, &model->config.layer_norm_eps, sizeof model->config.layer_norm_eps);
     if (model->config.classifier_pooling == LBK__POOL_LAST_WORD) lbk__hasher_update(hasher, "last_word", 9);
     lbk__hasher_finish(model->context, hasher, out);
+    return LBK_OK;
 }

@@ -70,7 +70,7 @@ lbk_status lbk__model_load(lbk_context *context, const char *folder, lbk__model 
  * model->values. */
 lbk_status lbk__model_save(const lbk__model *model, const float *values, const char *folder);
 /* SHA-256 of the weights and the configuration: the teacher's identity in a cache. */
-void lbk__model_hash(const lbk__model *model, char out[65]);
+lbk_status lbk__model_hash(const lbk__model *model, char out[65]);
 
 /* ---- running ---- */
 

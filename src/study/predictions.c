@@ -98,7 +98,7 @@ done:
 static lbk_status describe(lbk_context *context, const lbk__model *model, const lbk_pack *pack,
                            const char *split, char **out) {
     char hash[LBK__HASH_SIZE];
-    lbk__model_hash(model, hash);
+    LBK_TRY(lbk__model_hash(model, hash));
     json_t *root = json_pack("{s:s, s:i, s:s, s:s, s:s}", "kind", "predictions", "version", VERSION,
                              "model_sha256", hash, "pack_sha256", lbk_pack_hash(pack), "split", split);
     lbk_status status = lbk__json_dump(context, root, JSON_COMPACT, out);

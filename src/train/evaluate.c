@@ -118,7 +118,7 @@ static lbk_status evaluate_teacher(const evaluation *e, json_t *root) {
     if (!e->options->teacher) return LBK_OK;
     LBK_TRY(lbk__model_load(e->context, e->options->teacher, &teacher));
     lbk_status status = LBK_OK;
-    lbk__model_hash(teacher, hash);
+    LBK_GO(lbk__model_hash(teacher, hash));
     if (e->cache) LBK_GO(lbk__cache_match(e->cache, &(lbk__cache_key){.teacher_sha256 = hash, .folds = -1}));
     LBK_GO(measure_model(e, teacher, e->options->teacher, NULL, (row){root, "teacher"}));
 done:

@@ -158,7 +158,7 @@ static lbk_status describe_folder(lbk_context *context, const char *given, json_
     LBK_GO(lbk__model_load(context, folder, &model));
     LBK_GO(lbk__join(context, folder, "model.safetensors", &path));
     const lbk__model_config *c = &model->config;
-    lbk__model_hash(model, hash);
+    LBK_GO(lbk__model_hash(model, hash));
     json_object_set_new(out, "kind", json_string(strcmp(folder, given) == 0 ? "model" : "run"));
     json_object_set_new(out, "model", json_string(folder));
     json_object_set_new(out, "model_sha256", json_string(hash));

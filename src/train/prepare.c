@@ -11,8 +11,9 @@
 
 /* Someone's own logits become a cache in the run folder first. */
 static lbk_status find_cache(lbk__training *t, char **path) {
-    if (!lbk__exists(t->cache_path) || lbk__is_cache(t->context, t->cache_path))
-        return lbk__copy_string(t->context, t->cache_path, path);
+    bool is_cache = true;
+    if (lbk__exists(t->cache_path)) LBK_TRY(lbk__is_cache(t->context, t->cache_path, &is_cache));
+    if (is_cache) return lbk__copy_string(t->context, t->cache_path, path);
     LBK_TRY(lbk__join(t->context, t->run.folder, "teacher.cache", path));
     return lbk__teacher_logits_cache(t->context, t->cache_path, t->pack, *path);
 }

@@ -160,7 +160,7 @@ lbk_status lbk_probe(lbk_context *context, const lbk_probe_options *options, cha
     LBK_GO(lbk__model_load(context, options->teacher, &teacher));
     LBK_GO(lbk__precision_of(context, options->precision, LBK__PRECISION_INT8, &teacher->precision));
     LBK_GO(lbk__check_fit(teacher, pack, NULL, 0));
-    lbk__model_hash(teacher, hash);
+    LBK_GO(lbk__model_hash(teacher, hash));
     lbk__cache_key key = {.teacher_sha256 = hash,
                           .pack_sha256 = lbk_pack_hash(pack),
                           .label_kind = lbk_pack_label_kind(pack),

@@ -23,16 +23,18 @@ typedef struct job {
     float *targets; /* [C] */
 } job;
 
-bool lbk__is_cache(lbk_context *context, const char *path) {
+lbk_status lbk__is_cache(lbk_context *context, const char *path, bool *out) {
     lbk__safetensors *file;
-    if (lbk__safetensors_open(context, path, &file) != LBK_OK) return false;
+    *out = false;
+    const lbk_status status = lbk__safetensors_open(context, path, &file);
+    if (status != LBK_OK) return status == LBK_NO_MEMORY ? status : LBK_OK;
     const char *about = lbk__safetensors_metadata(file, "limbeck");
     json_t *json = about ? json_loads(about, 0, NULL) : NULL;
     const char *kind = json_string_value(json_object_get(json, "kind"));
-    const bool is = kind && strcmp(kind, "cache") == 0;
+    *out = kind && strcmp(kind, "cache") == 0;
     json_decref(json);
     lbk__safetensors_close(file);
-    return is;
+    return LBK_OK;
 }
 
 /* ---- which sample is which ---- */

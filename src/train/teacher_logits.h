@@ -4,8 +4,9 @@
 
 #include "distill/cache.h"
 
-/* Whether the file says of itself that it is one of limbeck's caches. */
-bool lbk__is_cache(lbk_context *context, const char *path);
+/* Whether the file says of itself that it is one of limbeck's caches. LBK_NO_MEMORY when that could not be seen.
+ */
+lbk_status lbk__is_cache(lbk_context *context, const char *path, bool *out);
 /* Writes the cache `out` from a file of logits (format/logits_file.h), whose SHA-256 stands for the
  * teacher's; one that is there and was made from the same file and pack is left as it is. LBK_MISMATCH names
  * samples that are in the pack or in the file only, LBK_BAD_DATA an id that is there twice, LBK_NUMERIC

@@ -64,11 +64,11 @@ static void what_is_saved_comes_back(void **state) {
     assert_string_equal(again->visual_source, "{\"kind\":\"none\"}");
     assert_int_equal(again->label_kind, LBK_LABEL_MULTI);
     assert_true(again->cased && again->max_text_tokens == 7);
-    lbk__model_hash(model, before);
-    lbk__model_hash(again, after);
+    check_ok(context, lbk__model_hash(model, before));
+    check_ok(context, lbk__model_hash(again, after));
     assert_string_equal(before, after);
     again->values[0] += 1.0f;
-    lbk__model_hash(again, after);
+    check_ok(context, lbk__model_hash(again, after));
     assert_string_not_equal(before, after);
     lbk__model_free(model);
     lbk__model_free(again);
