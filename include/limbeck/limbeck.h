@@ -7,6 +7,7 @@
  *   - A context and everything made from it belong to one thread at a time. Contexts do not share anything.
  *   - The library never prints, exits or installs handlers: log, progress and interruption are callbacks.
  *   - Strings are UTF-8. Paths are relative to the working directory unless a field says otherwise.
+ *   - Files appear whole or not at all. Whatever is written, one process writes: LBK_BUSY while another does.
  *   - Strings that a function returns through `char **` are freed with lbk_free(context, pointer).
  *   - Functions that return an object (`lbk_thing **out`) set *out to NULL when they fail.
  *   - Equation numbers (1) … (12) are those of docs/method.md.

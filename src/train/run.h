@@ -1,12 +1,22 @@
-/* run.h: a run folder:
+/* run.h: a run folder.
  *
- *   config.yaml      the configuration as resolved
- *   metrics.jsonl    one JSON object a line: {"kind": "train" | "dev" | "weights" | "weights_by_class" |
- * "meta", "step", "epoch", numbers} events.out.…     the same for TensorBoard log.txt          what was
- * logged, with the time of day checkpoint/      state.safetensors: where the run stands (checkpoint.h) best/
- * the best model on dev, a Hugging Face folder meta_split.json, weight_network.safetensors   with learned
- * weights: ids of the samples they are judged by; what was learned (distill/weight_network.h) lock held while
- * a process works there
+ *   config.yaml   the configuration as resolved
+ *
+ *   metrics.jsonl   a JSON object a line: {"kind": "train" | "dev" | "weights" | "weights_by_class" | "meta",
+ *                   "step", "epoch", numbers}
+ *
+ *   events.out.…   the same for TensorBoard
+ *
+ *   log.txt   what was logged, with the time of day
+ *
+ *   checkpoint/   state.safetensors: where the run stands (checkpoint.h)
+ *
+ *   best/   the best model on dev, a Hugging Face folder
+ *
+ *   meta_split.json, weight_network.safetensors   with learned weights: ids of the samples they are judged
+ * by; what was learned (distill/weight_network.h)
+ *
+ *   lock   held while a process works there
  *
  * metrics.jsonl holds no times, so that a resumed run's is the uninterrupted run's, byte for byte. */
 #ifndef LBK_TRAIN_RUN_H

@@ -7,7 +7,7 @@
  *
  * WATCH_LOG: gets "renamed PATH" for each, "wrong: …" where a rule is broken, "watched N steps" at the end.
  * WATCH_KILL: the number of the step (fsync, fdatasync, rename, mkdir, unlink, from 1) before which the
- * process kills itself. */
+ * process kills itself. WATCH_STOP: a path; the process stops at each step while that is there. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <dlfcn.h>
@@ -51,6 +51,8 @@ static void say(const char *format, ...) {
 }
 
 static void step(void) {
+    const char *stop_at = getenv("WATCH_STOP");
+    if (stop_at && access(stop_at, F_OK) == 0) raise(SIGSTOP);
     const char *kill_at = getenv("WATCH_KILL");
     if (__atomic_add_fetch(&steps, 1, __ATOMIC_RELAXED) == (kill_at ? atol(kill_at) : 0)) raise(SIGKILL);
 }
