@@ -6,7 +6,7 @@ BUILD_PACKAGES = gcc libc6-dev meson ninja-build pkg-config libdnnl-dev libsleef
 # What the plots of `limbeck study` are drawn with; without it a report has tables only.
 STUDY_PACKAGES = gnuplot-nox
 DEMO_PACKAGES  = $(BUILD_PACKAGES) ca-certificates python3-pip unzip
-CHECK_PACKAGES = $(BUILD_PACKAGES) binutils $(STUDY_PACKAGES)
+CHECK_PACKAGES = $(BUILD_PACKAGES) binutils locales $(STUDY_PACKAGES)
 CLANG_PACKAGES = $(BUILD_PACKAGES) clang libomp-dev
 FUZZ_PACKAGES  = $(CLANG_PACKAGES) libclang-rt-14-dev
 LINT_PACKAGES  = clang-format cppcheck
@@ -56,6 +56,13 @@ asan: ## unit tests under the address and undefined-behaviour sanitizers, in bui
 	ninja -C build-asan
 	meson test -C build-asan --print-errorlogs --suite unit --timeout-multiplier 4
 
+# libgomp tells the sanitizer nothing of its own locks: the test's contexts have one thread each.
+tsan: ## contexts in several threads under the thread sanitizer, in build-tsan/
+	@$(packages) $(BUILD_PACKAGES)
+	@test -f build-tsan/build.ninja || meson setup build-tsan -Db_sanitize=thread -Db_lundef=false $(MESON_OPTIONS) -Dwerror=false
+	ninja -C build-tsan tests/test_threads
+	OMP_NUM_THREADS=1 TSAN_OPTIONS="halt_on_error=1 suppressions=$(CURDIR)/tools/tsan.txt" build-tsan/tests/test_threads
+
 # Seconds for each of the targets (or of TARGETS), as many at a time as there are processors.
 SECONDS = 60
 fuzz: ## every reader under libFuzzer for SECONDS, in build-fuzz/; what it finds is in build-fuzz/work/found
@@ -87,4 +94,4 @@ install: build ## into PREFIX (/usr/local)
 	meson configure build --prefix=$(PREFIX)
 	meson install -C build
 
-.PHONY: help demo build check kill clang asan fuzz lint bench interop install
+.PHONY: help demo build check kill clang asan tsan fuzz lint bench interop install

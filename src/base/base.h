@@ -3,6 +3,7 @@
 #define LBK_BASE_BASE_H
 
 #include <limbeck/limbeck.h>
+#include <locale.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -11,6 +12,8 @@
 struct lbk_context {
     lbk_context_options options;
     int num_threads;
+    int calls;       /* public functions at work, one within the other */
+    locale_t locale; /* of the thread before the outermost one, base/guest.h */
     char error[1024];
 };
 

@@ -1,6 +1,6 @@
 /* log.c: log lines, progress and interruption through the context's callbacks. */
 #define _POSIX_C_SOURCE 200809L
-#include "base/base.h"
+#include "base/guest.h"
 
 #include <stdio.h>
 #include <time.h>
@@ -12,18 +12,26 @@ void lbk__log(lbk_context *context, lbk_log_level level, const char *format, ...
     va_start(arguments, format);
     vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
+    const locale_t own = lbk__guest_out(context);
     context->options.log(context->options.user, level, line);
+    lbk__guest_back(own);
 }
 
 void lbk__report(lbk_context *context, const char *stage, const char *unit, uint64_t done, uint64_t total,
                  const char *note) {
     if (!context->options.progress) return;
     lbk_progress progress = {.stage = stage, .unit = unit, .done = done, .total = total, .note = note};
+    const locale_t own = lbk__guest_out(context);
     context->options.progress(context->options.user, &progress);
+    lbk__guest_back(own);
 }
 
 bool lbk__interrupted(lbk_context *context) {
-    return context->options.interrupted && context->options.interrupted(context->options.user) != 0;
+    if (!context->options.interrupted) return false;
+    const locale_t own = lbk__guest_out(context);
+    const bool stop = context->options.interrupted(context->options.user) != 0;
+    lbk__guest_back(own);
+    return stop;
 }
 
 double lbk__seconds(void) {

@@ -2,6 +2,8 @@
  * pictures go into a file that survives a kill, then, when all are there, into HDF5: that must know how many
  * there are. */
 #include "base/lock.h"
+
+#include "base/guest.h"
 #include "data/feature_rows.h"
 #include "data/picture_list.h"
 #include "data/visual_source.h"
@@ -165,6 +167,7 @@ done:
 
 lbk_status lbk_features_build(lbk_context *context, const lbk_features_options *options, const char *out,
                               char **summary) {
+    LBK__GUEST(context);
     features_run run = {.context = context, .options = options};
     lbk__lock lock = {0};
     json_t *identity = NULL, *root = NULL;

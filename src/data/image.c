@@ -19,9 +19,13 @@ static void ignore_message(const char *domain, GLogLevelFlags level, const char 
 
 static void start_vips(void) {
     /* libvips loads modules from below VIPSHOME, which it sets itself where nobody has: there are none for
-     * us. They read formats that we refuse, and loading them takes longer than a small model's answer. */
-    g_setenv("VIPSHOME", "/nonexistent", FALSE);
-    if (vips_init("limbeck") != 0) return; /* every later call fails with libvips' own sentence */
+     * us. They read formats that we refuse, and loading them takes longer than a small model's answer.
+     * Afterwards the program's environment is as it was. */
+    const bool given = g_getenv("VIPSHOME") != NULL;
+    if (!given) g_setenv("VIPSHOME", "/nonexistent", FALSE);
+    const int failed = vips_init("limbeck");
+    if (!given) g_unsetenv("VIPSHOME");
+    if (failed) return; /* every later call fails with libvips' own sentence */
     vips_concurrency_set(1);
     vips_cache_set_max(0);
     g_log_set_handler("VIPS", G_LOG_LEVEL_WARNING | G_LOG_LEVEL_MESSAGE | G_LOG_LEVEL_INFO, ignore_message,

@@ -1,5 +1,7 @@
 /* pack.c: an open pack: its description, its parts, its samples. */
 #include "data/pack_file.h"
+
+#include "base/guest.h"
 #include "format/json.h"
 
 #include <string.h>
@@ -124,6 +126,7 @@ static lbk_status open_parts(lbk_pack *pack) {
 }
 
 lbk_status lbk_pack_open(lbk_context *context, const char *path, lbk_pack **out) {
+    LBK__GUEST(context);
     *out = NULL;
     lbk_pack *pack;
     LBK_TRY(LBK_ALLOC(context, pack, 1));
@@ -146,6 +149,7 @@ static void free_names(lbk_context *context, char **names, int32_t count) {
 
 void lbk_pack_close(lbk_pack *pack) {
     if (!pack) return;
+    LBK__GUEST(pack->context);
     free_names(pack->context, pack->classes, pack->num_classes);
     free_names(pack->context, pack->splits, pack->num_splits);
     lbk_free(pack->context, pack->visual);
@@ -155,6 +159,7 @@ void lbk_pack_close(lbk_pack *pack) {
 }
 
 lbk_status lbk_pack_verify(lbk_pack *pack) {
+    LBK__GUEST(pack->context);
     char hash[LBK__HASH_SIZE];
     lbk__safetensors_hash(pack->file, hash);
     if (strcmp(hash, lbk__safetensors_metadata(pack->file, LBK__PACK_CONTENT_HASH)) == 0) return LBK_OK;

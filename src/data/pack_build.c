@@ -1,5 +1,7 @@
 /* pack_build.c: lbk_pack_build: options to builder, builder to file, file to summary. */
 #include "data/pack_builder.h"
+
+#include "base/guest.h"
 #include "data/pack_summary.h"
 
 #include <string.h>
@@ -145,6 +147,7 @@ static lbk_status read_all(lbk__pack_builder *builder) {
 
 lbk_status lbk_pack_build(lbk_context *context, const lbk_pack_options *options, const char *out,
                           char **summary) {
+    LBK__GUEST(context);
     if (summary) *summary = NULL;
     lbk__pack_builder *builder;
     LBK_TRY(LBK_ALLOC(context, builder, 1));

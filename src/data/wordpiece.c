@@ -5,6 +5,8 @@
  * wherever they stand, also inside a word; the text between them is tokenized part by part. So does Hugging
  * Face's. */
 #include "data/normalize.h"
+
+#include "base/guest.h"
 #include "data/vocab.h"
 
 #include <string.h>
@@ -36,6 +38,7 @@ static lbk_status push(lbk_context *context, sink *out, const int32_t *ids, size
 }
 
 lbk_status lbk_tokenizer_open(lbk_context *context, const char *vocab, int cased, lbk_tokenizer **out) {
+    LBK__GUEST(context);
     lbk_tokenizer *tokenizer;
     *out = NULL;
     LBK_TRY(LBK_ALLOC(context, tokenizer, 1));
@@ -158,6 +161,7 @@ static lbk_status push_text(lbk_tokenizer *tokenizer, const char *text, size_t l
 
 lbk_status lbk_tokenizer_encode(lbk_tokenizer *tokenizer, const char *text, size_t length, int32_t max_tokens,
                                 int32_t **ids, size_t *capacity, size_t *count) {
+    LBK__GUEST(tokenizer->context);
     lbk_context *context = tokenizer->context;
     *count = 0;
     if (length == 0) text = "";

@@ -1,6 +1,8 @@
 /* answer.c: logits to words: labels and probabilities under each view, and how much each modality decides
  * (6), as JSON. */
 #include "base/logits.h"
+
+#include "base/guest.h"
 #include "eval/predictor.h"
 #include "format/json.h"
 
@@ -137,6 +139,7 @@ lbk_status lbk__answer_batch(lbk_model *model, const lbk_input *inputs, int32_t 
 }
 
 lbk_status lbk_model_answer(lbk_model *model, const lbk_input *input, int32_t top, char **out) {
+    LBK__GUEST(model->context);
     json_t *found = NULL;
     *out = NULL;
     lbk_status status = lbk__answer_batch(model, input, 1, top, &found);

@@ -1,6 +1,8 @@
 /* embed.c: a text as one vector: the mean of the last layer's hidden states over its tokens, which
  * sentence-transformers calls mean pooling. */
 #include "eval/predictor.h"
+
+#include "base/guest.h"
 #include "model/parameters.h"
 
 #include <string.h>
@@ -19,6 +21,7 @@ static void mean_of_rows(const float *states, int32_t rows, int32_t size, float 
 }
 
 lbk_status lbk_model_embed(lbk_model *model, const char *text, float *out) {
+    LBK__GUEST(model->context);
     lbk_context *context = model->context;
     const lbk__model_config *config = &model->model->config;
     int32_t *tokens = NULL;

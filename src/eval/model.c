@@ -1,5 +1,6 @@
 /* model.c: lbk_model: a model folder opened to answer inputs. */
 #include "base/file.h"
+#include "base/guest.h"
 #include "eval/predictor.h"
 #include "model/folder.h"
 #include "model/parameters.h"
@@ -51,6 +52,7 @@ static lbk_status use_source(lbk_model *model, const lbk_pack_options *options, 
 
 /* Pictures or features become rows as they did for the pack that the model was trained on. */
 lbk_status lbk_model_set_images(lbk_model *model, const char *root, const char *features) {
+    LBK__GUEST(model->context);
     const visual_kind kind = kind_of(model->model);
     if (features && kind.patches)
         return lbk__fail(model->context, LBK_MISMATCH,
@@ -86,6 +88,7 @@ static lbk_status use_encoder(lbk_model *model, const json_t *source, lbk_pack_o
 
 lbk_status lbk_model_set_encoder(lbk_model *model, const char *root, const char *weights,
                                  const char *projection) {
+    LBK__GUEST(model->context);
     json_t *source = model->model->visual_source ? json_loads(model->model->visual_source, 0, NULL) : NULL;
     lbk_pack_options options = {.visual = LBK_VISUAL_ENCODER,
                                 .encoder = {.weights = weights, .projection = projection}};
@@ -95,6 +98,7 @@ lbk_status lbk_model_set_encoder(lbk_model *model, const char *root, const char 
 }
 
 lbk_status lbk_model_open(lbk_context *context, const char *given, lbk_model **out) {
+    LBK__GUEST(context);
     char *folder = NULL, *vocab = NULL;
     lbk_model *model = NULL;
     lbk_status status = LBK_OK;
@@ -125,6 +129,7 @@ done:
 }
 
 lbk_status lbk_model_set_precision(lbk_model *model, const char *precision) {
+    LBK__GUEST(model->context);
     LBK_TRY(lbk__precision_of(model->context, precision, LBK__NUM_PRECISIONS, &model->model->precision));
     lbk__drop_plan(model);
     return LBK_OK;
@@ -132,6 +137,7 @@ lbk_status lbk_model_set_precision(lbk_model *model, const char *precision) {
 
 void lbk_model_close(lbk_model *model) {
     if (!model) return;
+    LBK__GUEST(model->context);
     lbk__drop_plan(model);
     lbk__visual_source_close(model->visual);
     lbk_tokenizer_close(model->tokenizer);

@@ -1,6 +1,8 @@
 /* predict.c: inputs to logits, a batch at a time, under all three views in one pass. An input that cannot be
  * used fails alone. */
 #include "base/logits.h"
+
+#include "base/guest.h"
 #include "eval/predictor.h"
 
 #include <stdio.h>
@@ -154,6 +156,7 @@ lbk_status lbk__predict(lbk_model *model, const lbk_input *inputs, int32_t count
 }
 
 lbk_status lbk_model_predict(lbk_model *model, const lbk_input *input, float *logits, float *probabilities) {
+    LBK__GUEST(model->context);
     const int32_t classes = model->model->config.num_labels;
     const float *found;
     LBK_TRY(lbk__predict(model, input, 1, &found));

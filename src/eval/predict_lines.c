@@ -1,6 +1,8 @@
 /* predict_lines.c: JSON lines in, a JSON line out for each, in order. What is at hand becomes one batch; a
  * record that comes alone is answered at once. */
 #include "eval/predictor.h"
+
+#include "base/guest.h"
 #include "format/json.h"
 
 #include <string.h>
@@ -99,7 +101,9 @@ static lbk_status write_record(stream *s, record *r, lbk_line_sink *sink, void *
     LBK_TRY(status);
     s->num_records++;
     s->num_failed += json_object_get(r->answer, "error") != NULL;
+    const locale_t own = lbk__guest_out(context);
     const bool taken = sink(user, text) == 0;
+    lbk__guest_back(own);
     lbk_free(context, text);
     return taken ? LBK_OK : lbk__fail(context, LBK_IO, "the answers could not be written");
 }
@@ -118,6 +122,7 @@ static lbk_status run(stream *s, lbk_line_sink *sink, void *user) {
 
 lbk_status lbk_model_answer_lines(lbk_model *model, const char *path, int32_t top, lbk_line_sink *sink,
                                   void *user, int64_t *num_failed) {
+    LBK__GUEST(model->context);
     stream s = {.model = model, .top = top};
     LBK_TRY(lbk__json_lines_open(model->context, path, &s.lines));
     const lbk_status status = run(&s, sink, user);

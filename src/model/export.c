@@ -3,6 +3,7 @@
 #include "model/export.h"
 
 #include "base/file.h"
+#include "base/guest.h"
 #include "base/half.h"
 #include "base/lock.h"
 #include "format/json.h"
@@ -52,6 +53,7 @@ static lbk_status summarise(const lbk__model *model, const lbk_export_options *o
 }
 
 lbk_status lbk_export(lbk_context *context, const lbk_export_options *options, char **summary) {
+    LBK__GUEST(context);
     const bool half = options->half != 0;
     lbk__model *model = NULL;
     lbk__lock lock = {0};

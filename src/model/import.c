@@ -1,6 +1,7 @@
 /* import.c: a Hugging Face folder of someone else's becomes a model folder of ours: its sizes, its weights
  * under our names, its labels, its vocabulary. */
 #include "base/file.h"
+#include "base/guest.h"
 #include "base/lock.h"
 #include "format/json.h"
 #include "model/config_json.h"
@@ -66,6 +67,7 @@ static lbk_status summarise(const lbk__model_source *from, const lbk__model *mod
 }
 
 lbk_status lbk_import(lbk_context *context, const char *source, const char *out, char **summary) {
+    LBK__GUEST(context);
     lbk__model_source from;
     lbk__model *model = NULL;
     lbk__taken taken = {0};

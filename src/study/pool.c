@@ -3,6 +3,8 @@
  */
 #include "study/pool.h"
 
+#include "base/guest.h"
+
 #include <omp.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -91,6 +93,7 @@ static void *work(void *user) {
                                          .user = w,
                                          .num_threads = 1};
     int64_t job;
+    lbk__guest_thread();
     omp_set_num_threads(1); /* of this thread: what is computed outside a tape has no context to ask */
     while (take(p, &job)) {
         lbk_context *context;

@@ -2,6 +2,7 @@
 #include "study/report.h"
 
 #include "base/file.h"
+#include "base/guest.h"
 #include "format/json.h"
 #include "study/study.h"
 #include "train/report.h"
@@ -125,6 +126,7 @@ done:
 }
 
 lbk_status lbk_report(lbk_context *context, const char *study, char **summary) {
+    LBK__GUEST(context);
     lbk__lock lock = {0};
     if (summary) *summary = NULL;
     lbk_status status = lbk__is_folder(study) ? lbk__lock_folder(context, study, &lock) : LBK_OK;

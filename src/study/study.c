@@ -2,6 +2,7 @@
 #include "study/study.h"
 
 #include "base/file.h"
+#include "base/guest.h"
 #include "study/report.h"
 
 #include <string.h>
@@ -102,6 +103,7 @@ static lbk_status run_stages(lbk__study *study) {
 }
 
 lbk_status lbk_study(lbk_context *context, const lbk_study_options *options, char **summary) {
+    LBK__GUEST(context);
     lbk__study study = {.context = context};
     if (summary) *summary = NULL;
     lbk_status status = LBK_OK;

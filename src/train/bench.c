@@ -1,6 +1,8 @@
 /* bench.c: synthetic work as training and serving see it, timed step by step: the same sizes, lengths and
  * losses as the PyTorch baseline that the project compares itself with (bench/README.md). */
 #include "base/half.h"
+
+#include "base/guest.h"
 #include "base/random.h"
 #include "distill/lookahead.h"
 #include "distill/weight_network.h"
@@ -310,6 +312,7 @@ static void tear_down(bench *b) {
 }
 
 lbk_status lbk_bench(lbk_context *context, const lbk_bench_options *options, char **out) {
+    LBK__GUEST(context);
     bench b = {.context = context, .options = options};
     const struct size_row *size = NULL;
     double median = 0.0;

@@ -2,6 +2,7 @@
 #include "train/config.h"
 
 #include "base/file.h"
+#include "base/guest.h"
 #include "eval/metrics.h"
 
 #include <stdio.h>
@@ -205,6 +206,7 @@ static lbk_status read_file(lbk_config *config, const char *path) {
 
 lbk_status lbk_config_load(lbk_context *context, const char *path, const char *const *overrides,
                            size_t num_overrides, lbk_config **out) {
+    LBK__GUEST(context);
     *out = NULL;
     lbk_config *config;
     LBK_TRY(lbk__config_create(context, &config));

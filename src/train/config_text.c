@@ -1,5 +1,6 @@
 /* config_text.c: a configuration as YAML, and its hash. */
 #include "base/file.h"
+#include "base/guest.h"
 #include "train/config.h"
 
 #include <stdio.h>
@@ -99,6 +100,7 @@ static lbk_status put_config(const lbk_config *config, bool all, lbk__text *text
 }
 
 lbk_status lbk_config_text(const lbk_config *config, char **out) {
+    LBK__GUEST(config->context);
     lbk__text text = {0};
     lbk_status status = put_config(config, true, &text);
     if (status != LBK_OK) lbk__text_free(config->context, &text);

@@ -1,5 +1,6 @@
 /* evaluate.c: lbk_evaluate: a model, and a teacher beside it, on one split of a pack. */
 #include "base/file.h"
+#include "base/guest.h"
 #include "data/pack.h"
 #include "model/folder.h"
 #include "model/parameters.h"
@@ -133,6 +134,7 @@ static json_t *begin_report(const evaluation *e) {
 }
 
 lbk_status lbk_evaluate(lbk_context *context, const lbk_evaluate_options *options, char **report) {
+    LBK__GUEST(context);
     *report = NULL;
     if (options->batch_size < 0)
         return lbk__fail(context, LBK_INVALID_ARGUMENT,

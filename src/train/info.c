@@ -1,5 +1,7 @@
 /* info.c: explains a file or folder of limbeck's as JSON: what it is, what is in it, what made it. */
 #include "distill/cache.h"
+
+#include "base/guest.h"
 #include "format/safetensors.h"
 #include "model/folder.h"
 #include "model/parameters.h"
@@ -184,6 +186,7 @@ done:
 }
 
 lbk_status lbk_info(lbk_context *context, const char *path, char **out) {
+    LBK__GUEST(context);
     json_t *json = json_pack("{s:s}", "path", path);
     *out = NULL;
     lbk_status status =

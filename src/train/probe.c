@@ -1,6 +1,7 @@
 /* probe.c: lbk_probe: a teacher's logits and saliencies for every sample of a pack, streamed to a cache; with
  * folds, those of training samples from teachers that did not see them. */
 #include "base/file.h"
+#include "base/guest.h"
 #include "base/lock.h"
 #include "train/folds.h"
 #include "train/infer.h"
@@ -144,6 +145,7 @@ static lbk_status summarise(lbk__model *teacher, const lbk_pack *pack, const lbk
 }
 
 lbk_status lbk_probe(lbk_context *context, const lbk_probe_options *options, char **summary) {
+    LBK__GUEST(context);
     if (summary) *summary = NULL;
     if (options->batch_size < 0)
         return lbk__fail(context, LBK_INVALID_ARGUMENT,

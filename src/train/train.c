@@ -1,8 +1,11 @@
 /* train.c: lbk_train and lbk_distill: one loop, without and with a teacher. */
 #include "train/training.h"
 
+#include "base/guest.h"
+
 lbk_status lbk_train(lbk_context *context, const lbk_config *config, const char *out, int resume,
                      char **summary) {
+    LBK__GUEST(context);
     if (summary) *summary = NULL;
     lbk__training training = {
         .context = context, .config = config, .stage = "train", .method = LBK__METHOD_ALONE};
@@ -11,6 +14,7 @@ lbk_status lbk_train(lbk_context *context, const lbk_config *config, const char 
 
 lbk_status lbk_distill(lbk_context *context, const lbk_config *config, const char *cache, const char *out,
                        int resume, char **summary) {
+    LBK__GUEST(context);
     if (summary) *summary = NULL;
     const lbk__method method = (lbk__method)config->distill.method;
     if (!cache && method != LBK__METHOD_ALONE)

@@ -31,6 +31,13 @@ grep -nE '^ *# *include <limbeck/' src/cli/*.[ch] | grep -v '<limbeck/limbeck.h>
     complain "src/cli includes a private header"
 grep -rnE '^ *# *include <(dnnl|sleef)' src | grep -v '^src/kernel/' && complain "oneDNN or SLEEF outside src/kernel"
 
+# Public functions that can fail leave the program's thread as it was (base/guest.h); one that only looks has nothing to.
+unguarded=$(grep -rhoE '^lbk_status lbk_[a-z0-9_]+\(' src --include='*.c' -A 4 | grep -oE 'lbk_[a-z0-9_]+\(' |
+    grep -vE '^(lbk_status|lbk__|lbk_context_create|lbk_pack_sample)' | tr -d '(' | sort -u | while read -r name; do
+        grep -rhE "^lbk_status $name\(" src --include='*.c' -A 3 | grep -q 'LBK__GUEST(' || echo "$name lacks LBK__GUEST"
+    done)
+[ -z "$unguarded" ] || complain "$unguarded"
+
 nm -D --defined-only "$2" | awk '{ print $3 }' | grep -vE '^lbk_[a-z]' && complain "exported, but not public"
 nm -D --defined-only "$2" | grep -q ' lbk_context_create$' || complain "lbk_context_create is not exported"
 exit $failed
