@@ -430,9 +430,11 @@ typedef struct lbk_bench_options {
     int32_t batch, shortest, longest, regions, visual_dim, classes, steps, warmup;
     float dropout;
     const char *precision; /* "fp32" (NULL), "bf16", "auto"; "probe" and "infer" also "int8" */
+    int profile;           /* also where the time goes, by op and part of the step */
 } lbk_bench_options;
 
-/* `out`: JSON {"work","variant","size","batch","samples_per_s","ms_per_step","peak_mib"}; the median step. */
+/* `out`: JSON {"work","variant","size","batch","samples_per_s","ms_per_step","peak_mib"}; the median step.
+ * With `profile` also "profile": {"peak_gflops","step","ops"}, means of the timed steps. */
 LBK_PUBLIC lbk_status lbk_bench(lbk_context *context, const lbk_bench_options *options, char **out);
 
 #ifdef __cplusplus

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCH = 256, LENGTHS, REGIONS, VISUAL_DIM, CLASSES, DROPOUT, STEPS, WARMUP, SIZE, PRECISION };
+enum { BATCH = 256, LENGTHS, REGIONS, VISUAL_DIM, CLASSES, DROPOUT, STEPS, WARMUP, SIZE, PRECISION, PROFILE };
 
 typedef struct arguments {
     lbk_bench_options bench;
@@ -26,6 +26,7 @@ static const struct argp_option options[] = {
     {"precision", PRECISION, "NAME", 0, "fp32 (default), bf16, auto; probe and infer also int8", 1},
     {"steps", STEPS, "N", 0, "Steps timed (default 20); the median is printed", 2},
     {"warmup", WARMUP, "N", 0, "Steps before that (default 4)", 2},
+    {"profile", PROFILE, NULL, 0, "Also where the time goes, as tables", 2},
     {0}};
 
 static void parse_lengths(struct argp_state *state, lbk_bench_options *bench, char *text) {
@@ -74,6 +75,9 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
     case WARMUP:
         bench->warmup = cli_int(state, "warmup", argument, 0, 1 << 24);
         return 0;
+    case PROFILE:
+        bench->profile = 1;
+        return 0;
     case ARGP_KEY_ARG:
         if (bench->work) argp_error(state, "%s: one WORK at a time", argument);
         bench->work = works[cli_choice(state, "work", argument, works)];
@@ -115,7 +119,7 @@ int cli_bench(int argc, char **argv) {
     lbk_context *context = cli_open(given.num_threads);
     char *line = NULL;
     int code = cli_finish(context, lbk_bench(context, &given.bench, &line));
-    if (code == CLI_OK) puts(line);
+    if (code == CLI_OK) code = cli_report(line, !given.bench.profile, cli_print_contents);
     lbk_free(context, line);
     cli_close(context);
     return code;

@@ -48,12 +48,14 @@ typedef struct lbk__vector {
     void (*add_scaled)(float *y, float a, const float *x, int64_t n);
     /* y += x ⊙ g */
     void (*add_product)(float *y, const float *x, const float *g, int64_t n);
-    /* z += bias; y = gelu(z), the exact one: z · Φ(z). y may be z. */
-    void (*bias_gelu)(float *y, float *z, const float *bias, int64_t n);
+    /* y ⊙= x */
+    void (*multiply)(float *y, const float *x, int64_t n);
+    /* y = gelu(y + bias), the exact one: z · Φ(z). */
+    void (*bias_gelu)(float *y, const float *bias, int64_t n);
+    /* z = slope + bias; y = gelu(z), slope = gelu'(z). */
+    void (*bias_gelu_slope)(float *y, float *slope, const float *bias, int64_t n);
     /* y = tanh(y + bias) */
     void (*bias_tanh)(float *y, const float *bias, int64_t n);
-    /* dz = dy ⊙ gelu'(z); dz may be dy. */
-    void (*gelu_gradient)(float *dz, const float *dy, const float *z, int64_t n);
     /* dz = dy ⊙ (1 − y²); dz may be dy. */
     void (*tanh_gradient)(float *dz, const float *dy, const float *y, int64_t n);
     void (*half_to_float)(float *y, const uint16_t *x, int64_t n);
@@ -67,7 +69,7 @@ typedef struct lbk__vector {
                            float row_scale, int64_t n);
     /* As lbk__dropout_bits_plain. */
     void (*dropout_bits)(const lbk__dropout *dropout, uint64_t first, int64_t count, uint16_t *bits);
-    /* y = kept ? x · scale : 0; y may be x. */
+    /* y = kept ? x · scale : 0; y may be x. `bits` are read up to the next multiple of LBK__LANES. */
     void (*dropout_row)(float *y, const float *x, const lbk__dropout *dropout, const uint16_t *bits,
                         int64_t n);
     /* normal = (x − mean) · rstd, y = gamma ⊙ normal + beta; returns rstd. y may be x; normal may not. */
@@ -88,8 +90,15 @@ typedef struct lbk__vector {
                   float keep);
     /* Σ x², in double. */
     double (*sum_squares)(const float *x, int64_t n);
+    /* y [rows, cols] (+)= factor · x. Of x, up to LBK__LANES − 1 numbers beyond a row's end are read. */
+    void (*copy_block)(float *y, int64_t ldy, const float *x, int64_t ldx, int64_t rows, int64_t cols,
+                       float factor, bool accumulate);
+    /* y [cols, ldy] = factor · xᵀ and zeros from column `rows` on; ldy is a multiple of LBK__LANES. x [rows,
+     * cols] is read as by copy_block. */
+    void (*transpose)(float *y, int64_t ldy, const float *x, int64_t ldx, int64_t rows, int64_t cols,
+                      float factor);
     /* C [m, n] (+)= A · B for small blocks. A's element (i, p) is a[i · row + p · column]; B [k, n] and C are
-     * row-major; n, ldb and ldc are multiples of LBK__LANES. Single-threaded. */
+     * row-major; n is a multiple of LBK__LANES. Single-threaded. */
     void (*small_gemm)(int64_t m, int64_t n, int64_t k, const float *a, int64_t row, int64_t column,
                        const float *b, int64_t ldb, bool accumulate, float *c, int64_t ldc);
 } lbk__vector;

@@ -73,6 +73,18 @@ INLINE float max_lanes(vf v) {
     return best;
 }
 
+/* Lanes of two vectors by number; LIST(f, s) is f(l, s) for all lanes l. */
+#if LANES == 16
+#define LIST(f, s)                                                                                      \
+    f(0, s), f(1, s), f(2, s), f(3, s), f(4, s), f(5, s), f(6, s), f(7, s), f(8, s), f(9, s), f(10, s), \
+        f(11, s), f(12, s), f(13, s), f(14, s), f(15, s)
+#elif LANES == 8
+#define LIST(f, s) f(0, s), f(1, s), f(2, s), f(3, s), f(4, s), f(5, s), f(6, s), f(7, s)
+#else
+#define LIST(f, s) f(0, s), f(1, s), f(2, s), f(3, s)
+#endif
+#define SHUFFLE(a, b, f, s) __builtin_shufflevector(a, b, LIST(f, s))
+
 static void add(float *y, const float *x, int64_t n) {
     for (int64_t i = 0; i < n; i += LANES) put(y + i, get(y + i, n - i) + get(x + i, n - i), n - i);
 }
@@ -89,25 +101,62 @@ static void add_product(float *y, const float *x, const float *g, int64_t n) {
 
 /* ---- activations ---- */
 
-/* Φ(z), the standard normal distribution function. */
-INLINE vf normal_cdf(vf z) {
-    return 0.5f + 0.5f * (vf)SLEEF(erf, u10)(z * 0.70710678118654752f);
+/* eˣ for x ≤ 1, within 2 units in the last place; 0 below −87.3, where float32's normal numbers end. e^r of
+ * the remainder r, |r| ≤ ln 2 / 2, is Cephes' polynomial. */
+INLINE vf exp_of(vf x) {
+    const vf lowest = splat(-87.3f), magic = splat(12582912.0f); /* 1.5 · 2²³: adding it rounds */
+    const vf bounded = choose(x < lowest, lowest, x);
+    const vf times = (bounded * 1.44269504f + magic) - magic;
+    const vf r = (bounded - times * 0.693359375f) + times * 2.12194440e-4f;
+    vf p = splat(1.9875691500e-4f);
+    p = p * r + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = p * (r * r) + r + 1.0f;
+    const vi scaled = (vi)p + (__builtin_convertvector(times, vi) << 23);
+    return choose(x < lowest, (vf){0}, (vf)scaled);
 }
 
-static void bias_gelu(float *y, float *z, const float *bias, int64_t n) {
+/* φ(z) and Φ(z), density and distribution function of the standard normal distribution. Both need the one
+ * exponential: Φ(−|z|) = t·P(t)·exp(−z²/2)/2 with t = 1/(1 + p·|z|). P, of degree 8, was fitted to erfcx with
+ * p = 0.48/√2; its relative error is 4e-8. */
+INLINE vf normal(vf z, vf *density) {
+    const vf size = choose(z < 0.0f, -z, z), e = exp_of(-0.5f * z * z);
+    const vf t = 1.0f / (1.0f + 0.33941126f * size);
+    vf p = splat(-0.050872113556f);
+    p = p * t + 0.27366653085f;
+    p = p * t - 0.53884732723f;
+    p = p * t + 0.39943590760f;
+    p = p * t - 0.08567919582f;
+    p = p * t + 0.22939004004f;
+    p = p * t + 0.23042339087f;
+    p = p * t + 0.27170896530f;
+    p = p * t + 0.27077382803f;
+    const vf tail = 0.5f * t * p * e;
+    *density = 0.39894228040f * e;
+    return choose(z < 0.0f, tail, 1.0f - tail);
+}
+
+static void bias_gelu(float *y, const float *bias, int64_t n) {
     for (int64_t i = 0; i < n; i += LANES) {
-        vf v = get(z + i, n - i) + get(bias + i, n - i);
-        put(z + i, v, n - i);
-        put(y + i, v * normal_cdf(v), n - i);
+        vf density, z = get(y + i, n - i) + get(bias + i, n - i);
+        put(y + i, z * normal(z, &density), n - i);
     }
 }
 
-static void gelu_gradient(float *dz, const float *dy, const float *z, int64_t n) {
+static void bias_gelu_slope(float *y, float *slope, const float *bias, int64_t n) {
     for (int64_t i = 0; i < n; i += LANES) {
-        vf v = get(z + i, n - i);
-        vf density = 0.39894228040143268f * (vf)SLEEF(exp, u10)(-0.5f * v * v);
-        put(dz + i, get(dy + i, n - i) * (normal_cdf(v) + v * density), n - i);
+        vf density, z = get(slope + i, n - i) + get(bias + i, n - i);
+        const vf below = normal(z, &density);
+        put(y + i, z * below, n - i);
+        put(slope + i, below + z * density, n - i);
     }
+}
+
+static void multiply(float *y, const float *x, int64_t n) {
+    for (int64_t i = 0; i < n; i += LANES) put(y + i, get(y + i, n - i) * get(x + i, n - i), n - i);
 }
 
 static void bias_tanh(float *y, const float *bias, int64_t n) {
@@ -203,34 +252,50 @@ INLINE void philox_blocks(const lbk__dropout *dropout, uint64_t block, vu word[4
     word[0] = c0, word[1] = c1, word[2] = c2, word[3] = c3;
 }
 
+/* Lanes of a and b in turns, from the lower halves or (s = LANES/2) the upper; of 32 and of 64 bits. */
+#define ZIP(l, s) (((l)&1) * LANES + (l) / 2 + (s))
+#define ZIP_PAIRS(l, s) (((l) / 2 & 1) * LANES + (l) / 4 * 2 + ((l)&1) + (s))
+
+/* LANES blocks of 8 elements each. */
+INLINE void bits_of_blocks(const lbk__dropout *dropout, uint64_t block, uint16_t *bits) {
+    vu word[4], out[4];
+    philox_blocks(dropout, block, word);
+    for (int half = 0; half < 2; half++) {
+        const vu low = half ? SHUFFLE(word[0], word[1], ZIP, LANES / 2) : SHUFFLE(word[0], word[1], ZIP, 0),
+                 high = half ? SHUFFLE(word[2], word[3], ZIP, LANES / 2) : SHUFFLE(word[2], word[3], ZIP, 0);
+        out[2 * half] = SHUFFLE(low, high, ZIP_PAIRS, 0);
+        out[2 * half + 1] = SHUFFLE(low, high, ZIP_PAIRS, LANES / 2);
+    }
+    memcpy(bits, out, sizeof out);
+}
+
 static void dropout_bits(const lbk__dropout *dropout, uint64_t first, int64_t count, uint16_t *bits) {
-    int64_t blocks = count / 8, done = 0;
-    for (; done + LANES <= blocks; done += LANES) {
-        uint64_t block = first / 8 + (uint64_t)done;
+    const int64_t blocks = count / 8;
+    int64_t done = 0;
+    for (; done < blocks; done += LANES) {
+        const uint64_t block = first / 8 + (uint64_t)done;
         if ((uint32_t)block > UINT32_MAX - LANES) break;
-        vu word[4];
-        philox_blocks(dropout, block, word);
-        uint32_t lane[4][LANES];
-        memcpy(lane, word, sizeof lane);
-        for (int b = 0; b < LANES; b++) {
-            uint32_t row[4] = {lane[0][b], lane[1][b], lane[2][b], lane[3][b]};
-            memcpy(bits + 8 * (done + b), row, sizeof row);
+        if (done + LANES <= blocks) {
+            bits_of_blocks(dropout, block, bits + 8 * done);
+        } else {
+            uint16_t rest[8 * LANES];
+            bits_of_blocks(dropout, block, rest);
+            memcpy(bits + 8 * done, rest, (size_t)(blocks - done) * 8 * sizeof *bits);
         }
     }
-    lbk__dropout_bits_plain(dropout, first + 8 * (uint64_t)done, count - 8 * done, bits + 8 * done);
+    if (done < blocks)
+        lbk__dropout_bits_plain(dropout, first + 8 * (uint64_t)done, count - 8 * done, bits + 8 * done);
 }
 
 static void dropout_row(float *y, const float *x, const lbk__dropout *dropout, const uint16_t *bits,
                         int64_t n) {
     const vi threshold = (vi){0} + (int32_t)dropout->threshold;
-    int64_t i = 0;
-    for (; i + LANES <= n; i += LANES) {
+    for (int64_t i = 0; i < n; i += LANES) {
         vh part;
         memcpy(&part, bits + i, sizeof part);
-        vi kept = __builtin_convertvector(part, vi) >= threshold;
-        store(y + i, (vf)(kept & (vi)(load(x + i) * dropout->scale)));
+        const vi kept = __builtin_convertvector(part, vi) >= threshold;
+        put(y + i, (vf)(kept & (vi)(get(x + i, n - i) * dropout->scale)), n - i);
     }
-    for (; i < n; i++) y[i] = bits[i] >= dropout->threshold ? x[i] * dropout->scale : 0.0f;
 }
 
 /* ---- layer norm ---- */
@@ -275,7 +340,7 @@ static void layernorm_project(float *ds, const float *dy, const float *gamma, co
 /* ---- softmax ---- */
 
 static void exp_row(float *s, float lse, int64_t n, int64_t padded) {
-    for (int64_t i = 0; i < n; i += LANES) put(s + i, (vf)SLEEF(exp, u10)(get(s + i, n - i) - lse), n - i);
+    for (int64_t i = 0; i < n; i += LANES) put(s + i, exp_of(get(s + i, n - i) - lse), n - i);
     for (int64_t i = n; i < padded; i++) s[i] = 0.0f;
 }
 
@@ -285,7 +350,7 @@ static float softmax_row(float *s, int64_t n, int64_t padded) {
     for (int64_t i = 0; i < padded; i += LANES) top = larger(load(s + i), top);
     const float most = max_lanes(top);
     for (int64_t i = 0; i < padded; i += LANES) {
-        vf e = (vf)SLEEF(exp, u10)(load(s + i) - most);
+        vf e = exp_of(load(s + i) - most);
         store(s + i, e);
         sum += e;
     }
@@ -325,20 +390,69 @@ static double sum_squares(const float *x, int64_t n) {
     return total;
 }
 
-/* ---- small matrix products ---- */
+/* ---- small matrices ---- */
+
+static void copy_block(float *y, int64_t ldy, const float *x, int64_t ldx, int64_t rows, int64_t cols,
+                       float factor, bool accumulate) {
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t c = 0; c < cols; c += LANES) {
+            vf v = factor * load(x + i * ldx + c);
+            if (accumulate) v += get(y + i * ldy + c, cols - c);
+            put(y + i * ldy + c, v, cols - c);
+        }
+}
+
+/* Step s of a transposition in place: of rows i and i + s, blocks of s lanes change places. */
+#define STAY(l, s) ((l) & (s) ? LANES + (l) - (s) : (l))
+#define MOVE(l, s) ((l) & (s) ? LANES + (l) : (l) + (s))
+#define SWAP_BLOCKS(m, s)                                                                       \
+    for (int i = 0; i < LANES; i++)                                                             \
+        if (!(i & (s))) {                                                                       \
+            const vf upper = m[i], lower = m[i + (s)];                                          \
+            m[i] = SHUFFLE(upper, lower, STAY, s), m[i + (s)] = SHUFFLE(upper, lower, MOVE, s); \
+        }
+
+INLINE void transpose_square(vf m[LANES]) {
+    SWAP_BLOCKS(m, 1)
+    SWAP_BLOCKS(m, 2)
+#if LANES >= 8
+    SWAP_BLOCKS(m, 4)
+#endif
+#if LANES >= 16
+    SWAP_BLOCKS(m, 8)
+#endif
+}
+
+static void transpose(float *y, int64_t ldy, const float *x, int64_t ldx, int64_t rows, int64_t cols,
+                      float factor) {
+    for (int64_t i = 0; i < ldy; i += LANES)
+        for (int64_t c = 0; c < cols; c += LANES) {
+            vf m[LANES];
+            for (int k = 0; k < LANES; k++)
+                m[k] = i + k < rows ? factor * load(x + (i + k) * ldx + c) : (vf){0};
+            transpose_square(m);
+            for (int k = 0; k < LANES; k++)
+                if (c + k < cols) store(y + (c + k) * ldy + i, m[k]);
+        }
+}
+
+/* Rows of C at a time: as many sums of two vectors as there are registers for. */
+enum { MOST_ROWS = LANES == 16 ? 12 : 6 };
 
 /* `rows` rows of C by `wide` vectors; both are constants wherever this is called, so the sums stay in
  * registers. */
 INLINE void small_block(int rows, int wide, int64_t k, const float *a, int64_t row, int64_t column,
                         const float *b, int64_t ldb, bool accumulate, float *c, int64_t ldc) {
-    vf sum[6][2];
+    vf sum[MOST_ROWS][2];
     for (int r = 0; r < rows; r++)
         for (int w = 0; w < wide; w++) sum[r][w] = accumulate ? load(c + r * ldc + w * LANES) : (vf){0};
     for (int64_t p = 0; p < k; p++) {
         vf right[2];
         for (int w = 0; w < wide; w++) right[w] = load(b + p * ldb + w * LANES);
-        for (int r = 0; r < rows; r++)
-            for (int w = 0; w < wide; w++) sum[r][w] += a[r * row + p * column] * right[w];
+        for (int r = 0; r < rows; r++) {
+            const vf left = splat(a[r * row + p * column]);
+            for (int w = 0; w < wide; w++) sum[r][w] += left * right[w];
+        }
     }
     for (int r = 0; r < rows; r++)
         for (int w = 0; w < wide; w++) store(c + r * ldc + w * LANES, sum[r][w]);
@@ -347,11 +461,12 @@ INLINE void small_block(int rows, int wide, int64_t k, const float *a, int64_t r
 INLINE void small_columns(int wide, int64_t m, int64_t k, const float *a, int64_t row, int64_t column,
                           const float *b, int64_t ldb, bool accumulate, float *c, int64_t ldc) {
     int64_t i = 0;
-    for (; i + 6 <= m; i += 6)
-        small_block(6, wide, k, a + i * row, row, column, b, ldb, accumulate, c + i * ldc, ldc);
-    for (; i + 2 <= m; i += 2)
-        small_block(2, wide, k, a + i * row, row, column, b, ldb, accumulate, c + i * ldc, ldc);
-    if (i < m) small_block(1, wide, k, a + i * row, row, column, b, ldb, accumulate, c + i * ldc, ldc);
+    for (; i + MOST_ROWS <= m; i += MOST_ROWS)
+        small_block(MOST_ROWS, wide, k, a + i * row, row, column, b, ldb, accumulate, c + i * ldc, ldc);
+    for (; i + 4 <= m; i += 4)
+        small_block(4, wide, k, a + i * row, row, column, b, ldb, accumulate, c + i * ldc, ldc);
+    for (; i < m; i++)
+        small_block(1, wide, k, a + i * row, row, column, b, ldb, accumulate, c + i * ldc, ldc);
 }
 
 static void small_gemm(int64_t m, int64_t n, int64_t k, const float *a, int64_t row, int64_t column,
@@ -367,9 +482,10 @@ const lbk__vector TABLE = {
     .add = add,
     .add_scaled = add_scaled,
     .add_product = add_product,
+    .multiply = multiply,
     .bias_gelu = bias_gelu,
+    .bias_gelu_slope = bias_gelu_slope,
     .bias_tanh = bias_tanh,
-    .gelu_gradient = gelu_gradient,
     .tanh_gradient = tanh_gradient,
     .half_to_float = half_to_float,
     .float_to_bf16 = float_to_bf16,
@@ -385,5 +501,7 @@ const lbk__vector TABLE = {
     .softmax_project = softmax_project,
     .adamw = adamw,
     .sum_squares = sum_squares,
+    .copy_block = copy_block,
+    .transpose = transpose,
     .small_gemm = small_gemm,
 };

@@ -202,6 +202,14 @@ void lbk__runner_weights_changed(lbk__runner *runner) {
     runner->tape->constants_known = false;
 }
 
+void lbk__runner_time(lbk__runner *runner) {
+    runner->tape->timed = true;
+}
+
+lbk_status lbk__runner_profile(const lbk__runner *runner, double steps, json_t **out) {
+    return lbk__tape_profile(runner->tape, steps, out);
+}
+
 float *lbk__runner_gradients(lbk__runner *runner) {
     return runner->gradients;
 }

@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ALIGNMENT = 64 };
+/* SLACK: vector code may read as far beyond a buffer's end (kernel.h). */
+enum { ALIGNMENT = 64, SLACK = LBK__LANES * (int)sizeof(float) };
 
 static int backward_step(const lbk__tape *tape, int op) {
     return 2 * (int)tape->num_ops - 1 - op;
@@ -134,7 +135,7 @@ lbk_status lbk__tape_plan(lbk__tape *tape, lbk__tensor *output, bool measure_onl
         buffers[i]->offset = lowest_offset(buffers, i, buffers[i]);
         top = LBK_MAX(top, LBK_ROUND_UP(buffers[i]->offset + buffers[i]->bytes, (size_t)ALIGNMENT));
     }
-    tape->arena_bytes = top + largest_scratch(tape);
+    tape->arena_bytes = top + largest_scratch(tape) + SLACK;
     if (measure_only) goto done;
     LBK_GO(lbk__alloc_aligned(tape->context, &tape->arena, tape->arena_bytes));
     for (size_t i = 0; i < count; i++) buffers[i]->data = (char *)tape->arena + buffers[i]->offset;

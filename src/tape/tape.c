@@ -95,33 +95,40 @@ static int enter(const lbk__tape *tape) {
     return before;
 }
 
+typedef void pass_of_op(lbk__tape *, lbk__op *);
+
+static pass_of_op *pass_of(const lbk__tape *tape, const lbk__op *op, lbk__pass pass) {
+    const lbk__op_class *c = op->class;
+    if (pass == LBK__FORWARD) return tape->reference ? c->reference_forward : c->forward;
+    if (pass == LBK__BACKWARD) return tape->reference ? c->reference_backward : c->backward;
+    return tape->reference ? c->reference_tangent : c->tangent;
+}
+
+static void run(lbk__tape *tape, size_t index, lbk__pass pass) {
+    lbk__op *op = tape->ops[index];
+    const double begin = tape->timed ? lbk__seconds() : 0.0;
+    pass_of(tape, op, pass)(tape, op);
+    if (tape->timed) op->time[pass].seconds += lbk__seconds() - begin;
+}
+
 void lbk__tape_forward(lbk__tape *tape, const lbk__layout *layout, int64_t step) {
     tape->layout = *layout;
     tape->step = step;
     int before = enter(tape);
-    for (size_t i = 0; i < tape->num_ops; i++) {
-        lbk__op *op = tape->ops[i];
-        (tape->reference ? op->class->reference_forward : op->class->forward)(tape, op);
-    }
+    for (size_t i = 0; i < tape->num_ops; i++) run(tape, i, LBK__FORWARD);
     tape->constants_known = tape->mode == LBK__TAPE_INFER;
     omp_set_num_threads(before);
 }
 
 void lbk__tape_backward(lbk__tape *tape) {
     int before = enter(tape);
-    for (size_t i = tape->num_ops; i-- > 0;) {
-        lbk__op *op = tape->ops[i];
-        (tape->reference ? op->class->reference_backward : op->class->backward)(tape, op);
-    }
+    for (size_t i = tape->num_ops; i-- > 0;) run(tape, i, LBK__BACKWARD);
     omp_set_num_threads(before);
 }
 
 void lbk__tape_tangent(lbk__tape *tape, const void *direction) {
     tape->direction = direction;
     int before = enter(tape);
-    for (size_t i = 0; i < tape->num_ops; i++) {
-        lbk__op *op = tape->ops[i];
-        (tape->reference ? op->class->reference_tangent : op->class->tangent)(tape, op);
-    }
+    for (size_t i = 0; i < tape->num_ops; i++) run(tape, i, LBK__TANGENT);
     omp_set_num_threads(before);
 }

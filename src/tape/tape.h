@@ -11,6 +11,8 @@
 #include "kernel/narrow.h"
 #include "kernel/packed.h"
 
+#include <jansson.h>
+
 /* What a tensor's row stands for; how many rows there are is the batch's business. */
 typedef enum lbk__extent {
     LBK__TOKENS,      /* T: tokens of all sequences */
@@ -47,6 +49,14 @@ typedef struct lbk__op lbk__op;
 
 enum { LBK__MAX_INPUTS = 3, LBK__MAX_SLOTS = 6, LBK__MAX_SAVED = 2 };
 
+typedef enum lbk__pass { LBK__FORWARD, LBK__BACKWARD, LBK__TANGENT, LBK__NUM_PASSES } lbk__pass;
+
+/* Where an op's time went: all of it, that in matrix products, and the products' floating-point operations.
+ */
+typedef struct lbk__op_time {
+    double seconds, in_products, operations;
+} lbk__op_time;
+
 typedef enum lbk__activation { LBK__IDENTITY, LBK__GELU, LBK__TANH } lbk__activation;
 
 typedef struct lbk__op_class {
@@ -78,6 +88,7 @@ struct lbk__op {
     float probability; /* of dropout */
     float epsilon;
     int32_t num_heads, head_size;
+    lbk__op_time time[LBK__NUM_PASSES]; /* since tape->timed was set */
 };
 
 /* The batch as the ops see it; pointers stay the caller's. */
@@ -98,6 +109,7 @@ struct lbk__tape {
     lbk__precision precision; /* of the products of fast tapes; not AUTO */
     lbk__narrow *narrow;      /* NULL: float32 */
     bool constants_known;     /* the ops' constants are those of the weights: INFER only */
+    bool timed;               /* ops' times are added up */
     lbk__tape_mode mode;
     int32_t max_rows[LBK__NUM_EXTENTS];
     int32_t longest;                           /* tokens of the longest sequence */
@@ -142,6 +154,10 @@ void lbk__tape_forward(lbk__tape *tape, const lbk__layout *layout, int64_t step)
 void lbk__tape_backward(lbk__tape *tape);
 void lbk__tape_tangent(lbk__tape *tape, const void *direction);
 
+/* An array with a row for each kind and shape of op: how many, milliseconds of each pass in one of `steps`
+ * steps, GF/s of its products. The caller ends with json_decref. */
+lbk_status lbk__tape_profile(const lbk__tape *tape, double steps, json_t **out);
+
 /* ---- for ops ---- */
 
 static inline int32_t lbk__rows(const lbk__tape *tape, const lbk__tensor *tensor) {
@@ -149,6 +165,16 @@ static inline int32_t lbk__rows(const lbk__tape *tape, const lbk__tensor *tensor
 }
 static inline size_t lbk__element_size(const lbk__tape *tape) {
     return tape->reference ? 8 : 4;
+}
+/* For timed tapes: around the matrix products of an op. */
+static inline double lbk__product_begin(const lbk__tape *tape) {
+    return tape->timed ? lbk__seconds() : 0.0;
+}
+static inline void lbk__product_end(const lbk__tape *tape, lbk__op_time *time, double begin,
+                                    double operations) {
+    if (!tape->timed) return;
+    time->in_products += lbk__seconds() - begin;
+    time->operations += operations;
 }
 /* The dropout of this op in this step; threshold 0 when dropout is off. */
 lbk__dropout lbk__op_dropout(const lbk__tape *tape, const lbk__op *op);

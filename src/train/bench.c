@@ -6,9 +6,12 @@
 #include "base/random.h"
 #include "distill/lookahead.h"
 #include "distill/weight_network.h"
+#include "format/json.h"
+#include "kernel/kernel.h"
 #include "train/optimizer.h"
 
-#include <jansson.h>
+#include <math.h>
+#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -30,6 +33,11 @@ typedef struct synthetic {
     int32_t *labels; /* [B] */
 } synthetic;
 
+/* Parts of a step, for the profile. */
+enum { FORWARD, LOSS, BACKWARD, META, NORM, OPTIMIZER, ZERO, NUM_PARTS };
+static const char *const part_names[] = {"forward",       "loss",      "backward", "meta",
+                                         "gradient norm", "optimizer", "zero"};
+
 typedef struct bench {
     lbk_context *context;
     const lbk_bench_options *options;
@@ -40,6 +48,7 @@ typedef struct bench {
     synthetic data[NUM_BATCHES];
     float *gradient, *weights; /* [views, B, C]; [B, 3] */
     uint8_t *labelled;
+    double seconds[NUM_PARTS], lap; /* lap: when the part at hand began */
     /* Work "meta": */
     lbk__weight_network *network;
     lbk__lookahead lookahead;
@@ -142,10 +151,18 @@ static void free_batches(const bench *b, synthetic *batches) {
 
 static const lbk__adamw_options adamw = {1e-4, 0.01, 0.9, 0.999, 1e-8};
 
+static void end_part(bench *b, int part) {
+    const double now = lbk__seconds();
+    b->seconds[part] += now - b->lap;
+    b->lap = now;
+}
+
 static void add_gradients(bench *b, const lbk__loss_input *input) {
     lbk__loss_terms terms;
     lbk__loss(input, b->gradient, &terms);
+    end_part(b, LOSS);
     lbk__runner_backward(b->runner, b->gradient);
+    end_part(b, BACKWARD);
 }
 
 /* As src/train/meta_step.c: the weights' network learns, with the activations of `input` on the tape. */
@@ -185,12 +202,24 @@ static void train_step(bench *b, int32_t number) {
                                    .labelled = b->labelled,
                                    .weights = b->weights,
                                    .scale = 1.0};
-    if (b->network) meta_step(b, &input, &b->meta[number % NUM_BATCHES]);
+    end_part(b, FORWARD);
+    if (b->network) {
+        meta_step(b, &input, &b->meta[number % NUM_BATCHES]);
+        end_part(b, META);
+    }
     add_gradients(b, &input);
     const float *gradients = lbk__runner_gradients(b->runner);
     const double norm = lbk__gradient_norm(b->model, gradients);
+    end_part(b, NORM);
     lbk__optimizer_step(&b->optimizer, gradients, lbk__clip_scale(norm, 1.0), &adamw);
+    end_part(b, OPTIMIZER);
     lbk__runner_zero_gradients(b->runner);
+    end_part(b, ZERO);
+}
+
+static void infer_step(bench *b, int32_t number) {
+    lbk__runner_forward(b->runner, &b->data[number % NUM_BATCHES].batch, -1);
+    end_part(b, FORWARD);
 }
 
 static int by_value(const void *a, const void *b) {
@@ -204,11 +233,12 @@ static lbk_status measure(bench *b, double *median) {
     LBK_TRY(LBK_ALLOC(b->context, times, b->options->steps));
     lbk_status status = LBK_OK;
     for (int32_t i = 0; i < total && status == LBK_OK; i++) {
-        const double begin = lbk__seconds();
-        if (trains(b))
-            train_step(b, i);
-        else
-            lbk__runner_forward(b->runner, &b->data[i % NUM_BATCHES].batch, -1);
+        if (i == b->options->warmup) {
+            memset(b->seconds, 0, sizeof b->seconds);
+            if (b->options->profile) lbk__runner_time(b->runner);
+        }
+        const double begin = b->lap = lbk__seconds();
+        (trains(b) ? train_step : infer_step)(b, i);
         if (i >= b->options->warmup) times[i - b->options->warmup] = lbk__seconds() - begin;
         lbk__report(b->context, "bench", "steps", (uint64_t)i + 1, (uint64_t)total, "");
         if (lbk__interrupted(b->context))
@@ -217,6 +247,67 @@ static lbk_status measure(bench *b, double *median) {
     qsort(times, (size_t)b->options->steps, sizeof *times, by_value);
     *median = times[b->options->steps / 2];
     lbk_free(b->context, times);
+    return status;
+}
+
+/* ---- profile ---- */
+
+/* GF/s of a large product: what a matrix product could reach at best. */
+static lbk_status measure_peak(const bench *b, double *out) {
+    enum { SIZE = 1536, TIMES = 6 };
+    float *matrices;
+    LBK_TRY(lbk__alloc_aligned(b->context, &matrices, (size_t)3 * SIZE * SIZE * sizeof *matrices));
+    double best = 1e30;
+    const int before = omp_get_max_threads();
+    omp_set_num_threads(b->context->num_threads);
+    for (int i = 0; i < TIMES; i++) {
+        const double begin = lbk__seconds();
+        lbk__gemm(false, false, SIZE, SIZE, SIZE, matrices, SIZE, matrices + SIZE * SIZE, SIZE, 0.0f,
+                  matrices + 2 * SIZE * SIZE, SIZE);
+        best = LBK_MIN(best, lbk__seconds() - begin);
+    }
+    omp_set_num_threads(before);
+    lbk__free_aligned(b->context, matrices);
+    *out = 2e-9 * SIZE * SIZE * (double)SIZE / best;
+    return LBK_OK;
+}
+
+/* {"peak_gflops", "step": {part: {"ms"}}, "ops"}: means over the timed steps. */
+static lbk_status add_profile(const bench *b, json_t *report) {
+    double peak;
+    json_t *ops, *step = json_object();
+    LBK_TRY(measure_peak(b, &peak));
+    for (int part = 0; part < NUM_PARTS; part++)
+        if (b->seconds[part] > 0)
+            json_object_set_new(step, part_names[part],
+                                json_pack("{s:f}", "ms", 1e3 * b->seconds[part] / b->options->steps));
+    const lbk_status status = lbk__runner_profile(b->runner, b->options->steps, &ops);
+    if (status != LBK_OK) {
+        json_decref(step);
+        return status;
+    }
+    json_t *profile = json_pack("{s:f, s:o, s:o}", "peak_gflops", peak, "step", step, "ops", ops);
+    if (json_object_set_new(report, "profile", profile) == 0) return LBK_OK;
+    return lbk__fail(b->context, LBK_NO_MEMORY, "no memory for the profile");
+}
+
+static double two_digits(double x) {
+    return round(100 * x) / 100;
+}
+
+static lbk_status write_report(const bench *b, double median, char **out) {
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    char variant[32];
+    snprintf(variant, sizeof variant, "limbeck-%s", lbk__precision_names[b->model->precision]);
+    json_t *report = json_pack("{s:s, s:s, s:s, s:i, s:f, s:f, s:I}", "work", b->options->work, "variant",
+                               variant, "size", b->options->size, "batch", (int)b->options->batch,
+                               "samples_per_s", two_digits(b->options->batch / median), "ms_per_step",
+                               two_digits(1e3 * median), "peak_mib", (json_int_t)(usage.ru_maxrss / 1024));
+    lbk_status status = LBK_OK;
+    if (report && b->options->profile) status = add_profile(b, report);
+    if (status == LBK_OK) status = lbk__json_dump(b->context, report, JSON_REAL_PRECISION(8), out);
+    json_decref(report);
     return status;
 }
 
@@ -321,13 +412,7 @@ lbk_status lbk_bench(lbk_context *context, const lbk_bench_options *options, cha
     LBK_TRY(check(context, options, &size));
     LBK_GO(set_up(&b, size));
     LBK_GO(measure(&b, &median));
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    LBK_GO(lbk__format(context, out,
-                       "{\"work\": \"%s\", \"variant\": \"limbeck-%s\", \"size\": \"%s\", \"batch\": %d, "
-                       "\"samples_per_s\": %.2f, \"ms_per_step\": %.2f, \"peak_mib\": %ld}",
-                       options->work, lbk__precision_names[b.model->precision], options->size, options->batch,
-                       options->batch / median, 1e3 * median, usage.ru_maxrss / 1024));
+    LBK_GO(write_report(&b, median, out));
 done:
     tear_down(&b);
     return status;

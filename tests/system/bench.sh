@@ -10,6 +10,12 @@ for kind in kd msd meta probe infer; do
     expect_out "^\{\"work\": \"$kind\", \"variant\": \".*\", \"size\": \"mini\", \"batch\": 4, \"samples_per_s\": [0-9.]+, \"ms_per_step\": [0-9.]+, \"peak_mib\": [0-9]+\}$"
     [ "$(wc -l <"$out")" -eq 1 ] || wrong 'one line is wanted'
 done
+# shellcheck disable=SC2086 # a list of options
+run "$LIMBECK" bench meta $small --profile
+expect_code 0
+expect_out '^peak gflops '
+expect_out '^linear 128 to 384 +1 +[0-9.]+ +[0-9.]+ +[0-9.]+ +[0-9.]+ +[0-9.]+ +[0-9.]+$'
+expect_out '^optimizer +[0-9.]+$'
 run "$LIMBECK" bench
 expect_code 2; expect_err 'WORK .* is missing'
 run "$LIMBECK" bench sleep

@@ -25,11 +25,10 @@ typedef struct head_view {
 
 /* What one thread works in. */
 typedef struct workspace {
-    float *key_t, *value_t;            /* [d, padded]; key_t carries the factor 1/√d */
-    float *key, *value, *sum;          /* [n, wide] */
-    float *query, *out_gradient, *own; /* [q, wide] */
-    float *p, *dropped, *ds;           /* [q, padded] */
-    uint16_t *bits;                    /* [padded] */
+    float *key_t, *value_t;  /* [d, padded]; key_t carries the factor 1/√d */
+    float *product;          /* [max(n, q), wide] */
+    float *p, *dropped, *ds; /* [q, padded] */
+    uint16_t *bits;          /* [q, round_up(n, 8)], and room to read a vector beyond */
 } workspace;
 
 static bool one_query(const lbk__op *op) {
@@ -39,11 +38,15 @@ static int64_t wide_of(const lbk__op *op) {
     return LBK_ROUND_UP((int64_t)op->head_size, LBK__LANES);
 }
 
+static size_t bits_size(int64_t queries, int64_t padded) { /* in floats */
+    return (size_t)LBK_ROUND_UP(queries * padded / 2 + LBK__LANES, LBK__LANES);
+}
+
 static size_t workspace_size(const lbk__tape *tape, const lbk__op *op) {
     const int64_t padded = LBK_ROUND_UP((int64_t)tape->longest, LBK__LANES), wide = wide_of(op);
     const int64_t queries = one_query(op) ? 1 : tape->longest;
-    return (size_t)(2 * op->head_size * padded + 3 * tape->longest * wide + 3 * queries * wide +
-                    3 * queries * padded + padded);
+    return (size_t)(2 * op->head_size * padded + padded * wide + 3 * queries * padded) +
+           bits_size(queries, padded);
 }
 
 static size_t bases_size(const lbk__tape *tape) { /* in floats: one uint64 a sequence, whole cache lines */
@@ -58,12 +61,7 @@ static workspace workspace_of(const lbk__tape *tape, const lbk__op *op) {
     workspace w;
     w.key_t = next, next += op->head_size * padded;
     w.value_t = next, next += op->head_size * padded;
-    w.key = next, next += tape->longest * wide;
-    w.value = next, next += tape->longest * wide;
-    w.sum = next, next += tape->longest * wide;
-    w.query = next, next += queries * wide;
-    w.out_gradient = next, next += queries * wide;
-    w.own = next, next += queries * wide;
+    w.product = next, next += padded * wide;
     w.p = next, next += queries * padded;
     w.dropped = next, next += queries * padded;
     w.ds = next, next += queries * padded;
@@ -102,46 +100,47 @@ static lbk__tensor *query_tensor(const lbk__op *op) {
     return op->input[0] ? op->input[0] : op->input[1];
 }
 
-/* ---- copies between [rows, stride] and [rows, wide] or [d, padded] ---- */
-
-static void pack_rows(const float *x, int64_t stride, int64_t rows, int64_t d, int64_t wide, float factor,
-                      float *out) {
-    for (int64_t i = 0; i < rows; i++) {
-        for (int64_t c = 0; c < d; c++) out[i * wide + c] = factor * x[i * stride + c];
-        for (int64_t c = d; c < wide; c++) out[i * wide + c] = 0.0f;
-    }
-}
-
-static void pack_columns(const float *x, int64_t stride, int64_t rows, int64_t d, int64_t padded,
-                         float factor, float *out) {
-    for (int64_t c = 0; c < d; c++) {
-        for (int64_t i = 0; i < rows; i++) out[c * padded + i] = factor * x[i * stride + c];
-        for (int64_t i = rows; i < padded; i++) out[c * padded + i] = 0.0f;
-    }
-}
-
-static void unpack_rows(const float *packed, int64_t wide, int64_t rows, int64_t d, bool accumulate, float *x,
-                        int64_t stride) {
-    for (int64_t i = 0; i < rows; i++)
-        for (int64_t c = 0; c < d; c++)
-            x[i * stride + c] = packed[i * wide + c] + (accumulate ? x[i * stride + c] : 0.0f);
-}
-
 static float inverse_root(const lbk__op *op) {
     return 1.0f / sqrtf((float)op->head_size);
 }
 
-/* w->dropped = M ⊙ x for [q, padded] rows; gives x itself when nothing is dropped. */
+/* w->bits, for all of the head. */
+static void draw_mask(const lbk__tape *tape, const lbk__dropout *dropout, const head_view *view,
+                      const workspace *w) {
+    if (dropout->threshold)
+        tape->vector->dropout_bits(dropout, view->mask_base, view->q * LBK_ROUND_UP(view->n, 8), w->bits);
+}
+
+/* out = M ⊙ x for [q, padded] rows, zeros where x's padding is; gives x itself when nothing is dropped. */
 static const float *drop(const lbk__tape *tape, const lbk__dropout *dropout, const head_view *view,
                          const workspace *w, const float *x, float *out) {
     if (dropout->threshold == 0) return x;
-    const int64_t row = LBK_ROUND_UP(view->n, 8);
-    for (int64_t i = 0; i < view->q; i++) {
-        tape->vector->dropout_bits(dropout, view->mask_base + (uint64_t)(i * row), row, w->bits);
-        tape->vector->dropout_row(out + i * view->padded, x + i * view->padded, dropout, w->bits, view->n);
-        for (int64_t j = view->n; j < view->padded; j++) out[i * view->padded + j] = 0.0f;
-    }
+    const int64_t row = LBK_ROUND_UP(view->n, 8), padded = view->padded;
+    for (int64_t i = 0; i < view->q; i++)
+        tape->vector->dropout_row(out + i * padded, x + i * padded, dropout, w->bits + i * row, padded);
     return out;
+}
+
+/* out [q, padded] (+)= x [q, d]·yᵀ with y_t = yᵀ [d, padded]; x's rows lie ldx apart. */
+static void times_transposed(const lbk__tape *tape, const lbk__op *op, const head_view *view, const float *x,
+                             int64_t ldx, const float *y_t, bool accumulate, float *out) {
+    tape->vector->small_gemm(view->q, view->padded, op->head_size, x, ldx, 1, y_t, view->padded, accumulate,
+                             out, view->padded);
+}
+
+/* out [q, wide] (+)= s [q, n]·y [n, d]; s's rows lie `padded`, y's ldy apart. Columns from d on are others'
+ * numbers, which nobody reads. */
+static void times_rows(const lbk__tape *tape, const lbk__op *op, const head_view *view, const float *s,
+                       const float *y, int64_t ldy, bool accumulate, float *out) {
+    const int64_t wide = wide_of(op);
+    tape->vector->small_gemm(view->q, wide, view->n, s, view->padded, 1, y, ldy, accumulate, out, wide);
+}
+
+/* out [n, wide] = sᵀ·y, y [q, d]. */
+static void transposed_times_rows(const lbk__tape *tape, const lbk__op *op, const head_view *view,
+                                  const float *s, const float *y, int64_t ldy, float *out) {
+    const int64_t wide = wide_of(op);
+    tape->vector->small_gemm(view->n, wide, view->q, s, 1, view->padded, y, ldy, false, out, wide);
 }
 
 /* w->p = Q·Kᵀ/√d, and w->key_t on the way. */
@@ -150,9 +149,8 @@ static void scores(const lbk__tape *tape, const lbk__op *op, const head_view *vi
     const float *q =
         (const float *)queries->value.data + view->first_query * queries->cols + view->query_column;
     const float *k = (const float *)rest->value.data + view->first_key * rest->cols + view->key_column;
-    pack_columns(k, rest->cols, view->n, op->head_size, view->padded, inverse_root(op), w->key_t);
-    tape->vector->small_gemm(view->q, view->padded, op->head_size, q, queries->cols, 1, w->key_t,
-                             view->padded, false, w->p, view->padded);
+    tape->vector->transpose(w->key_t, view->padded, k, rest->cols, view->n, op->head_size, inverse_root(op));
+    times_transposed(tape, op, view, q, queries->cols, w->key_t, false, w->p);
 }
 
 static void probabilities_again(const lbk__tape *tape, const lbk__op *op, const head_view *view,
@@ -167,7 +165,7 @@ static void probabilities_again(const lbk__tape *tape, const lbk__op *op, const 
 static void forward_head(const lbk__tape *tape, const lbk__op *op, const lbk__dropout *dropout,
                          const head_view *view, const workspace *w) {
     const lbk__tensor *rest = op->input[1];
-    const int64_t d = op->head_size, wide = wide_of(op), hidden = op->output->cols;
+    const int64_t hidden = op->output->cols;
     const float *v = (const float *)rest->value.data + view->first_key * rest->cols + view->value_column;
     float *out = (float *)op->output->value.data + view->first_query * hidden + view->out_column;
     scores(tape, op, view, w);
@@ -175,10 +173,10 @@ static void forward_head(const lbk__tape *tape, const lbk__op *op, const lbk__dr
         float lse = tape->vector->softmax_row(w->p + i * view->padded, view->n, view->padded);
         if (view->lse) view->lse[i] = lse;
     }
+    draw_mask(tape, dropout, view, w);
     const float *p = drop(tape, dropout, view, w, w->p, w->dropped);
-    pack_rows(v, rest->cols, view->n, d, wide, 1.0f, w->value);
-    tape->vector->small_gemm(view->q, wide, view->n, p, view->padded, 1, w->value, wide, false, w->own, wide);
-    unpack_rows(w->own, wide, view->q, d, false, out, hidden);
+    times_rows(tape, op, view, p, v, rest->cols, false, w->product);
+    tape->vector->copy_block(out, hidden, w->product, wide_of(op), view->q, op->head_size, 1.0f, false);
 }
 
 /* ---- backward ---- */
@@ -192,34 +190,28 @@ static void backward_head(const lbk__tape *tape, const lbk__op *op, const lbk__d
     const int64_t value_at = view->first_key * rest->cols + view->value_column;
     const float *d_out =
         (const float *)op->output->gradient.data + view->first_query * hidden + view->out_column;
-    const float *rest_value = rest->value.data;
-    float *rest_gradient = rest->gradient.data;
+    const float *q = (const float *)queries->value.data + query_at, *rest_value = rest->value.data;
+    float *d_q = (float *)queries->gradient.data + query_at, *d_rest = rest->gradient.data;
 
     probabilities_again(tape, op, view, w);
+    draw_mask(tape, dropout, view, w);
     const float *p = drop(tape, dropout, view, w, w->p, w->dropped);
-    pack_rows(d_out, hidden, view->q, d, wide, 1.0f, w->out_gradient);
-    tape->vector->small_gemm(view->n, wide, view->q, p, 1, padded, w->out_gradient, wide, false, w->sum,
-                             wide); /* dV */
-    unpack_rows(w->sum, wide, view->n, d, op->accumulate[1], rest_gradient + value_at, rest->cols);
+    transposed_times_rows(tape, op, view, p, d_out, hidden, w->product); /* dV */
+    tape->vector->copy_block(d_rest + value_at, rest->cols, w->product, wide, view->n, d, 1.0f,
+                             op->accumulate[1]);
 
-    pack_columns(rest_value + value_at, rest->cols, view->n, d, padded, 1.0f, w->value_t);
-    tape->vector->small_gemm(view->q, padded, d, d_out, hidden, 1, w->value_t, padded, false, w->ds,
-                             padded); /* dO·Vᵀ */
+    tape->vector->transpose(w->value_t, padded, rest_value + value_at, rest->cols, view->n, d, 1.0f);
+    times_transposed(tape, op, view, d_out, hidden, w->value_t, false, w->ds); /* dO·Vᵀ */
     drop(tape, dropout, view, w, w->ds, w->ds);
     for (int64_t i = 0; i < view->q; i++)
         tape->vector->softmax_project(w->ds + i * padded, w->p + i * padded, w->ds + i * padded, padded);
 
-    pack_rows(rest_value + key_at, rest->cols, view->n, d, wide, inverse_root(op), w->key);
-    tape->vector->small_gemm(view->q, wide, view->n, w->ds, padded, 1, w->key, wide, false, w->own,
-                             wide); /* dQ */
-    unpack_rows(w->own, wide, view->q, d, op->accumulate[queries == rest ? 1 : 0],
-                (float *)queries->gradient.data + query_at, queries->cols);
-
-    pack_rows((const float *)queries->value.data + query_at, queries->cols, view->q, d, wide,
-              inverse_root(op), w->query);
-    tape->vector->small_gemm(view->n, wide, view->q, w->ds, 1, padded, w->query, wide, false, w->sum,
-                             wide); /* dK */
-    unpack_rows(w->sum, wide, view->n, d, op->accumulate[1], rest_gradient + key_at, rest->cols);
+    times_rows(tape, op, view, w->ds, rest_value + key_at, rest->cols, false, w->product); /* √d · dQ */
+    tape->vector->copy_block(d_q, queries->cols, w->product, wide, view->q, d, inverse_root(op),
+                             op->accumulate[queries == rest ? 1 : 0]);
+    transposed_times_rows(tape, op, view, w->ds, q, queries->cols, w->product); /* √d · dK */
+    tape->vector->copy_block(d_rest + key_at, rest->cols, w->product, wide, view->n, d, inverse_root(op),
+                             op->accumulate[1]);
 }
 
 /* ---- tangent ---- */
@@ -227,29 +219,29 @@ static void backward_head(const lbk__tape *tape, const lbk__op *op, const lbk__d
 static void tangent_head(const lbk__tape *tape, const lbk__op *op, const lbk__dropout *dropout,
                          const head_view *view, const workspace *w) {
     const lbk__tensor *queries = query_tensor(op), *rest = op->input[1];
-    const int64_t d = op->head_size, wide = wide_of(op), hidden = op->output->cols, padded = view->padded;
+    const int64_t d = op->head_size, hidden = op->output->cols, padded = view->padded;
     const int64_t query_at = view->first_query * queries->cols + view->query_column;
     const int64_t key_at = view->first_key * rest->cols + view->key_column;
     const int64_t value_at = view->first_key * rest->cols + view->value_column;
+    const float *q = (const float *)queries->value.data + query_at,
+                *q_tangent = (const float *)queries->tangent.data + query_at;
     const float *rest_value = rest->value.data, *rest_tangent = rest->tangent.data;
     float *d_out = (float *)op->output->tangent.data + view->first_query * hidden + view->out_column;
 
     probabilities_again(tape, op, view, w);
-    tape->vector->small_gemm(view->q, padded, d, (const float *)queries->tangent.data + query_at,
-                             queries->cols, 1, w->key_t, padded, false, w->ds, padded);
-    pack_columns(rest_tangent + key_at, rest->cols, view->n, d, padded, inverse_root(op), w->key_t);
-    tape->vector->small_gemm(view->q, padded, d, (const float *)queries->value.data + query_at, queries->cols,
-                             1, w->key_t, padded, true, w->ds, padded);
+    times_transposed(tape, op, view, q_tangent, queries->cols, w->key_t, false, w->ds);
+    tape->vector->transpose(w->key_t, padded, rest_tangent + key_at, rest->cols, view->n, d,
+                            inverse_root(op));
+    times_transposed(tape, op, view, q, queries->cols, w->key_t, true, w->ds);
     for (int64_t i = 0; i < view->q; i++)
         tape->vector->softmax_project(w->ds + i * padded, w->p + i * padded, w->ds + i * padded, padded);
 
+    draw_mask(tape, dropout, view, w);
     drop(tape, dropout, view, w, w->ds, w->ds);
     const float *p = drop(tape, dropout, view, w, w->p, w->dropped);
-    pack_rows(rest_value + value_at, rest->cols, view->n, d, wide, 1.0f, w->value);
-    tape->vector->small_gemm(view->q, wide, view->n, w->ds, padded, 1, w->value, wide, false, w->own, wide);
-    pack_rows(rest_tangent + value_at, rest->cols, view->n, d, wide, 1.0f, w->value);
-    tape->vector->small_gemm(view->q, wide, view->n, p, padded, 1, w->value, wide, true, w->own, wide);
-    unpack_rows(w->own, wide, view->q, d, false, d_out, hidden);
+    times_rows(tape, op, view, w->ds, rest_value + value_at, rest->cols, false, w->product);
+    times_rows(tape, op, view, p, rest_tangent + value_at, rest->cols, true, w->product);
+    tape->vector->copy_block(d_out, hidden, w->product, wide_of(op), view->q, d, 1.0f, false);
 }
 
 typedef void head_pass(const lbk__tape *, const lbk__op *, const lbk__dropout *, const head_view *,

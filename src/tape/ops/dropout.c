@@ -16,7 +16,7 @@ static void apply(lbk__tape *tape, lbk__op *op, const float *x, float *y, bool a
     for (int64_t i = 0; i < n; i++)
         for (int64_t c = 0; c < cols; c += CHUNK) {
             const int64_t width = LBK_MIN((int64_t)CHUNK, cols - c);
-            uint16_t bits[CHUNK];
+            uint16_t bits[CHUNK]; /* a multiple of LBK__LANES */
             float kept[CHUNK];
             const float *row = x + i * cols + c;
             if (dropout.threshold) {

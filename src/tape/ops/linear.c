@@ -3,64 +3,63 @@
  *   backward  z = x·Wᵀ + b;  dz = dy ⊙ act'(z);  dx = dz·W;  dW += dzᵀ·x;  db += Σ_rows dz
  *   tangent   ẏ = act'(z) ⊙ (ẋ·Wᵀ + x·Ẇᵀ + ḃ)
  *
- * x [n, in], W [out, in], b [out], y [n, out]; z is kept when act is gelu (tanh needs y only). dz takes dy's
- * place. */
+ * x [n, in], W [out, in], b [out], y [n, out]; act'(z) is kept when act is gelu (tanh needs y only). dz takes
+ * dy's place. */
 #include "tape/ops/products.h"
 
 #include <math.h>
+#include <omp.h>
 #include <string.h>
-
-/* y, z (or dz) and n · out are what every pass works on. */
-static float *pre_activation(const lbk__op *op) {
-    return op->saved[0].data ? op->saved[0].data : op->output->value.data;
-}
 
 static void forward(lbk__tape *tape, lbk__op *op) {
     const int64_t n = lbk__rows(tape, op->output), out = op->output->cols;
-    float *y = op->output->value.data, *z = pre_activation(op); /* [n, out] */
-    const float *bias = weights_of(tape, op->slot[1]);          /* [out] */
-    lbk__products_forward(tape, op, z);
+    float *y = op->output->value.data, *slope = op->saved[0].data; /* [n, out] */
+    const float *bias = weights_of(tape, op->slot[1]);             /* [out] */
+    lbk__products_forward(tape, op, slope ? slope : y);
 #pragma omp parallel for schedule(static) if (n * out >= PARALLEL_FROM)
     for (int64_t i = 0; i < n; i++) {
-        if (op->activation == LBK__IDENTITY) tape->vector->add(z + i * out, bias, out);
-        if (op->activation == LBK__GELU) tape->vector->bias_gelu(y + i * out, z + i * out, bias, out);
-        if (op->activation == LBK__TANH) tape->vector->bias_tanh(y + i * out, bias, out);
-    }
-}
-
-/* d ⊙= act'(z), row by row, in place: dy → dz, and ż → ẏ. */
-static void multiply_by_slope(const lbk__tape *tape, const lbk__op *op, float *d) {
-    if (op->activation == LBK__IDENTITY) return;
-    const int64_t n = lbk__rows(tape, op->output), out = op->output->cols;
-    const float *y = op->output->value.data, *z = op->saved[0].data;
-#pragma omp parallel for schedule(static) if (n * out >= PARALLEL_FROM)
-    for (int64_t i = 0; i < n; i++) {
-        if (op->activation == LBK__GELU)
-            tape->vector->gelu_gradient(d + i * out, d + i * out, z + i * out, out);
+        if (slope)
+            tape->vector->bias_gelu_slope(y + i * out, slope + i * out, bias, out);
+        else if (op->activation == LBK__GELU)
+            tape->vector->bias_gelu(y + i * out, bias, out);
+        else if (op->activation == LBK__TANH)
+            tape->vector->bias_tanh(y + i * out, bias, out);
         else
-            tape->vector->tanh_gradient(d + i * out, d + i * out, y + i * out, out);
+            tape->vector->add(y + i * out, bias, out);
     }
 }
 
-/* db += Σ_rows dz: each thread takes columns of its own, so the order of the sum does not depend on threads.
- */
-static void add_column_sums(const lbk__tape *tape, const float *dz, int64_t n, int64_t out, float *db) {
-    enum { COLUMNS = 64 };
-    const int64_t blocks = LBK_ROUND_UP(out, COLUMNS) / COLUMNS;
-#pragma omp parallel for schedule(static) if (n * out >= PARALLEL_FROM)
-    for (int64_t block = 0; block < blocks; block++) {
-        const int64_t first = block * COLUMNS, width = LBK_MIN((int64_t)COLUMNS, out - first);
-        float sum[COLUMNS] = {0};
-        for (int64_t i = 0; i < n; i++) tape->vector->add(sum, dz + i * out + first, width);
-        tape->vector->add(db + first, sum, width);
+/* d ⊙= act'(z) for row i, in place: dy → dz, and ż → ẏ. */
+static void multiply_by_slope(const lbk__tape *tape, const lbk__op *op, int64_t i, float *d) {
+    const int64_t out = op->output->cols;
+    const float *y = op->output->value.data, *slope = op->saved[0].data;
+    if (op->activation == LBK__GELU) tape->vector->multiply(d, slope + i * out, out);
+    if (op->activation == LBK__TANH) tape->vector->tanh_gradient(d, d, y + i * out, out);
+}
+
+/* dy → dz, and db += Σ_rows dz: every thread sums its rows apart, then the parts are added in the order of
+ * the threads. */
+static void slopes_and_sums(const lbk__tape *tape, const lbk__op *op, float *dz, float *db) {
+    const int64_t n = lbk__rows(tape, op->output), out = op->output->cols;
+    const int threads = tape->context->num_threads;
+    float *parts = op->scratch.data; /* [threads, out] */
+    memset(parts, 0, (size_t)threads * (size_t)out * sizeof *parts);
+#pragma omp parallel num_threads(threads) if (n * out >= PARALLEL_FROM)
+    {
+        float *sum = parts + omp_get_thread_num() * out;
+#pragma omp for schedule(static)
+        for (int64_t i = 0; i < n; i++) {
+            multiply_by_slope(tape, op, i, dz + i * out);
+            tape->vector->add(sum, dz + i * out, out);
+        }
     }
+    for (int thread = 0; thread < threads; thread++) tape->vector->add(db, parts + thread * out, out);
 }
 
 static void backward(lbk__tape *tape, lbk__op *op) {
     float *dz = op->output->gradient.data; /* [n, out] */
-    multiply_by_slope(tape, op, dz);
+    slopes_and_sums(tape, op, dz, gradients_of(tape, op->slot[1]));
     lbk__products_backward(tape, op, dz);
-    add_column_sums(tape, dz, lbk__rows(tape, op->output), op->output->cols, gradients_of(tape, op->slot[1]));
 }
 
 static void tangent(lbk__tape *tape, lbk__op *op) {
@@ -69,8 +68,10 @@ static void tangent(lbk__tape *tape, lbk__op *op) {
     const float *d_bias = direction_of(tape, op->slot[1]);
     lbk__products_tangent(tape, op, dy);
 #pragma omp parallel for schedule(static) if (n * out >= PARALLEL_FROM)
-    for (int64_t i = 0; i < n; i++) tape->vector->add(dy + i * out, d_bias, out);
-    multiply_by_slope(tape, op, dy);
+    for (int64_t i = 0; i < n; i++) {
+        tape->vector->add(dy + i * out, d_bias, out);
+        multiply_by_slope(tape, op, i, dy + i * out);
+    }
 }
 
 /* ---- reference ---- */
@@ -167,6 +168,8 @@ lbk_status lbk__op_linear(lbk__tape *tape, lbk__tensor *x, lbk__slot weight, lbk
     op->slot[1] = bias;
     op->activation = activation;
     if (!tape->reference) LBK_TRY(lbk__products_ask(tape, op));
+    const size_t sums = (size_t)tape->context->num_threads * (size_t)weight.rows * sizeof(float);
+    if (keeps(tape)) op->scratch.bytes = LBK_MAX(op->scratch.bytes, sums);
     tape->multiplications[x->extent] += (int64_t)weight.rows * weight.cols;
     if (activation == LBK__GELU && keeps(tape) && !tape->reference)
         lbk__tape_ask(tape, &op->saved[0], (size_t)tape->max_rows[x->extent] * (size_t)weight.rows);

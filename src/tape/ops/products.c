@@ -98,13 +98,21 @@ static void forward_fp32(lbk__tape *tape, lbk__op *op, float *z) {
     lbk__gemm(false, true, s.n, s.out, s.in, x, s.in, weights, s.in, 0.0f, z, s.out);
 }
 
+/* Operations of one product z = x·Wᵀ; dx and dW have as many each. */
+static double operations(const lbk__tape *tape, const lbk__op *op) {
+    const sizes s = sizes_of(tape, op);
+    return 2.0 * (double)s.n * (double)s.in * (double)s.out;
+}
+
 void lbk__products_forward(lbk__tape *tape, lbk__op *op, float *z) {
+    const double begin = lbk__product_begin(tape);
     if (op->precision == LBK__PRECISION_BF16)
         forward_bf16(tape, op, z);
     else if (op->precision == LBK__PRECISION_INT8)
         forward_int8(tape, op, z);
     else
         forward_fp32(tape, op, z);
+    lbk__product_end(tape, &op->time[LBK__FORWARD], begin, operations(tape, op));
 }
 
 /* ---- backward ---- */
@@ -121,17 +129,23 @@ static void backward_bf16(lbk__tape *tape, lbk__op *op, const float *dz) {
                    gradients_of(tape, op->slot[0]));
 }
 
-void lbk__products_backward(lbk__tape *tape, lbk__op *op, const float *dz) {
+static void backward_fp32(lbk__tape *tape, lbk__op *op, const float *dz) {
     const sizes s = sizes_of(tape, op);
-    if (op->precision == LBK__PRECISION_BF16) {
-        backward_bf16(tape, op, dz);
-        return;
-    }
     if (op->input[0]->gradient.data)
         lbk__gemm(false, false, s.n, s.in, s.out, dz, s.out, weights_of(tape, op->slot[0]), s.in,
                   op->accumulate[0] ? 1.0f : 0.0f, op->input[0]->gradient.data, s.in);
     lbk__gemm(true, false, s.out, s.in, s.n, dz, s.out, op->input[0]->value.data, s.in, 1.0f,
               gradients_of(tape, op->slot[0]), s.in);
+}
+
+void lbk__products_backward(lbk__tape *tape, lbk__op *op, const float *dz) {
+    const double begin = lbk__product_begin(tape);
+    if (op->precision == LBK__PRECISION_BF16)
+        backward_bf16(tape, op, dz);
+    else
+        backward_fp32(tape, op, dz);
+    const int products = op->input[0]->gradient.data ? 2 : 1;
+    lbk__product_end(tape, &op->time[LBK__BACKWARD], begin, products * operations(tape, op));
 }
 
 /* ---- tangent; ẋ is NULL where x is a leaf ---- */
@@ -148,15 +162,21 @@ static void tangent_bf16(lbk__tape *tape, lbk__op *op, float *dz) {
     lbk__bf16_gemm(tape->narrow, false, true, s.n, s.out, s.in, x, op->constant.data, true, dz);
 }
 
-void lbk__products_tangent(lbk__tape *tape, lbk__op *op, float *dz) {
+static void tangent_fp32(lbk__tape *tape, lbk__op *op, float *dz) {
     const sizes s = sizes_of(tape, op);
-    if (op->precision == LBK__PRECISION_BF16) {
-        tangent_bf16(tape, op, dz);
-        return;
-    }
     lbk__gemm(false, true, s.n, s.out, s.in, op->input[0]->value.data, s.in, direction_of(tape, op->slot[0]),
               s.in, 0.0f, dz, s.out);
     if (op->input[0]->tangent.data)
         lbk__gemm(false, true, s.n, s.out, s.in, op->input[0]->tangent.data, s.in,
                   weights_of(tape, op->slot[0]), s.in, 1.0f, dz, s.out);
+}
+
+void lbk__products_tangent(lbk__tape *tape, lbk__op *op, float *dz) {
+    const double begin = lbk__product_begin(tape);
+    if (op->precision == LBK__PRECISION_BF16)
+        tangent_bf16(tape, op, dz);
+    else
+        tangent_fp32(tape, op, dz);
+    const int products = op->input[0]->tangent.data ? 2 : 1;
+    lbk__product_end(tape, &op->time[LBK__TANGENT], begin, products * operations(tape, op));
 }
