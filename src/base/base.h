@@ -15,6 +15,7 @@ struct lbk_context {
     int calls;       /* public functions at work, one within the other */
     locale_t locale; /* of the thread before the outermost one, base/guest.h */
     char error[1024];
+    bool starved; /* see lbk__check_starved */
 };
 
 /* ---- errors: fail with a sentence; pass failures on ---- */
@@ -55,6 +56,10 @@ lbk_status lbk__grow_array(lbk_context *context, void *pointer, size_t *capacity
 /* 64-byte aligned and zeroed; freed by lbk__free_aligned. For tensors and arenas. */
 lbk_status lbk__alloc_aligned(lbk_context *context, void *out_pointer, size_t bytes);
 void lbk__free_aligned(lbk_context *context, void *pointer);
+/* For what must not fail where it stands, in the middle of a pass through a model: it sets context->starved
+ * and goes on with numbers that are wrong. LBK_NO_MEMORY, once, where that was set since the last time: ask
+ * before any of the numbers is used. */
+lbk_status lbk__check_starved(lbk_context *context);
 lbk_status lbk__copy_string(lbk_context *context, const char *text, char **out);
 lbk_status lbk__copy_bytes(lbk_context *context, const char *text, size_t length, char **out); /* adds a 0 */
 /* printf into fresh memory. */

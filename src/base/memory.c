@@ -98,6 +98,13 @@ void lbk__free_aligned(lbk_context *context, void *pointer) {
     lbk_free(context, block);
 }
 
+lbk_status lbk__check_starved(lbk_context *context) {
+    if (!context->starved) return LBK_OK;
+    context->starved = false;
+    return lbk__fail(context, LBK_NO_MEMORY,
+                     "out of memory within a matrix product; use a smaller batch or model, or free memory");
+}
+
 lbk_status lbk__copy_bytes(lbk_context *context, const char *text, size_t length, char **out) {
     LBK_TRY(lbk__alloc_array(context, out, length + 1, 1));
     if (length) memcpy(*out, text, length);

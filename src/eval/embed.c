@@ -42,7 +42,9 @@ lbk_status lbk_model_embed(lbk_model *model, const char *text, float *out) {
     LBK_GO(lbk__batch_create(context, &limits, &batch));
     LBK_GO(lbk__runner_create(model->model, NULL, &limits, LBK__RUN_STATES, 0, &runner));
     LBK_GO(lbk__batch_fill_items(context, &item, 1, &limits, &batch));
-    mean_of_rows(lbk__runner_forward(runner, &batch, -1), (int32_t)count, config->hidden_size, out);
+    const float *states = lbk__runner_forward(runner, &batch, -1);
+    LBK_GO(lbk__check_starved(context));
+    mean_of_rows(states, (int32_t)count, config->hidden_size, out);
 done:
     lbk__runner_free(runner);
     lbk__batch_free(context, &batch);

@@ -152,7 +152,7 @@ lbk_status lbk__predict(lbk_model *model, const lbk_input *inputs, int32_t count
     LBK_TRY(plan_for(model, items, num_items));
     LBK_TRY(lbk__batch_fill_items(model->context, items, num_items, &model->limits, &model->batch));
     *logits = lbk__runner_forward(model->runner, &model->batch, -1);
-    return LBK_OK;
+    return lbk__check_starved(model->context);
 }
 
 lbk_status lbk_model_predict(lbk_model *model, const lbk_input *input, float *logits, float *probabilities) {

@@ -8,8 +8,8 @@
 
 /* C [m, n] = op(A) · op(B) + beta · C, row-major; op is transposition where `transpose_…`, lda/ldb/ldc in
  * floats. beta 0 overwrites C without reading it. Nothing happens when m or n is 0. Uses the OpenMP threads
- * of the caller. */
-void lbk__gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, const float *a,
+ * of the caller. False: not done, for want of memory. */
+bool lbk__gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, const float *a,
                int64_t lda, const float *b, int64_t ldb, float beta, float *c, int64_t ldc);
 
 /* Which elements dropout keeps: 16 bits an element, kept where bits ≥ threshold. Element e takes lane e % 8

@@ -70,17 +70,19 @@ static dnnl_memory_t memory(const lbk__matmul *matmul, int64_t rows, int64_t col
     return out;
 }
 
-void lbk__matmul_run(const lbk__matmul *matmul, int64_t m, int64_t n, int64_t k, const void *a, const void *b,
+bool lbk__matmul_run(const lbk__matmul *matmul, int64_t m, int64_t n, int64_t k, const void *a, const void *b,
                      void *c) {
-    if (m == 0 || n == 0) return;
+    if (m == 0 || n == 0) return true;
     const dnnl_exec_arg_t arguments[] = {
         {DNNL_ARG_SRC, memory(matmul, m, k, matmul->a, matmul->transpose_a, a)},
         {DNNL_ARG_WEIGHTS, memory(matmul, k, n, matmul->b, matmul->transpose_b, b)},
         {DNNL_ARG_DST, memory(matmul, m, n, matmul->c, false, c)},
     };
-    dnnl_primitive_execute(matmul->primitive, matmul->stream, LBK_COUNT(arguments), arguments);
-    dnnl_stream_wait(matmul->stream);
+    const bool done = dnnl_primitive_execute(matmul->primitive, matmul->stream, LBK_COUNT(arguments),
+                                             arguments) == dnnl_success &&
+                      dnnl_stream_wait(matmul->stream) == dnnl_success;
     for (size_t i = 0; i < LBK_COUNT(arguments); i++) dnnl_memory_destroy(arguments[i].memory);
+    return done;
 }
 
 static bool has(dnnl_cpu_isa_t wanted) {

@@ -105,11 +105,11 @@ void lbk__bf16_from(const lbk__narrow *narrow, void *to, const float *from, int6
 
 void lbk__bf16_gemm(const lbk__narrow *narrow, bool transpose_a, bool transpose_b, int64_t m, int64_t n,
                     int64_t k, const void *a, const void *b, bool accumulate, float *c) {
-    if (narrow->native)
-        lbk__matmul_run(&narrow->bf16[transpose_a][transpose_b][accumulate], m, n, k, a, b, c);
-    else
-        lbk__gemm(transpose_a, transpose_b, m, n, k, a, transpose_a ? m : k, b, transpose_b ? k : n,
-                  accumulate ? 1.0f : 0.0f, c, n);
+    const bool done = narrow->native ? lbk__matmul_run(&narrow->bf16[transpose_a][transpose_b][accumulate], m,
+                                                       n, k, a, b, c)
+                                     : lbk__gemm(transpose_a, transpose_b, m, n, k, a, transpose_a ? m : k, b,
+                                                 transpose_b ? k : n, accumulate ? 1.0f : 0.0f, c, n);
+    if (!done) narrow->context->starved = true;
 }
 
 /* ---- int8 ---- */
@@ -143,7 +143,10 @@ void lbk__int8_from(const lbk__narrow *narrow, uint8_t *q, float *scale, const f
 void lbk__int8_gemm(const lbk__narrow *narrow, int64_t m, int64_t out, int64_t in, const uint8_t *q,
                     const float *scale, const lbk__int8_weights *weights, float *y) {
     int32_t *sum = (int32_t *)(void *)y; /* in y's place */
-    lbk__matmul_run(&narrow->int8, m, out, in, q, weights->values, sum);
+    if (!lbk__matmul_run(&narrow->int8, m, out, in, q, weights->values, sum)) {
+        narrow->context->starved = true;
+        return; /* y is not the sums that follow would read */
+    }
 #pragma omp parallel for schedule(static) if (m * out > BLOCK)
     for (int64_t i = 0; i < m; i++)
         narrow->vector->dequantize_row(y + i * out, sum + i * out, weights->offset, weights->scale, scale[i],

@@ -32,7 +32,8 @@ void lbk__narrow_free(lbk__narrow *narrow); /* NULL is allowed */
 /* Bytes of a number: 2, or 4 where it is kept as float32. */
 size_t lbk__bf16_size(const lbk__narrow *narrow);
 void lbk__bf16_from(const lbk__narrow *narrow, void *to, const float *from, int64_t count);
-/* C [m, n] (+)= op(A) · op(B), all rows dense; op is transposition where `transpose_…`. */
+/* C [m, n] (+)= op(A) · op(B), all rows dense; op is transposition where `transpose_…`. Where it cannot be
+ * done, for want of memory, the context is starved (base.h). */
 void lbk__bf16_gemm(const lbk__narrow *narrow, bool transpose_a, bool transpose_b, int64_t m, int64_t n,
                     int64_t k, const void *a, const void *b, bool accumulate, float *c);
 

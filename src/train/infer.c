@@ -108,6 +108,7 @@ static lbk_status run_batch(lbk__inference *inference, int64_t first, const item
     LBK_TRY(lbk__batch_fill(inference->context, inference->pack, inference->chosen, count,
                             inference->num_views, &inference->limits, &inference->batch));
     const float *logits = lbk__runner_forward(inference->runner, &inference->batch, -1);
+    LBK_TRY(lbk__check_starved(inference->context));
     for (size_t v = 0; v < views; v++)
         for (size_t i = 0; i < (size_t)count; i++) {
             size_t at = (size_t)(items[i].position - first);

@@ -210,6 +210,7 @@ lbk_status lbk__training_step(lbk__training *t) {
     lbk__window step = {0};
     if (lbk__meta_due(t)) LBK_TRY(lbk__meta_step(t, &g));
     LBK_TRY(lbk__group_gradients(t, &g, &step));
+    LBK_TRY(lbk__check_starved(t->context));
     const float *gradients = lbk__runner_gradients(t->runner);
     step.gradient_norm = lbk__gradient_norm(t->model, gradients);
     lbk_status status = LBK_OK;

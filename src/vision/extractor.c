@@ -134,12 +134,14 @@ static void average(const lbk__extractor *x, const float *map, int32_t row, int3
     for (int c = 0; c < LBK__EFFICIENTNET_DIM; c++) out[c] *= share;
 }
 
-/* z = (r − mean) · componentsᵀ · scale of one picture; `regions` loses its mean. */
-static void project(const lbk__projection *p, int32_t num_rows, float *regions, float *out) {
+/* z = (r − mean) · componentsᵀ · scale of one picture; `regions` loses its mean. False: no memory. */
+static bool project(const lbk__projection *p, int32_t num_rows, float *regions, float *out) {
     for (int32_t r = 0; r < num_rows; r++)
         for (int32_t c = 0; c < p->in; c++) regions[r * p->in + c] -= p->mean[c];
-    lbk__gemm(false, true, num_rows, p->out, p->in, regions, p->in, p->components, p->in, 0.0f, out, p->out);
-    for (int32_t i = 0; i < num_rows * p->out; i++) out[i] *= p->scale;
+    const bool done = lbk__gemm(false, true, num_rows, p->out, p->in, regions, p->in, p->components, p->in,
+                                0.0f, out, p->out);
+    for (int32_t i = 0; done && i < num_rows * p->out; i++) out[i] *= p->scale;
+    return done;
 }
 
 /* A picture at a time, on one thread: products of other shapes, or shared among threads, round differently.
@@ -149,8 +151,9 @@ static void project_all(lbk__extractor *x, size_t count) {
     const size_t num_rows = (size_t)lbk__extractor_num_rows(x);
     omp_set_num_threads(1);
     for (size_t i = 0; i < count; i++)
-        project(&x->projection, (int32_t)num_rows, x->regions + i * num_rows * LBK__EFFICIENTNET_DIM,
-                x->projected + i * num_rows * (size_t)x->projection.out);
+        if (!project(&x->projection, (int32_t)num_rows, x->regions + i * num_rows * LBK__EFFICIENTNET_DIM,
+                     x->projected + i * num_rows * (size_t)x->projection.out))
+            x->context->starved = true;
     omp_set_num_threads(before);
 }
 
@@ -180,6 +183,7 @@ static lbk_status run_batch(lbk__extractor *x, const uint8_t *pixels, size_t cou
             average(x, map + i * map_values, (int32_t)r / x->grid, (int32_t)r % x->grid,
                     x->regions + (i * num_rows + r) * LBK__EFFICIENTNET_DIM);
     if (x->projection.out) project_all(x, count);
+    LBK_TRY(lbk__check_starved(x->context));
     return to_half(x, x->projection.out ? x->projected : x->regions,
                    count * num_rows * (size_t)lbk__extractor_dim(x), rows);
 }

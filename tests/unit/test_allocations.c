@@ -3,7 +3,9 @@
  * an error, or the result is what it would have been; nothing leaks. */
 #include "small_run.h"
 
-#include <unistd.h>
+#include <dlfcn.h>
+#include <dnnl.h>
+#include <limits.h>
 
 typedef struct work {
     const char *name;
@@ -152,6 +154,79 @@ static void the_contexts_blocks_fail(void **state) {
     }
 }
 
+/* ---- oneDNN without memory: its functions are found here first ---- */
+
+static struct {
+    long calls, fail_at;
+    bool sgemm_only; /* where a primitive of packed weights fails, sgemm does its work */
+} products;
+
+static bool starved(void) {
+    return ++products.calls == products.fail_at;
+}
+
+dnnl_status_t DNNL_API dnnl_sgemm(char transa, char transb, dnnl_dim_t M, dnnl_dim_t N, dnnl_dim_t K,
+                                  float alpha, const float *A, dnnl_dim_t lda, const float *B, dnnl_dim_t ldb,
+                                  float beta, float *C, dnnl_dim_t ldc) {
+    dnnl_status_t (*next)(char, char, dnnl_dim_t, dnnl_dim_t, dnnl_dim_t, float, const float *, dnnl_dim_t,
+                          const float *, dnnl_dim_t, float, float *, dnnl_dim_t) = NULL;
+    void *found = dlsym(RTLD_NEXT, "dnnl_sgemm");
+    memcpy(&next, &found, sizeof next);
+    return starved() ? dnnl_out_of_memory
+                     : next(transa, transb, M, N, K, alpha, A, lda, B, ldb, beta, C, ldc);
+}
+
+dnnl_status_t DNNL_API dnnl_primitive_execute(const_dnnl_primitive_t primitive, dnnl_stream_t stream,
+                                              int nargs, const dnnl_exec_arg_t *args) {
+    dnnl_status_t (*next)(const_dnnl_primitive_t, dnnl_stream_t, int, const dnnl_exec_arg_t *) = NULL;
+    void *found = dlsym(RTLD_NEXT, "dnnl_primitive_execute");
+    memcpy(&next, &found, sizeof next);
+    return !products.sgemm_only && starved() ? dnnl_out_of_memory : next(primitive, stream, nargs, args);
+}
+
+static lbk_status train_bf16(small_run *run, char **summary) {
+    return learn(run, CHANGES("precision=bf16"), NULL, summary);
+}
+
+static lbk_status predict_int8(small_run *run, char **summary) {
+    lbk_model *model;
+    const lbk_input input = {.text = "red old", .image = in(run, "0.tiff")};
+    LBK_TRY(lbk_model_open(run->context, in(run, "teacher"), &model));
+    lbk_status status = lbk_model_set_precision(model, "int8");
+    if (status == LBK_OK) status = lbk_model_answer(model, &input, 0, summary);
+    lbk_model_close(model);
+    return status;
+}
+
+static void oneDNNs_products_fail(void **state) {
+    small_run *run = *state;
+    static const work few[] = {{"train", train, 40},
+                               {"distill", distill, 60},
+                               {"train in bf16", train_bf16, 40},
+                               {"predict in int8", predict_int8, 5}};
+    for (const work *w = few; w < few + LBK_COUNT(few); w++) {
+        lbk_status status = LBK_NO_MEMORY;
+        long n = 1, all = LONG_MAX;
+        products.sgemm_only = w->run == train || w->run == distill;
+        for (; n <= all; n += 1 + n / 4) {
+            char *summary = NULL;
+            remove_made(run);
+            products.calls = 0, products.fail_at = n;
+            status = w->run(run, &summary);
+            products.fail_at = 0;
+            if (n <= products.calls) {
+                check_fails(run->context, LBK_NO_MEMORY, "within a matrix product", status);
+            } else {
+                check_ok(run->context, status);
+                all = products.calls;
+            }
+            lbk_free(run->context, summary);
+        }
+        print_message("%s: %ld products\n", w->name, all);
+        assert_true(all > (long)w->least);
+    }
+}
+
 /* A teacher, its cache, and a pack's few records. */
 static int set_up(void **state) {
     if (small_run_set_up(state) != 0) return 1;
@@ -172,6 +247,7 @@ static int set_up(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_contexts_blocks_fail, set_up, small_run_tear_down),
+        cmocka_unit_test_setup_teardown(oneDNNs_products_fail, set_up, small_run_tear_down),
     };
     return cmocka_run_group_tests_name("allocations", tests, NULL, NULL);
 }

@@ -64,6 +64,14 @@ lbk_status lbk__products_ask(lbk__tape *tape, lbk__op *op) {
     return op->precision == LBK__PRECISION_FP32 ? ask_fp32(tape, op) : LBK_OK;
 }
 
+/* lbk__gemm, whose want of memory is told when the pass is over. */
+static void gemm(lbk__tape *tape, bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k,
+                 const float *a, int64_t lda, const float *b, int64_t ldb, float beta, float *c,
+                 int64_t ldc) {
+    if (!lbk__gemm(transpose_a, transpose_b, m, n, k, a, lda, b, ldb, beta, c, ldc))
+        tape->context->starved = true;
+}
+
 /* ---- forward ---- */
 
 static void forward_bf16(lbk__tape *tape, lbk__op *op, float *z) {
@@ -95,7 +103,7 @@ static void forward_fp32(lbk__tape *tape, lbk__op *op, float *z) {
         op->packed = NULL;
     }
     if (op->packed && lbk__packed_run(op->packed, s.n, x, op->constant.data, z)) return;
-    lbk__gemm(false, true, s.n, s.out, s.in, x, s.in, weights, s.in, 0.0f, z, s.out);
+    gemm(tape, false, true, s.n, s.out, s.in, x, s.in, weights, s.in, 0.0f, z, s.out);
 }
 
 /* Operations of one product z = x·Wᵀ; dx and dW have as many each. */
@@ -132,10 +140,10 @@ static void backward_bf16(lbk__tape *tape, lbk__op *op, const float *dz) {
 static void backward_fp32(lbk__tape *tape, lbk__op *op, const float *dz) {
     const sizes s = sizes_of(tape, op);
     if (op->input[0]->gradient.data)
-        lbk__gemm(false, false, s.n, s.in, s.out, dz, s.out, weights_of(tape, op->slot[0]), s.in,
-                  op->accumulate[0] ? 1.0f : 0.0f, op->input[0]->gradient.data, s.in);
-    lbk__gemm(true, false, s.out, s.in, s.n, dz, s.out, op->input[0]->value.data, s.in, 1.0f,
-              gradients_of(tape, op->slot[0]), s.in);
+        gemm(tape, false, false, s.n, s.in, s.out, dz, s.out, weights_of(tape, op->slot[0]), s.in,
+             op->accumulate[0] ? 1.0f : 0.0f, op->input[0]->gradient.data, s.in);
+    gemm(tape, true, false, s.out, s.in, s.n, dz, s.out, op->input[0]->value.data, s.in, 1.0f,
+         gradients_of(tape, op->slot[0]), s.in);
 }
 
 void lbk__products_backward(lbk__tape *tape, lbk__op *op, const float *dz) {
@@ -164,11 +172,11 @@ static void tangent_bf16(lbk__tape *tape, lbk__op *op, float *dz) {
 
 static void tangent_fp32(lbk__tape *tape, lbk__op *op, float *dz) {
     const sizes s = sizes_of(tape, op);
-    lbk__gemm(false, true, s.n, s.out, s.in, op->input[0]->value.data, s.in, direction_of(tape, op->slot[0]),
-              s.in, 0.0f, dz, s.out);
+    gemm(tape, false, true, s.n, s.out, s.in, op->input[0]->value.data, s.in, direction_of(tape, op->slot[0]),
+         s.in, 0.0f, dz, s.out);
     if (op->input[0]->tangent.data)
-        lbk__gemm(false, true, s.n, s.out, s.in, op->input[0]->tangent.data, s.in,
-                  weights_of(tape, op->slot[0]), s.in, 1.0f, dz, s.out);
+        gemm(tape, false, true, s.n, s.out, s.in, op->input[0]->tangent.data, s.in,
+             weights_of(tape, op->slot[0]), s.in, 1.0f, dz, s.out);
 }
 
 void lbk__products_tangent(lbk__tape *tape, lbk__op *op, float *dz) {
