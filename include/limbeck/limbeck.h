@@ -311,6 +311,9 @@ typedef struct lbk_study_options {
     const char *pack;   /* in place of the recipe's; NULL: the recipe's */
     const char *init;   /* in place of the teacher's model.init_from; NULL: as its configuration says */
     const char *images; /* in place of the recipe's; NULL: the recipe's */
+    /* A trained model, which is copied and taken for the teacher in place of the recipe's; NULL: the recipe's
+     * is trained. Not with `init`, nor with students that learn out of fold: folds train teachers. */
+    const char *teacher;
 } lbk_study_options;
 
 /* Teacher, cache, students by every method with every seed, hyper-parameters chosen on dev, each chosen

@@ -8,12 +8,13 @@ typedef struct arguments {
     bool json;
 } arguments;
 
-enum { IMAGES = 256 };
+enum { IMAGES = 256, TEACHER };
 
 static const struct argp_option study_options[] = {
     {"out", 'o', "FOLDER", 0, "The study's folder", 1},
     {"pack", 'p', "FILE", 0, "The pack, in place of the recipe's", 2},
     {"init", 'i', "FOLDER", 0, "The model that the teacher starts from: its model.init_from", 2},
+    {"teacher", TEACHER, "FOLDER", 0, "A trained model, in place of the recipe's teacher", 2},
     {"images", IMAGES, "FOLDER", 0, "What image paths are relative to, for pictures in the report", 2},
     {"json", 'j', 0, 0, "Print the summary as JSON", 3},
     {0}};
@@ -32,6 +33,9 @@ static error_t parse_study(int key, char *argument, struct argp_state *state) {
         return 0;
     case 'i':
         given->study.init = argument;
+        return 0;
+    case TEACHER:
+        given->study.teacher = argument;
         return 0;
     case IMAGES:
         given->study.images = argument;

@@ -105,13 +105,21 @@ done:
     return status == LBK_OK ? LBK_OK : lbk__fail_at(study->context, status, "teacher");
 }
 
-lbk_status lbk__study_name_teacher(lbk__study *study) {
+static lbk_status hash_teacher(const lbk__study *study, char out[LBK__HASH_SIZE]) {
     lbk_config *config;
-    char made_from[2 * LBK__HASH_SIZE], name[32];
+    if (study->given_teacher) {
+        lbk__model_hash(study->given_teacher, out);
+        return LBK_OK;
+    }
     LBK_TRY(lbk__study_teacher_config(study, &config));
-    lbk_status status = lbk__config_hash(config, made_from);
+    const lbk_status status = lbk__config_hash(config, out);
     lbk_config_close(config);
-    LBK_TRY(status);
+    return status;
+}
+
+lbk_status lbk__study_name_teacher(lbk__study *study) {
+    char made_from[2 * LBK__HASH_SIZE], name[32];
+    LBK_TRY(hash_teacher(study, made_from));
     strcat(made_from, lbk_pack_hash(study->pack));
     short_hash(made_from, study->teacher_id);
     snprintf(name, sizeof name, "teacher-%s", study->teacher_id);

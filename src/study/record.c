@@ -101,16 +101,19 @@ static lbk_status add_text(lbk_context *context, const lbk_config *config, const
     return LBK_OK;
 }
 
-/* "configurations": YAML as resolved, of the teacher and of each student's last method with its first seed;
- * "saliency": the kind that the first student's weights are made from. */
+/* "configurations": YAML as resolved, of the teacher unless it was given, and of each student's last method
+ * with its first seed; "saliency": the kind that the first student's weights are made from. */
 static lbk_status add_configs(const lbk__study *study, json_t *root) {
     const int last = study->recipe.num_methods - 1;
     json_t *texts = json_object();
     lbk_config *config;
     json_object_set_new(root, "configurations", texts);
-    LBK_TRY(lbk__study_teacher_config(study, &config));
-    lbk_status status = add_text(study->context, config, "teacher", texts);
-    lbk_config_close(config);
+    lbk_status status = LBK_OK;
+    if (!study->given_teacher) {
+        LBK_TRY(lbk__study_teacher_config(study, &config));
+        status = add_text(study->context, config, "teacher", texts);
+        lbk_config_close(config);
+    }
     for (int s = 0; status == LBK_OK && s < study->recipe.num_students; s++) {
         const lbk__cell cell = {.student = s,
                                 .method = last,

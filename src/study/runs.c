@@ -47,11 +47,21 @@ done:
     return status;
 }
 
+/* A copy makes the study's folder whole: it may be moved, and goes on without the original. */
+static lbk_status copy_teacher(const lbk__study *study) {
+    char *best;
+    LBK_TRY(lbk__make_folder(study->context, study->teacher));
+    LBK_TRY(lbk__study_path(study->context, study->teacher, "best", NULL, &best));
+    lbk_status status = lbk__model_save(study->given_teacher, NULL, best);
+    lbk_free(study->context, best);
+    return status == LBK_OK ? mark_done(study->context, study->teacher, "{\"given\": true}\n") : status;
+}
+
 lbk_status lbk__study_run_teacher(lbk__study *study) {
     bool done;
     LBK_TRY(is_there(study->context, study->teacher, "done.json", NULL, &done));
     if (done) return LBK_OK;
-    const lbk_status status = train_teacher(study);
+    const lbk_status status = study->given_teacher ? copy_teacher(study) : train_teacher(study);
     return status == LBK_OK ? LBK_OK : lbk__fail_at(study->context, status, "teacher");
 }
 

@@ -15,6 +15,22 @@ static lbk_status choose_path(const lbk__study *study, const char *given, const 
     return in_recipe ? lbk__join(study->context, study->recipe.folder, in_recipe, out) : LBK_OK;
 }
 
+static lbk_status take_teacher(lbk__study *study, const lbk_study_options *options) {
+    lbk_context *context = study->context;
+    if (options->init)
+        return lbk__fail(context, LBK_INVALID_ARGUMENT,
+                         "a given teacher starts from nothing: leave out either the teacher %s or %s",
+                         options->teacher, options->init);
+    for (int s = 0; s < study->recipe.num_students; s++)
+        if (study->recipe.students[s].folds)
+            return lbk__fail(
+                context, LBK_INVALID_ARGUMENT,
+                "student %s learns out of fold, from teachers that are trained: give no teacher, "
+                "or leave `folds` out",
+                study->recipe.students[s].name);
+    return lbk__model_load(context, options->teacher, &study->given_teacher);
+}
+
 static lbk_status open_study(lbk__study *study, const lbk_study_options *options) {
     lbk_context *context = study->context;
     if (!options->recipe || !options->out || !*options->out)
@@ -30,6 +46,7 @@ static lbk_status open_study(lbk__study *study, const lbk_study_options *options
     LBK_TRY(lbk__make_folder(context, study->folder));
     LBK_TRY(lbk__lock_folder(context, study->folder, &study->lock));
     LBK_TRY(lbk_pack_open(context, study->pack_path, &study->pack));
+    if (options->teacher) LBK_TRY(take_teacher(study, options));
     return lbk__study_name_teacher(study);
 }
 
@@ -43,6 +60,7 @@ static void close_study(lbk__study *study) {
     lbk_free(context, study->pack_path);
     lbk_free(context, study->images);
     lbk_free(context, study->init);
+    lbk__model_free(study->given_teacher);
     lbk_pack_close(study->pack);
     lbk__recipe_close(context, &study->recipe);
     lbk__unlock(&study->lock);

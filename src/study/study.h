@@ -14,6 +14,7 @@
 #define LBK_STUDY_STUDY_H
 
 #include "base/lock.h"
+#include "model/model.h"
 #include "study/recipe.h"
 
 #include <jansson.h>
@@ -31,6 +32,7 @@ typedef struct lbk__study {
     lbk_context *context;
     lbk__recipe recipe;
     char *folder, *pack_path, *init, *images; /* `init`, `images`: NULL: none */
+    lbk__model *given_teacher;                /* NULL: the recipe's is trained */
     lbk__lock lock;
     lbk_pack *pack;
     char teacher_id[9]; /* first digits of the hash */
@@ -53,7 +55,7 @@ lbk_status lbk__study_point(lbk_context *context, const lbk__study *study, int m
                             lbk__point *out);
 void lbk__study_point_free(lbk_context *context, lbk__point *point);
 
-/* The teacher's configuration; its folder follows from it. */
+/* The configuration of a teacher that is trained. Its folder follows from it, or from the given teacher. */
 lbk_status lbk__study_teacher_config(const lbk__study *study, lbk_config **out);
 lbk_status lbk__study_name_teacher(lbk__study *study);
 /* The cache that a student learns from; with 0 folds, the teacher's own. Free with lbk_free. */

@@ -55,6 +55,31 @@ rm whole/results.*
 run "$LIMBECK" report whole --json
 expect_code 0; cmp -s table.csv whole/results.csv || wrong 'report makes another table'
 
+# A teacher from elsewhere: nothing is trained for it, and its scores are those of the model that was given.
+cat >given.yaml <<END
+name: given
+pack: pack
+teacher:
+  config: tiny.yaml
+students:
+  - name: half of it
+    config: student.yaml
+    from_teacher: [1]
+methods: [kd]
+seeds: [1]
+END
+cp -r "$(ls -d whole/teacher-* | grep -v folds | head -1)" given
+study given.yaml --out taken --teacher given
+expect_code 0
+[ "$(grep '"",teacher' taken/results.csv)" = "$(grep '"",teacher' whole/results.csv)" ] || wrong 'another teacher than the given one'
+[ ! -e "$(ls -d taken/teacher-*)/metrics.jsonl" ] || wrong 'a given teacher was trained'
+study given.yaml --out taken --teacher given --init given
+expect_code 2; expect_err 'leave out either the teacher given or given'
+study study.yaml --out taken2 --teacher given
+expect_code 2; expect_err 'student out of fold learns out of fold'
+study given.yaml --out taken2 --teacher whole
+expect_err 'no model folder'
+
 # The page: complete in itself, and nothing of the data is taken for markup.
 page=whole/report.html
 grep -q '<h1>warm &amp; &lt;cool&gt;</h1>' $page || wrong 'the name is not escaped'
