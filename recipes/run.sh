@@ -1,14 +1,16 @@
 #!/bin/sh
-# run.sh: a recipe from its data to its table: pack, teacher, probe, students.
+# run.sh: a recipe from its data to its report: pack, then `limbeck study`.
 #
-#   recipes/run.sh RECIPE OUT [DATA [SEEDS [METHODS]]]      INIT=a-bert-like-folder  LIMBECK=build/src/cli/limbeck
+#   recipes/run.sh RECIPE OUT [DATA [OPTION...]]      INIT=a-bert-like-folder  LIMBECK=build/src/cli/limbeck
 #
-# RECIPE is a folder here: teacher.yaml, student.yaml, and pack.sh, which says what its pack is made of. DATA is where the
-# data set lies; without it, or empty, RECIPE/fetch.sh gets it, where there is one. README.md says where data and INIT are
-# from; without INIT the teacher starts from all-MiniLM-L6-v2 of PyPI. A second run goes on where the first one stopped.
+# RECIPE is a folder here: study.yaml, and pack.sh, which says what its pack is made of. DATA is where the data set lies;
+# without it, or empty, RECIPE/fetch.sh gets it, where there is one. README.md says where data and INIT are from; without INIT
+# the teacher starts from all-MiniLM-L6-v2 of PyPI. OPTIONs are those of `limbeck study`; with --teacher nothing is started
+# from INIT but its vocabulary. A second run goes on where the first one stopped.
 set -eu
-[ $# -ge 2 ] || { echo "usage: recipes/run.sh RECIPE OUT [DATA [SEEDS [METHODS]]]" >&2; exit 2; }
-recipe=${1%/} out=$2 data=${3:-} seeds=${4:-1 2 3} methods=${5:-}
+[ $# -ge 2 ] || { echo "usage: recipes/run.sh RECIPE OUT [DATA [OPTION...]]" >&2; exit 2; }
+recipe=${1%/} out=$2 data=${3:-}
+if [ $# -gt 3 ]; then shift 3; else shift $#; fi
 here=$(dirname "$0")
 [ -f "$recipe/pack.sh" ] || { echo "run.sh: $recipe is no recipe: it has no pack.sh" >&2; exit 2; }
 export LIMBECK="${LIMBECK:-build/src/cli/limbeck}"
@@ -26,7 +28,7 @@ fi
 init=${INIT:-$out/init}
 [ -n "${INIT:-}" ] || [ -d "$init" ] || "$here/fetch_minilm.sh" "$init"
 [ -f "$out/pack" ] || "$recipe/pack.sh" "$data" "$init" "$out/pack"
-if [ -n "$methods" ]; then
-    exec "$here/compare.sh" "$recipe" "$out/pack" "$init" "$out" "$seeds" "$methods"
-fi
-exec "$here/compare.sh" "$recipe" "$out/pack" "$init" "$out" "$seeds"
+case " $* " in
+*" --teacher"*) exec "$LIMBECK" study "$recipe/study.yaml" --pack "$out/pack" --out "$out/study" "$@" ;;
+esac
+exec "$LIMBECK" study "$recipe/study.yaml" --pack "$out/pack" --init "$init" --out "$out/study" "$@"

@@ -1,6 +1,8 @@
 #!/bin/sh
-# Every recipe's configurations are accepted as they are, and its scripts are sound.
+# Every recipe is accepted as it is, and its scripts are sound; run.sh goes from a pack to a report.
+set -u
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/tiny.sh"
 recipes=$(dirname "$0")/../../recipes
 
 for file in "$recipes"/*/*.yaml; do
@@ -31,4 +33,29 @@ cp "$(dirname "$0")/../golden/regions/npy/2.npy" "$work/snli/features/7.npy"
 echo '{"Flickr30K_ID": "7", "sentence2": "A dog.", "gold_label": "neutral", "pairID": "7.jpg#0r1n"}' >"$work/snli/snli_ve_train.jsonl"
 run "$recipes/snli_ve/pack.sh" "$work/snli" "$work/init" "$work/pack"
 expect_code 0; expect_out '^visual rows +5$'
+
+# From a pack that is there to the report; the second time nothing is left to do.
+make_tiny_data
+pack_tiny_data
+run "$LIMBECK" train --config "$work/tiny.yaml" --pack "$work/pack" --out "$work/teacher"
+expect_code 0
+mkdir -p "$work/recipe" "$work/all"
+mv "$work/pack" "$work/all/pack"
+touch "$work/recipe/pack.sh"
+cat >"$work/recipe/study.yaml" <<END
+name: tiny
+teacher: {}
+students:
+  - name: small
+    set: [train.epochs=1, train.batch_size=8, model.hidden_size=8, model.num_hidden_layers=1,
+          model.num_attention_heads=2, model.intermediate_size=16]
+methods: [kd]
+seeds: [1]
+END
+export INIT="$work/none"
+run "$recipes/run.sh" "$work/recipe" "$work/all" "$work/data.jsonl" --teacher "$work/teacher"
+expect_code 0; expect_out '^small, kd'
+[ -f "$work/all/study/report.html" ] || wrong 'no report'
+run "$recipes/run.sh" "$work/recipe" "$work/all" "$work/data.jsonl" --teacher "$work/teacher"
+expect_code 0; expect_out '^small, kd'
 finish
