@@ -97,9 +97,9 @@ typedef struct lbk__vector {
      * cols] is read as by copy_block. */
     void (*transpose)(float *y, int64_t ldy, const float *x, int64_t ldx, int64_t rows, int64_t cols,
                       float factor);
-    /* C [m, n] (+)= A · B for small blocks. A's element (i, p) is a[i · row + p · column]; B [k, n] and C are
-     * row-major; n is a multiple of LBK__LANES. Single-threaded. */
-    void (*small_gemm)(int64_t m, int64_t n, int64_t k, const float *a, int64_t row, int64_t column,
+    /* C [m, n] (+)= op(A) · B for small blocks, op transposition where `transpose_a`; all are row-major and n
+     * is a multiple of LBK__LANES. Single-threaded. */
+    void (*small_gemm)(bool transpose_a, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda,
                        const float *b, int64_t ldb, bool accumulate, float *c, int64_t ldc);
 } lbk__vector;
 

@@ -227,10 +227,26 @@ static void half_to_float(float *y, const uint16_t *x, int64_t n) {
 
 /* ---- dropout ---- */
 
+/* Products of the even lanes, in 64 bits: an instruction that compilers do not find by themselves. */
+#if LANES == 16
+INLINE vu multiply_even(vu a, vu b) {
+    return (vu)_mm512_mul_epu32((__m512i)a, (__m512i)b);
+}
+#elif LANES == 8
+INLINE vu multiply_even(vu a, vu b) {
+    return (vu)_mm256_mul_epu32((__m256i)a, (__m256i)b);
+}
+#else
+INLINE vu multiply_even(vu a, vu b) {
+    return (vu)_mm_mul_epu32((__m128i)a, (__m128i)b);
+}
+#endif
+
 /* The low and high words of a · constant, lane by lane. */
 INLINE void multiply_wide(vu a, uint32_t constant, vu *low, vu *high) {
     const vw mask = (vw){0} + 0xFFFFFFFFu;
-    vw even = ((vw)a & mask) * (uint64_t)constant, odd = ((vw)a >> 32) * (uint64_t)constant;
+    const vu factor = (vu){0} + constant;
+    const vw even = (vw)multiply_even(a, factor), odd = (vw)multiply_even((vu)((vw)a >> 32), factor);
     *low = (vu)((even & mask) | (odd << 32));
     *high = (vu)((even >> 32) | (odd & ~mask));
 }
@@ -436,11 +452,11 @@ static void transpose(float *y, int64_t ldy, const float *x, int64_t ldx, int64_
         }
 }
 
-/* Rows of C at a time: as many sums of two vectors as there are registers for. */
-enum { MOST_ROWS = LANES == 16 ? 12 : 6 };
+/* Rows of C at a time: as many as have registers for two vectors of sums each and an address in A. */
+enum { MOST_ROWS = LANES == 16 ? 8 : 6 };
 
-/* `rows` rows of C by `wide` vectors; both are constants wherever this is called, so the sums stay in
- * registers. */
+/* `rows` rows of C by `wide` vectors; both, and one of `row` and `column`, are constants wherever this is
+ * called, so the sums stay in registers. */
 INLINE void small_block(int rows, int wide, int64_t k, const float *a, int64_t row, int64_t column,
                         const float *b, int64_t ldb, bool accumulate, float *c, int64_t ldc) {
     vf sum[MOST_ROWS][2];
@@ -463,18 +479,25 @@ INLINE void small_columns(int wide, int64_t m, int64_t k, const float *a, int64_
     int64_t i = 0;
     for (; i + MOST_ROWS <= m; i += MOST_ROWS)
         small_block(MOST_ROWS, wide, k, a + i * row, row, column, b, ldb, accumulate, c + i * ldc, ldc);
-    for (; i + 4 <= m; i += 4)
-        small_block(4, wide, k, a + i * row, row, column, b, ldb, accumulate, c + i * ldc, ldc);
-    for (; i < m; i++)
-        small_block(1, wide, k, a + i * row, row, column, b, ldb, accumulate, c + i * ldc, ldc);
+    for (; i + 2 <= m; i += 2)
+        small_block(2, wide, k, a + i * row, row, column, b, ldb, accumulate, c + i * ldc, ldc);
+    if (i < m) small_block(1, wide, k, a + i * row, row, column, b, ldb, accumulate, c + i * ldc, ldc);
 }
 
-static void small_gemm(int64_t m, int64_t n, int64_t k, const float *a, int64_t row, int64_t column,
-                       const float *b, int64_t ldb, bool accumulate, float *c, int64_t ldc) {
+INLINE void small_matrix(int64_t m, int64_t n, int64_t k, const float *a, int64_t row, int64_t column,
+                         const float *b, int64_t ldb, bool accumulate, float *c, int64_t ldc) {
     int64_t j = 0;
     for (; j + 2 * LANES <= n; j += 2 * LANES)
         small_columns(2, m, k, a, row, column, b + j, ldb, accumulate, c + j, ldc);
     if (j < n) small_columns(1, m, k, a, row, column, b + j, ldb, accumulate, c + j, ldc);
+}
+
+static void small_gemm(bool transpose_a, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda,
+                       const float *b, int64_t ldb, bool accumulate, float *c, int64_t ldc) {
+    if (transpose_a)
+        small_matrix(m, n, k, a, 1, lda, b, ldb, accumulate, c, ldc);
+    else
+        small_matrix(m, n, k, a, lda, 1, b, ldb, accumulate, c, ldc);
 }
 
 const lbk__vector TABLE = {

@@ -124,8 +124,8 @@ static const float *drop(const lbk__tape *tape, const lbk__dropout *dropout, con
 /* out [q, padded] (+)= x [q, d]·yᵀ with y_t = yᵀ [d, padded]; x's rows lie ldx apart. */
 static void times_transposed(const lbk__tape *tape, const lbk__op *op, const head_view *view, const float *x,
                              int64_t ldx, const float *y_t, bool accumulate, float *out) {
-    tape->vector->small_gemm(view->q, view->padded, op->head_size, x, ldx, 1, y_t, view->padded, accumulate,
-                             out, view->padded);
+    tape->vector->small_gemm(false, view->q, view->padded, op->head_size, x, ldx, y_t, view->padded,
+                             accumulate, out, view->padded);
 }
 
 /* out [q, wide] (+)= s [q, n]·y [n, d]; s's rows lie `padded`, y's ldy apart. Columns from d on are others'
@@ -133,14 +133,14 @@ static void times_transposed(const lbk__tape *tape, const lbk__op *op, const hea
 static void times_rows(const lbk__tape *tape, const lbk__op *op, const head_view *view, const float *s,
                        const float *y, int64_t ldy, bool accumulate, float *out) {
     const int64_t wide = wide_of(op);
-    tape->vector->small_gemm(view->q, wide, view->n, s, view->padded, 1, y, ldy, accumulate, out, wide);
+    tape->vector->small_gemm(false, view->q, wide, view->n, s, view->padded, y, ldy, accumulate, out, wide);
 }
 
 /* out [n, wide] = sᵀ·y, y [q, d]. */
 static void transposed_times_rows(const lbk__tape *tape, const lbk__op *op, const head_view *view,
                                   const float *s, const float *y, int64_t ldy, float *out) {
     const int64_t wide = wide_of(op);
-    tape->vector->small_gemm(view->n, wide, view->q, s, 1, view->padded, y, ldy, false, out, wide);
+    tape->vector->small_gemm(true, view->n, wide, view->q, s, view->padded, y, ldy, false, out, wide);
 }
 
 /* w->p = Q·Kᵀ/√d, and w->key_t on the way. */
