@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/guest.h"
 #include "eval/metrics.h"
+#include "train/visual_init.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -176,6 +177,10 @@ static lbk_status check_together(const lbk_config *config) {
         return lbk__fail(config->context, LBK_INVALID_ARGUMENT,
                          "model.init_layers names layers, but model.init_from names no model to take them "
                          "from");
+    if (config->model.visual_init == LBK__VISUAL_INIT_WORDS && !*config->model.init_from)
+        return lbk__fail(config->context, LBK_INVALID_ARGUMENT,
+                         "model.visual_init words needs words that mean something: give model.init_from, or "
+                         "set model.visual_init to random");
     if (config->model.init_layers.count > (size_t)config->model.num_hidden_layers)
         return lbk__fail(config->context, LBK_INVALID_ARGUMENT,
                          "model.init_layers names %zu layers, model.num_hidden_layers is %d",

@@ -36,6 +36,7 @@ struct lbk_config {
         double hidden_dropout_prob, attention_probs_dropout_prob, layer_norm_eps, initializer_range;
         int64_t classifier_pooling; /* lbk__pooling */
         char *init_from;
+        int64_t visual_init; /* LBK__VISUAL_INIT_… */
         lbk__integers init_layers;
     } model;
     struct {

@@ -1,12 +1,14 @@
 /* config_keys.c: every key of a configuration, once: type, default, range. */
 #include "eval/metrics.h"
 #include "train/config.h"
+#include "train/visual_init.h"
 
 #include <stdio.h>
 #include <string.h>
 
 const char *const lbk__config_sections[] = {"", "model", "train", "distill", NULL};
 
+static const char *const visual_init_words[] = {"random", "words", NULL};
 static const char *const pooling_words[] = {"cls", "last_word", NULL};
 static const char *const precision_words[] = {"auto", "fp32", "bf16", NULL};
 
@@ -42,6 +44,7 @@ const lbk__config_key lbk__config_keys[] = {
     REAL("model", "initializer_range", model.initializer_range, 0.02, 0, 10, LBK__OPEN_RIGHT),
     WORD("model", "classifier_pooling", model.classifier_pooling, LBK__POOL_CLS, pooling_words),
     TEXT("model", "init_from", model.init_from, ""),
+    WORD("model", "visual_init", model.visual_init, LBK__VISUAL_INIT_RANDOM, visual_init_words),
     LIST("model", "init_layers", LBK__KEY_INTEGERS, model.init_layers, 0, 999),
 
     INTEGER("train", "epochs", train.epochs, 3, 1, 1000000),

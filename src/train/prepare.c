@@ -4,6 +4,7 @@
 #include "train/report.h"
 #include "train/teacher_logits.h"
 #include "train/training.h"
+#include "train/visual_init.h"
 
 #include <string.h>
 
@@ -205,9 +206,19 @@ lbk_status lbk__training_allocate(lbk__training *t) {
     return LBK_OK;
 }
 
+static lbk_status fit_visual(lbk__training *t) {
+    char *report;
+    const lbk_status status =
+        lbk__visual_init_words(t->model, t->pack, t->samples.train, t->samples.count, &report);
+    if (status == LBK_OK) lbk__run_log(&t->run, LBK_LOG_INFO, "%s", report);
+    lbk_free(t->context, report);
+    return status;
+}
+
 static lbk_status start_weights(lbk__training *t) {
     lbk__model_init_random(t->model, (uint64_t)t->config->seed);
-    return *t->config->model.init_from ? start_from(t) : LBK_OK;
+    if (*t->config->model.init_from) LBK_TRY(start_from(t));
+    return t->config->model.visual_init == LBK__VISUAL_INIT_WORDS ? fit_visual(t) : LBK_OK;
 }
 
 size_t lbk__training_parts(const lbk__training *t, lbk__checkpoint_part parts[LBK__MAX_CHECKPOINT_PARTS]) {
