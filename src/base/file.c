@@ -54,6 +54,30 @@ lbk_status lbk__read_file(lbk_context *context, const char *path, size_t limit, 
     return status;
 }
 
+lbk_status lbk__read_at(lbk_context *context, const char *path, int file, void *data, size_t size,
+                        uint64_t offset) {
+    for (size_t done = 0; done < size;) {
+        const ssize_t now = pread(file, (char *)data + done, size - done, (off_t)(offset + done));
+        if (now < 0 && errno == EINTR) continue;
+        if (now < 0) return lbk__fail_errno(context, "%s: cannot read", path);
+        if (now == 0)
+            return lbk__fail(context, LBK_IO, "%s: has changed while it was read: it is shorter now", path);
+        done += (size_t)now;
+    }
+    return LBK_OK;
+}
+
+lbk_status lbk__write_at(lbk_context *context, const char *path, int file, const void *data, size_t size,
+                         uint64_t offset) {
+    for (size_t done = 0; done < size;) {
+        const ssize_t now = pwrite(file, (const char *)data + done, size - done, (off_t)(offset + done));
+        if (now < 0 && errno == EINTR) continue;
+        if (now < 0) return lbk__fail_errno(context, "%s: cannot write", path);
+        done += (size_t)now;
+    }
+    return LBK_OK;
+}
+
 /* A fresh file of that name and a number. Not mkstemp: its mode would have to be mended by the umask, which
  * cannot be read without being changed, for all threads. */
 static lbk_status create_temporary(lbk__writer *writer, int *descriptor) {

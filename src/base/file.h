@@ -19,6 +19,13 @@ void lbk__map_close(lbk__map *map);
 /* The whole file, with a 0 byte after it; refused above `limit` bytes. */
 lbk_status lbk__read_file(lbk_context *context, const char *path, size_t limit, char **out, size_t *size);
 
+/* All of `size` bytes at an offset, however few a call of the system gives or takes. Reading: LBK_IO where
+ * the file ends before. `path` is for sentences. */
+lbk_status lbk__read_at(lbk_context *context, const char *path, int file, void *data, size_t size,
+                        uint64_t offset);
+lbk_status lbk__write_at(lbk_context *context, const char *path, int file, const void *data, size_t size,
+                         uint64_t offset);
+
 /* ---- writing: a temporary beside the target; commit = fsync, rename, fsync of the folder ---- */
 
 typedef struct lbk__writer {

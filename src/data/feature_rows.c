@@ -2,7 +2,6 @@
 #define _GNU_SOURCE
 #include "data/feature_rows.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -10,25 +9,18 @@
 
 enum { KEY = LBK__HASH_SIZE - 1 };
 
-static lbk_status write_at(lbk__feature_rows *rows, const void *data, size_t bytes, size_t at) {
-    for (size_t done = 0; done < bytes;) {
-        const ssize_t now = pwrite(rows->file, (const char *)data + done, bytes - done, (off_t)(at + done));
-        if (now < 0 && errno != EINTR) return lbk__fail_errno(rows->context, "%s: cannot write", rows->path);
-        done += now > 0 ? (size_t)now : 0;
-    }
-    return LBK_OK;
-}
-
 static lbk_status resume(lbk__feature_rows *rows, const char *key, size_t chunk, size_t *done) {
     char found[KEY];
     struct stat file;
     *done = 0;
     if (fstat(rows->file, &file) != 0) return lbk__fail_errno(rows->context, "%s: cannot stat", rows->path);
-    if (pread(rows->file, found, KEY, 0) == KEY && memcmp(found, key, KEY) == 0)
+    const bool has_key = file.st_size >= KEY;
+    if (has_key) LBK_TRY(lbk__read_at(rows->context, rows->path, rows->file, found, KEY, 0));
+    if (has_key && memcmp(found, key, KEY) == 0)
         *done = ((size_t)file.st_size - KEY) / rows->bytes / chunk * chunk;
     if (ftruncate(rows->file, (off_t)(*done ? KEY + *done * rows->bytes : 0)) != 0)
         return lbk__fail_errno(rows->context, "%s: cannot shorten", rows->path);
-    return *done ? LBK_OK : write_at(rows, key, KEY, 0);
+    return *done ? LBK_OK : lbk__write_at(rows->context, rows->path, rows->file, key, KEY, 0);
 }
 
 lbk_status lbk__feature_rows_open(lbk_context *context, const char *out, const char key[LBK__HASH_SIZE],
@@ -43,23 +35,15 @@ lbk_status lbk__feature_rows_open(lbk_context *context, const char *out, const c
 }
 
 lbk_status lbk__feature_rows_put(lbk__feature_rows *rows, size_t first, size_t count, const uint16_t *data) {
-    LBK_TRY(write_at(rows, data, count * rows->bytes, KEY + first * rows->bytes));
+    LBK_TRY(lbk__write_at(rows->context, rows->path, rows->file, data, count * rows->bytes,
+                          KEY + first * rows->bytes));
     if (fdatasync(rows->file) == 0) return LBK_OK;
     return lbk__fail_errno(rows->context, "%s: cannot write", rows->path);
 }
 
 lbk_status lbk__feature_rows_get(const lbk__feature_rows *rows, size_t first, size_t count, uint16_t *data) {
-    const size_t bytes = count * rows->bytes;
-    for (size_t done = 0; done < bytes;) {
-        const ssize_t now =
-            pread(rows->file, (char *)data + done, bytes - done, (off_t)(KEY + first * rows->bytes + done));
-        if (now < 0 && errno == EINTR) continue;
-        if (now < 0) return lbk__fail_errno(rows->context, "%s: cannot read", rows->path);
-        if (now == 0)
-            return lbk__fail(rows->context, LBK_IO, "%s: was shortened by another program", rows->path);
-        done += (size_t)now;
-    }
-    return LBK_OK;
+    return lbk__read_at(rows->context, rows->path, rows->file, data, count * rows->bytes,
+                        KEY + first * rows->bytes);
 }
 
 void lbk__feature_rows_remove(lbk__feature_rows *rows) {

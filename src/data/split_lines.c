@@ -15,8 +15,9 @@ lbk_status lbk__count_lines(lbk_context *context, const char *path, uint64_t *co
         last = piece[got - 1];
     }
     *count += last != '\n';
+    const lbk_status status = ferror(file) ? lbk__fail_errno(context, "%s: cannot read", path) : LBK_OK;
     fclose(file);
-    return LBK_OK;
+    return status;
 }
 
 /* "a.jsonl, b.jsonl or c.jsonl" */

@@ -7,7 +7,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { PIECE = 1 << 20, LONGEST_ROW = 64 << 20, LONGEST_NAME = 4096 };
 
@@ -108,8 +107,8 @@ static lbk_status load(table_rows *source, size_t index) {
     source->where.length = 0;
     LBK_TRY(lbk__text_printf(context, &source->where, "%s, line %u", source->path, at->line));
     LBK_TRY(LBK_GROW(context, source->line.data, source->line.capacity, (size_t)at->length + 1));
-    if (pread(fileno(source->file), source->line.data, at->length, (off_t)at->offset) != (ssize_t)at->length)
-        return lbk__fail(context, LBK_IO, "%s: has changed while it was read", source->path);
+    LBK_TRY(
+        lbk__read_at(context, source->path, fileno(source->file), source->line.data, at->length, at->offset));
     size_t length = at->length;
     if (source->line.data[length - 1] == '\r') length--;
     lbk__region_row_part(source->line.data, length, &row);

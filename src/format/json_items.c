@@ -3,11 +3,11 @@
 #define _GNU_SOURCE
 #include "format/json_items.h"
 
+#include "base/file.h"
 #include "format/json_parse.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { CHUNK = 1 << 16 };
 
@@ -249,9 +249,8 @@ lbk__json_place lbk__json_items_place(const lbk__json_items *items) {
 lbk_status lbk__json_items_at(lbk__json_items *items, lbk__json_place place, lbk__json_in *out) {
     items->text.length = 0;
     LBK_TRY(LBK_GROW(items->context, items->text.data, items->text.capacity, (size_t)place.length + 1));
-    const ssize_t got = pread(fileno(items->file), items->text.data, place.length, (off_t)place.offset);
-    if (got != (ssize_t)place.length)
-        return lbk__fail(items->context, LBK_IO, "%s: has changed while it was read", items->path);
+    LBK_TRY(lbk__read_at(items->context, items->path, fileno(items->file), items->text.data, place.length,
+                         place.offset));
     items->text.length = place.length;
     snprintf(items->where, items->where_size, "%s, byte %llu", items->path, (unsigned long long)place.offset);
     return parse(items, out);

@@ -117,7 +117,7 @@ lbk_status lbk__run_begin(lbk__run *run, const lbk__run_mark *mark) {
 }
 
 lbk_status lbk__run_sync(lbk__run *run, lbk__run_mark *mark) {
-    if (fflush(run->metrics) != 0 || fsync(fileno(run->metrics)) != 0)
+    if (fflush(run->metrics) != 0 || ferror(run->metrics) || fsync(fileno(run->metrics)) != 0)
         return lbk__fail_errno(run->context, "%s/metrics.jsonl: cannot write", run->folder);
     LBK_TRY(lbk__events_flush(run->events));
     mark->metrics_length = (uint64_t)ftello(run->metrics);
@@ -151,7 +151,7 @@ lbk_status lbk__run_scalars(lbk__run *run, const char *kind, int64_t step, doubl
             LBK_TRY(lbk__events_scalar(run->events, tag, step, now, (float)scalar->value));
     }
     fputs("}\n", run->metrics);
-    if (fflush(run->metrics) != 0)
+    if (fflush(run->metrics) != 0 || ferror(run->metrics))
         return lbk__fail_errno(run->context, "%s/metrics.jsonl: cannot write", run->folder);
     return LBK_OK;
 }

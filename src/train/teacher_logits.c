@@ -27,7 +27,7 @@ lbk_status lbk__is_cache(lbk_context *context, const char *path, bool *out) {
     lbk__safetensors *file;
     *out = false;
     const lbk_status status = lbk__safetensors_open(context, path, &file);
-    if (status != LBK_OK) return status == LBK_NO_MEMORY ? status : LBK_OK;
+    if (status != LBK_OK) return status == LBK_BAD_DATA ? LBK_OK : status;
     const char *about = lbk__safetensors_metadata(file, "limbeck");
     json_t *json = about ? json_loads(about, 0, NULL) : NULL;
     const char *kind = json_string_value(json_object_get(json, "kind"));

@@ -4,7 +4,8 @@
 
 #include "distill/cache.h"
 
-/* Whether the file says of itself that it is one of limbeck's caches. LBK_NO_MEMORY when that could not be seen.
+/* Whether the file says of itself that it is one of limbeck's caches. LBK_IO, LBK_NO_MEMORY when that could
+ * not be seen.
  */
 lbk_status lbk__is_cache(lbk_context *context, const char *path, bool *out);
 /* Writes the cache `out` from a file of logits (format/logits_file.h), whose SHA-256 stands for the

@@ -1,0 +1,119 @@
+/* The system that refuses: the n-th call of a kind fails, n = 1 … all, in each of the library's works: each
+ * time it is said, with the system's reason; no temporary file and no open file is left; nothing that was
+ * there is lost. Calls that do little at a time or are interrupted change nothing. */
+#define _GNU_SOURCE /* RTLD_NEXT, open64 */
+#include "faulty_libc.h"
+
+#include "works.h"
+
+/* What a kind of call fails with, and what then is said. */
+static const struct {
+    int error;
+    lbk_status status;
+} failures[NUM_FAULT_CALLS] = {
+    [FAULT_OPEN] = {EROFS, LBK_IO},         [FAULT_FOPEN] = {EACCES, LBK_IO},
+    [FAULT_MMAP] = {ENOMEM, LBK_NO_MEMORY}, [FAULT_READ] = {EIO, LBK_IO},
+    [FAULT_FREAD] = {EIO, LBK_IO},          [FAULT_WRITE] = {ENOSPC, LBK_IO},
+    [FAULT_FWRITE] = {ENOSPC, LBK_IO},      [FAULT_FFLUSH] = {ENOSPC, LBK_IO},
+    [FAULT_FCLOSE] = {EDQUOT, LBK_IO},      [FAULT_SYNC] = {EIO, LBK_IO},
+    [FAULT_RENAME] = {EACCES, LBK_IO},      [FAULT_MKDIR] = {EROFS, LBK_IO},
+    [FAULT_TRUNCATE] = {EIO, LBK_IO},       [FAULT_LOCK] = {ENOLCK, LBK_IO},
+};
+
+static int count_open_files(void) {
+    DIR *folder = opendir("/proc/self/fd");
+    int count = 0;
+    while (readdir(folder)) count++;
+    closedir(folder);
+    return count;
+}
+
+static void no_temporary_is_left(const small_run *run, const char *name) {
+    char command[400];
+    snprintf(command, sizeof command, "! find %s -name '*.tmp-*' | grep .", run->folder);
+    if (system(command) != 0) fail_msg("%s left a temporary file", name);
+}
+
+/* One work, one kind of call, the n-th of them. False: there are fewer. */
+static bool fails_once(small_run *run, const work *w, fault_call call, long n) {
+    char *summary = NULL;
+    const int before = count_open_files();
+    const size_t live = run->live;
+    remove_made(run);
+    fault.below = run->folder, fault.call = call, fault.calls = 0, fault.at = n,
+    fault.error = failures[call].error;
+    const lbk_status status = w->run(run, &summary);
+    fault.below = NULL;
+    lbk_free(run->context, summary);
+    if (run->live != live) fail_msg("%s, %s %ld: blocks leak", w->name, fault_names[call], n);
+    if (count_open_files() != before)
+        fail_msg("%s, %s %ld: a file stays open", w->name, fault_names[call], n);
+    if (fault.calls < n) {
+        check_ok(run->context, status);
+        return false;
+    }
+    /* What was read, or has been seen to the disk, may be closed as it will. */
+    if (call == FAULT_FCLOSE && status == LBK_OK && !strstr(fault.path, ".tmp-")) return true;
+    if (status != failures[call].status || !strstr(lbk_error(run->context), strerror(failures[call].error)))
+        fail_msg("%s, %s %ld on %s: %s: %s", w->name, fault_names[call], n, fault.path,
+                 lbk_status_name(status), lbk_error(run->context));
+    return true;
+}
+
+static lbk__text result_of(small_run *run, const work *w) {
+    static const char *const files[] = {"", "/best/model.safetensors", "/metrics.jsonl",
+                                        "/model.safetensors"};
+    lbk__text all = {0};
+    char *summary = NULL;
+    remove_made(run);
+    check_ok(run->context, w->run(run, &summary));
+    lbk_free(run->context, summary);
+    for (size_t i = 0; i < LBK_COUNT(files); i++) {
+        char name[64];
+        size_t size;
+        snprintf(name, sizeof name, "made%s", files[i]);
+        if (!lbk__exists(in(run, name)) || lbk__is_folder(in(run, name))) continue;
+        char *data = small_run_read(run, name, &size);
+        check_ok(run->context, lbk__text_append(run->context, &all, data, size));
+        free(data);
+    }
+    return all;
+}
+
+static void small_and_interrupted_calls_change_nothing(void **state) {
+    small_run *run = *state;
+    for (const work *w = works; w < works + LBK_COUNT(works); w++) {
+        lbk__text wanted = result_of(run, w);
+        fault.below = run->folder, fault.call = NUM_FAULT_CALLS, fault.small = true;
+        lbk__text got = result_of(run, w);
+        fault.below = NULL, fault.small = false;
+        assert_int_equal(got.length, wanted.length);
+        if (got.length) assert_memory_equal(got.data, wanted.data, wanted.length);
+        lbk__text_free(run->context, &wanted);
+        lbk__text_free(run->context, &got);
+    }
+}
+
+static void each_call_fails_once(void **state) {
+    small_run *run = *state;
+    long all = 0;
+    for (const work *w = works; w < works + LBK_COUNT(works); w++) {
+        for (int call = 0; call < NUM_FAULT_CALLS; call++) {
+            long n = 1;
+            while (fails_once(run, w, (fault_call)call, n)) n++;
+            all += n - 1;
+        }
+        no_temporary_is_left(run, w->name);
+    }
+    print_message("%ld faults\n", all);
+    assert_true(all > 300);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(each_call_fails_once, set_up, small_run_tear_down),
+        cmocka_unit_test_setup_teardown(small_and_interrupted_calls_change_nothing, set_up,
+                                        small_run_tear_down),
+    };
+    return cmocka_run_group_tests_name("faults", tests, NULL, NULL);
+}
