@@ -32,6 +32,25 @@ static lbk_status pack(small_run *run, char **summary) {
     return lbk_pack_build(run->context, &options, in(run, "made"), summary);
 }
 
+static lbk_status pack_vqa(small_run *run, char **summary) {
+    static const char *const classes[] = {"yes", "no"};
+    const lbk_pack_options options = {.source = LBK_SOURCE_VQA_V2,
+                                      .path = in(run, "vqa"),
+                                      .vocab = in(run, "vocab.txt"),
+                                      .label_kind = LBK_LABEL_SOFT,
+                                      .classes = classes,
+                                      .num_classes = LBK_COUNT(classes)};
+    return lbk_pack_build(run->context, &options, in(run, "made"), summary);
+}
+
+static lbk_status pack_table(small_run *run, char **summary) {
+    const lbk_pack_options options = {.path = in(run, "regions.jsonl"),
+                                      .vocab = in(run, "vocab.txt"),
+                                      .visual = LBK_VISUAL_TSV,
+                                      .features = "tests/golden/regions/table.tsv"};
+    return lbk_pack_build(run->context, &options, in(run, "made"), summary);
+}
+
 /* Two steps, a measurement, a checkpoint. */
 static lbk_status learn(small_run *run, const char *const *changes, const char *cache, char **summary) {
     char pack_is[320];
@@ -109,6 +128,8 @@ static lbk_status info(small_run *run, char **summary) {
 
 static const work works[] = {
     {"pack", pack, 100},
+    {"pack of VQA", pack_vqa, 100},
+    {"pack with a table of regions", pack_table, 100},
     {"train", train, 100},
     {"distill", distill, 100},
     {"probe", probe, 50},
@@ -126,6 +147,17 @@ static void remove_made(const small_run *run) {
     assert_int_equal(system(command), 0);
 }
 
+static void put(small_run *run, const char *name, const char *text) {
+    check_ok(run->context, lbk__write_file(run->context, in(run, name), text, strlen(text)));
+}
+
+#define QUESTION(id) \
+    "{\"questions\": [{\"image_id\": 4, \"question\": \"Is it red?\", \"question_id\": " id "}]}"
+#define ANNOTATION(id)                                              \
+    "{\"annotations\": [{\"question_id\": " id                      \
+    ", \"image_id\": 4, \"answer_type\": \"yes/no\", \"answers\": " \
+    "[{\"answer\": \"yes\", \"answer_id\": 1}, {\"answer\": \"no\", \"answer_id\": 2}]}]}"
+
 /* A teacher, its cache, and a pack's few records. */
 static int set_up(void **state) {
     if (small_run_set_up(state) != 0) return 1;
@@ -136,10 +168,17 @@ static int set_up(void **state) {
     assert_int_equal(rename(in(run, "made"), in(run, "teacher")), 0);
     check_ok(run->context, probe(run, NULL));
     assert_int_equal(rename(in(run, "made"), in(run, "cache")), 0);
-    static const char few[] =
+    put(run, "few.jsonl",
         "{\"id\": \"a\", \"text\": \"red\", \"image\": \"0.tiff\", \"label\": \"cat\"}\n"
-        "{\"id\": \"b\", \"text\": \"blue\", \"image\": \"1.tiff\", \"label\": \"dog\"}\n";
-    check_ok(run->context, lbk__write_file(run->context, in(run, "few.jsonl"), few, sizeof few - 1));
+        "{\"id\": \"b\", \"text\": \"blue\", \"image\": \"1.tiff\", \"label\": \"dog\"}\n");
+    put(run, "regions.jsonl",
+        "{\"id\": \"a\", \"text\": \"red\", \"image\": \"2\", \"label\": \"cat\"}\n"
+        "{\"id\": \"b\", \"text\": \"blue\", \"image\": \"4.png\", \"label\": \"dog\"}\n");
+    check_ok(run->context, lbk__make_folder(run->context, in(run, "vqa")));
+    put(run, "vqa/v2_OpenEnded_mscoco_train2014_questions.json", QUESTION("40"));
+    put(run, "vqa/v2_mscoco_train2014_annotations.json", ANNOTATION("40"));
+    put(run, "vqa/v2_OpenEnded_mscoco_val2014_questions.json", QUESTION("41"));
+    put(run, "vqa/v2_mscoco_val2014_annotations.json", ANNOTATION("41"));
     return 0;
 }
 
