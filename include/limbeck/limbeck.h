@@ -5,8 +5,8 @@
  *   - Every function that can fail returns lbk_status; LBK_OK is 0. On failure the context keeps a sentence
  *     that says what was wrong, where, and what to do: lbk_error(context).
  *   - A context and everything made from it belong to one thread at a time. Contexts do not share anything.
- *   - The library never prints, exits or installs handlers: log, progress and interruption are callbacks. What
- *     a call changes of its thread (errno, locale, number of OpenMP threads) is what it was when it returns;
+ *   - The library never prints, exits or installs handlers: log, progress and interruption are callbacks.
+ * What a call changes of its thread (errno, locale, number of OpenMP threads) is what it was when it returns;
  *     numbers in texts and files have a point in every locale.
  *   - Strings are UTF-8. Paths are relative to the working directory unless a field says otherwise.
  *   - Files appear whole or not at all. Whatever is written, one process writes: LBK_BUSY while another does.
@@ -82,6 +82,9 @@ typedef struct lbk_context_options {
     int (*interrupted)(void *user);
     void *user;
     int num_threads;
+    /* Paths that files of data or of models name stay inside their folder: neither absolute nor with "..",
+     * and no link leads out. Not 0: they may. Paths that the caller gives may always be any. */
+    int allow_outside;
 } lbk_context_options;
 
 /* `options` may be NULL. Fails with LBK_NO_MEMORY or LBK_INVALID_ARGUMENT (num_threads < 0). */
@@ -397,8 +400,9 @@ LBK_PUBLIC lbk_status lbk_model_embed(lbk_model *model, const char *text, float 
  * names a missing tensor, LBK_MISMATCH a misshapen one. What the source has no weights for starts at random
  * as in training: a text encoder's visual embeddings; the classifier, unless the source's head is one linear
  * layer over the pooled [CLS] or, as VisualBertForQuestionAnswering's, over the last word. `summary` (may be
- * NULL): JSON {"source", "architecture", "head": a sentence about it, "weights", "vocabulary", "parameters", "taken": {our name: its name}, "left": [its names], "initialised": [our
- * names]}. A pickle is interpreted by an allow-list, never run. */
+ * NULL): JSON {"source", "architecture", "head": a sentence about it, "weights", "vocabulary", "parameters",
+ * "taken": {our name: its name}, "left": [its names], "initialised": [our names]}. A pickle is interpreted by
+ * an allow-list, never run. */
 LBK_PUBLIC lbk_status lbk_import(lbk_context *context, const char *source, const char *out, char **summary);
 
 typedef enum lbk_export_format {

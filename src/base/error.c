@@ -1,4 +1,5 @@
-/* error.c: the status table and the context's sentence. */
+/* error.c: the status table and the context's sentence, which is fit for a terminal whatever data it quotes.
+ */
 #include "base/base.h"
 
 #include <errno.h>
@@ -38,31 +39,27 @@ lbk_status lbk__fail(lbk_context *context, lbk_status status, const char *format
     char sentence[sizeof context->error]; /* arguments may point into the old sentence */
     vsnprintf(sentence, sizeof sentence, format, arguments);
     va_end(arguments);
-    memcpy(context->error, sentence, sizeof sentence);
+    lbk__printable(context->error, sizeof context->error, sentence, strlen(sentence));
     return status;
 }
 
 lbk_status lbk__fail_errno(lbk_context *context, const char *format, ...) {
     int error = errno;
     va_list arguments;
+    char sentence[sizeof context->error - 128], text[128];
     va_start(arguments, format);
-    vsnprintf(context->error, sizeof context->error, format, arguments);
+    vsnprintf(sentence, sizeof sentence, format, arguments);
     va_end(arguments);
-    size_t length = strlen(context->error);
-    char text[128];
     if (strerror_r(error, text, sizeof text) != 0) snprintf(text, sizeof text, "error %d", error);
-    snprintf(context->error + length, sizeof context->error - length, ": %s", text);
+    lbk__fail(context, LBK_IO, "%s: %s", sentence, text);
     return error == ENOMEM ? LBK_NO_MEMORY : LBK_IO;
 }
 
 lbk_status lbk__fail_at(lbk_context *context, lbk_status status, const char *format, ...) {
-    char before[sizeof context->error];
-    memcpy(before, context->error, sizeof before);
+    char where[sizeof context->error];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(context->error, sizeof context->error, format, arguments);
+    vsnprintf(where, sizeof where, format, arguments);
     va_end(arguments);
-    size_t length = strlen(context->error);
-    snprintf(context->error + length, sizeof context->error - length, ": %s", before);
-    return status;
+    return lbk__fail(context, status, "%s: %s", where, context->error);
 }

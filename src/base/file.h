@@ -56,6 +56,9 @@ bool lbk__exists(const char *path);
 bool lbk__is_folder(const char *path);
 /* folder/name, or name alone when it is absolute or folder is NULL or empty. Free with lbk_free. */
 lbk_status lbk__join(lbk_context *context, const char *folder, const char *name, char **out);
+/* The same for a name that a file of data gives: LBK_BAD_DATA when it is absolute, has a ".." or is a link
+ * that leads out of the folder, unless the context allows it. */
+lbk_status lbk__join_inside(lbk_context *context, const char *folder, const char *name, char **out);
 /* Points into `path`, after the last '/'. */
 const char *lbk__base_name(const char *path);
 /* Up to that '/', or ".". Free with lbk_free. */

@@ -1,25 +1,30 @@
-/* log.c: log lines, progress and interruption through the context's callbacks. */
+/* log.c: log lines, progress and interruption through the context's callbacks; fit for a terminal, as
+ * sentences are. */
 #define _POSIX_C_SOURCE 200809L
 #include "base/guest.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 void lbk__log(lbk_context *context, lbk_log_level level, const char *format, ...) {
     if (!context->options.log) return;
-    char line[2048];
+    char line[2048], shown[2 * sizeof line];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
+    lbk__printable(shown, sizeof shown, line, strlen(line));
     const locale_t own = lbk__guest_out(context);
-    context->options.log(context->options.user, level, line);
+    context->options.log(context->options.user, level, shown);
     lbk__guest_back(own);
 }
 
 void lbk__report(lbk_context *context, const char *stage, const char *unit, uint64_t done, uint64_t total,
                  const char *note) {
     if (!context->options.progress) return;
+    char shown[256];
+    if (note) note = lbk__printable(shown, sizeof shown, note, strlen(note));
     lbk_progress progress = {.stage = stage, .unit = unit, .done = done, .total = total, .note = note};
     const locale_t own = lbk__guest_out(context);
     context->options.progress(context->options.user, &progress);

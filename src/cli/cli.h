@@ -62,6 +62,9 @@ void cli_progress_end(void);
 
 /* `--threads N`; its input is an int. */
 extern const struct argp cli_threads_argp;
+/* --allow-outside, for contexts that are opened after it; no input. */
+extern const struct argp cli_outside_argp;
+extern bool cli_allow_outside;
 /* `--weights --projection --grid`; its input is an lbk_encoder_options. */
 extern const struct argp cli_encoder_argp;
 
@@ -101,6 +104,8 @@ void cli_run_free(cli_run *run);
 /* ---- table.c: aligned columns ---- */
 
 typedef struct cli_table cli_table;
+/* `text` from data as a terminal may see it: control characters as \xNN. The caller frees it. */
+char *cli_printable(const char *text);
 cli_table *cli_table_create(void);
 void cli_table_free(cli_table *table);
 /* Appends a cell to the last row. */

@@ -188,7 +188,9 @@ static void print_table(json_t *summary) {
     }
     cli_table_print(table, true);
     cli_table_free(table);
-    printf("\nScores on split %s. %s\n", json_string_value(json_object_get(summary, "split")), note);
+    char *split = cli_printable(json_string_value(json_object_get(summary, "split")));
+    printf("\nScores on split %s. %s\n", split, note);
+    free(split);
 }
 
 int cli_compare(int argc, char **argv) {
@@ -196,7 +198,7 @@ int cli_compare(int argc, char **argv) {
     argp_parse(&argp, argc, argv, 0, NULL, &given);
     json_t *groups = read_reports(&given.reports), *summary = groups ? summarise(groups) : NULL;
     if (summary && given.json) {
-        json_dumpf(summary, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
+        json_dumpf(summary, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6) | JSON_ENSURE_ASCII);
         putchar('\n');
     }
     if (summary && !given.json) print_table(summary);

@@ -1,6 +1,8 @@
 /* import.c: `limbeck import`: a Hugging Face folder becomes a model of ours. */
 #include "cli.h"
 
+#include <stdlib.h>
+
 typedef struct arguments {
     const char *source, *out;
     bool json;
@@ -27,26 +29,34 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
     }
 }
 
+static const struct argp_child children[] = {{&cli_outside_argp, 0, NULL, 0}, {0}};
 static const struct argp argp = {options,
                                  parse,
                                  "SOURCE OUT",
                                  "Makes a model folder from a Hugging Face folder of BERT, MiniLM, TinyBERT, "
                                  "DistilBERT or VisualBERT, and says what was taken, left and initialised.",
-                                 NULL,
+                                 children,
                                  NULL,
                                  NULL};
 
 static void print_names(const char *title, json_t *names) {
     size_t i;
     const json_t *name;
-    json_array_foreach(names, i, name) printf("%-12s %s\n", title, json_string_value(name));
+    json_array_foreach(names, i, name) {
+        char *shown = cli_printable(json_string_value(name));
+        printf("%-12s %s\n", title, shown);
+        free(shown);
+    }
 }
 
 static void print_summary(json_t *root) {
     const char *name, *rest[] = {"source", "architecture", "head", "weights", "vocabulary", "parameters"};
     json_t *taken = json_object_get(root, "taken"), *theirs, *about = json_object();
-    json_object_foreach(taken, name, theirs)
-        printf("%-12s %s <- %s\n", "taken", name, json_string_value(theirs));
+    json_object_foreach(taken, name, theirs) {
+        char *shown = cli_printable(json_string_value(theirs));
+        printf("%-12s %s <- %s\n", "taken", name, shown);
+        free(shown);
+    }
     print_names("left", json_object_get(root, "left"));
     print_names("initialised", json_object_get(root, "initialised"));
     putchar('\n');

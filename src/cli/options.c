@@ -52,6 +52,9 @@ void cli_list_free(cli_list *list) {
     *list = (cli_list){0};
 }
 
+bool cli_allow_outside;
+enum { OUTSIDE = 0x2000 };
+
 static const struct argp_option threads_options[] = {
     {"threads", 't', "N", 0, "Use N threads (default: one per core, or OMP_NUM_THREADS)", 8}, {0}};
 
@@ -61,6 +64,19 @@ static error_t threads_parser(int key, char *argument, struct argp_state *state)
     return 0;
 }
 
+static const struct argp_option outside_options[] = {
+    {"allow-outside", OUTSIDE, 0, 0,
+     "Let paths in data and model files lead out of their folder: absolute, by .. or by links", 7},
+    {0}};
+
+static error_t outside_parser(int key, char *argument, struct argp_state *state) {
+    (void)argument, (void)state;
+    if (key != OUTSIDE) return ARGP_ERR_UNKNOWN;
+    cli_allow_outside = true;
+    return 0;
+}
+
+const struct argp cli_outside_argp = {.options = outside_options, .parser = outside_parser};
 const struct argp cli_threads_argp = {.options = threads_options, .parser = threads_parser};
 
 enum { WEIGHTS = 0x1000, PROJECTION, GRID };

@@ -163,7 +163,8 @@ static void print_section(json_t *object, const char *path, bool *printed) {
     }
     json_object_foreach(object, key, value) {
         if (is_cell(value)) continue;
-        char *title = *path ? cli_format("%s %s", path, key) : cli_format("%s", key);
+        char *shown = cli_printable(key),
+             *title = *path ? cli_format("%s %s", path, shown) : cli_format("%s", shown);
         if (all_rows(value)) {
             if (*printed) putchar('\n');
             if (json_is_array(value)) puts(title);
@@ -172,6 +173,7 @@ static void print_section(json_t *object, const char *path, bool *printed) {
         } else {
             print_section(value, title, printed);
         }
+        free(shown);
         free(title);
     }
 }

@@ -46,8 +46,11 @@ void cli_catch_signals(void) {
 }
 
 lbk_context *cli_open(int num_threads) {
-    lbk_context_options options = {
-        .log = show_log, .progress = show_progress, .interrupted = interrupted, .num_threads = num_threads};
+    lbk_context_options options = {.log = show_log,
+                                   .progress = show_progress,
+                                   .interrupted = interrupted,
+                                   .num_threads = num_threads,
+                                   .allow_outside = cli_allow_outside};
     lbk_context *context;
     lbk_status status = lbk_context_create(&options, &context);
     if (status != LBK_OK) {

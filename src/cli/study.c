@@ -56,7 +56,8 @@ static error_t parse_study(int key, char *argument, struct argp_state *state) {
     }
 }
 
-static const struct argp_child children[] = {{&cli_threads_argp, 0, NULL, 0}, {0}};
+static const struct argp_child children[] = {
+    {&cli_threads_argp, 0, NULL, 0}, {&cli_outside_argp, 0, NULL, 0}, {0}};
 static const struct argp study_argp = {
     study_options,
     parse_study,
@@ -115,13 +116,14 @@ static error_t parse_report(int key, char *argument, struct argp_state *state) {
     }
 }
 
+static const struct argp_child report_children[] = {{&cli_outside_argp, 0, NULL, 0}, {0}};
 static const struct argp report_argp = {
     report_options,
     parse_report,
     "STUDY",
     "Writes report.html, results.csv and results.json of a finished study, the "
     "folder of `limbeck study`, anew.",
-    NULL,
+    report_children,
     NULL,
     NULL};
 

@@ -70,7 +70,7 @@ static void *grown(void *items, size_t count, size_t size) {
 
 void cli_table_cell(cli_table *table, const char *text) {
     table->cells = grown(table->cells, table->num_cells, sizeof *table->cells);
-    table->cells[table->num_cells++] = cli_format("%s", text);
+    table->cells[table->num_cells++] = cli_printable(text);
 }
 
 void cli_table_row(cli_table *table) {
@@ -81,6 +81,21 @@ void cli_table_row(cli_table *table) {
 static size_t row_length(const cli_table *table, size_t row) {
     size_t end = row + 1 < table->num_rows ? table->rows[row + 1] : table->num_cells;
     return end - table->rows[row];
+}
+
+/* The library does the same to its sentences. The controls from U+0080 on are two bytes, C2 80 to C2 9F. */
+char *cli_printable(const char *text) {
+    char *out = cli_alloc(4 * strlen(text) + 1), *at = out;
+    for (bool second = false; *text; text++) {
+        const unsigned char byte = (unsigned char)*text;
+        const bool first = byte == 0xC2 && (unsigned char)text[1] < 0xA0;
+        if (byte < 0x20 || byte == 0x7F || first || second)
+            at += sprintf(at, "\\x%02x", byte);
+        else
+            *at++ = *text;
+        second = first;
+    }
+    return out;
 }
 
 static const char *cell_of(const cli_table *table, size_t row, size_t column) {

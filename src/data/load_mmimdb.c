@@ -72,12 +72,13 @@ static lbk_status add_image(const mmimdb *loader, const char *id, lbk__record *r
 
 static lbk_status read_film(const mmimdb *loader, const char *id, lbk__record *record) {
     lbk_context *context = loader->base.context;
-    char *path = NULL;
+    char *name = NULL, *path = NULL;
     json_t *root = NULL;
     lbk_status status = LBK_OK;
     if (strchr(id, '/'))
         return lbk__fail(context, LBK_BAD_DATA, "%s: id \"%s\" has a '/'", record->where.data, id);
-    LBK_GO(lbk__format(context, &path, "%s/dataset/%s.json", loader->folder, id));
+    LBK_GO(lbk__format(context, &name, "dataset/%s.json", id));
+    LBK_GO(lbk__join_inside(context, loader->folder, name, &path));
     LBK_GO(lbk__record_set(context, &record->where, path, strlen(path)));
     LBK_GO(lbk__record_set(context, &record->id, id, strlen(id)));
     if (!lbk__exists(path))
@@ -89,6 +90,7 @@ static lbk_status read_film(const mmimdb *loader, const char *id, lbk__record *r
     LBK_GO(add_image(loader, id, record));
 done:
     json_decref(root);
+    lbk_free(context, name);
     lbk_free(context, path);
     return status;
 }

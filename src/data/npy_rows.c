@@ -61,8 +61,11 @@ static lbk_status find_file(npy_rows *source, const char *image) {
     lbk_context *context = source->base.context;
     char name[LONGEST_NAME];
     for (int which = 0; lbk__feature_name(image, which, name, sizeof name); which++) {
-        char *path;
-        LBK_TRY(lbk__format(context, &path, "%s/%s.npy", source->folder, name));
+        char *file, *path;
+        LBK_TRY(lbk__format(context, &file, "%s.npy", name));
+        const lbk_status status = lbk__join_inside(context, source->folder, file, &path);
+        lbk_free(context, file);
+        LBK_TRY(status);
         if (lbk__exists(path)) return open_file(source, path);
         lbk_free(context, path);
     }

@@ -123,7 +123,7 @@ static lbk_status walk(lbk_context *context, const char *folder, const char *bel
 static lbk_status visit(lbk_context *context, const char *folder, const char *path, int depth,
                         lbk__drawings *out) {
     char *full;
-    LBK_TRY(lbk__join(context, folder, path, &full));
+    LBK_TRY(lbk__join_inside(context, folder, path, &full));
     struct stat found;
     bool failed = lstat(full, &found) != 0;
     const bool is_link = !failed && S_ISLNK(found.st_mode);

@@ -98,6 +98,7 @@ static lbk_status place_image(lbk__pack_builder *builder, lbk__pack_slot *slot) 
     if (!added) return LBK_OK;
     *index = LBK__IMAGE_FAILED;
     int32_t num_rows;
+    LBK_TRY(lbk__visual_source_confine(builder->visual, image->data));
     LBK_TRY(lbk__visual_source_count(builder->visual, image->data, &num_rows));
     const size_t picture = builder->num_pictures, end = builder->row_start[picture] + (size_t)num_rows;
     LBK_TRY(LBK_GROW(builder->context, builder->rows, builder->rows_capacity,

@@ -37,7 +37,7 @@ static lbk_status visit(lbk_context *context, const char *folder, const char *na
                         lbk__picture_list *list) {
     char *path;
     struct stat found;
-    LBK_TRY(lbk__join(context, folder, name, &path));
+    LBK_TRY(lbk__join_inside(context, folder, name, &path));
     const bool there = stat(path, &found) == 0; /* a link may lead nowhere */
     lbk_free(context, path);
     if (there && S_ISDIR(found.st_mode)) return walk(context, folder, name, depth + 1, list);

@@ -124,6 +124,14 @@ int64_t lbk__visual_source_num_images(const lbk__visual_source *source) {
     return source->features ? lbk__features_describe(source->features)->count : 0;
 }
 
+lbk_status lbk__visual_source_confine(const lbk__visual_source *source, const char *image) {
+    char *path;
+    if (source->rows || source->features) return LBK_OK; /* names, looked up */
+    LBK_TRY(lbk__join_inside(source->context, source->root, image, &path));
+    lbk_free(source->context, path);
+    return LBK_OK;
+}
+
 lbk_status lbk__visual_source_count(lbk__visual_source *source, const char *image, int32_t *num_rows) {
     *num_rows = source->num_rows;
     return source->rows ? source->rows->count(source->rows, image, num_rows) : LBK_OK;

@@ -33,10 +33,14 @@ static void drop_batch(stream *s) {
     s->count = 0;
 }
 
-static lbk_status input_of(lbk__json_in in, lbk_input *out) {
+static lbk_status input_of(const lbk_model *model, lbk__json_in in, lbk_input *out) {
     const bool has_text = lbk__json_has(in, "text"), has_image = lbk__json_has(in, "image");
     if (has_text) LBK_TRY(lbk__json_get_string(in, "text", &out->text));
     if (has_image) LBK_TRY(lbk__json_get_string(in, "image", &out->image));
+    if (has_image && model->visual) {
+        const lbk_status status = lbk__visual_source_confine(model->visual, out->image);
+        if (status != LBK_OK) return lbk__fail_at(in.context, status, "%s", in.where);
+    }
     if (has_text || has_image) return LBK_OK;
     return lbk__fail(in.context, LBK_BAD_DATA, "%s: has neither \"text\" nor \"image\"", in.where);
 }
@@ -53,7 +57,7 @@ static lbk_status read_record(stream *s) {
     if (status != LBK_OK && status != LBK_BAD_DATA) return status;
     record *r = &s->records[s->count++];
     *r = (record){.value = json_incref((json_t *)(uintptr_t)in.object)};
-    if (status == LBK_OK) status = input_of(in, &r->input);
+    if (status == LBK_OK) status = input_of(s->model, in, &r->input);
     if (status != LBK_OK) r->answer = lbk__error_json(status, lbk_error(context));
     return lbk__copy_string(context, in.where, &r->where);
 }

@@ -84,8 +84,41 @@ static void end_silence(handlers before) {
 
 /* ---- reading ---- */
 
+/* libappstream would unpack a .gz to whatever size it has. A distribution's catalogue has some 50 MiB. */
+enum { LARGEST_CATALOGUE = 256 << 20 };
+
+static GInputStream *open_stream(const char *path) {
+    GFile *file = g_file_new_for_path(path);
+    GInputStream *stream = (GInputStream *)g_file_read(file, NULL, NULL);
+    g_object_unref(file);
+    if (!stream || !g_str_has_suffix(path, ".gz")) return stream;
+    GConverter *unpack = G_CONVERTER(g_zlib_decompressor_new(G_ZLIB_COMPRESSOR_FORMAT_GZIP));
+    GInputStream *unpacked = g_converter_input_stream_new(stream, unpack);
+    g_object_unref(unpack);
+    g_object_unref(stream);
+    return unpacked;
+}
+
+/* Whether there is more than there may be; what cannot be read is for the parser to say. */
+static bool is_too_large(const char *path) {
+    enum { PIECE = 1 << 16 };
+    GInputStream *stream = open_stream(path);
+    char piece[PIECE];
+    gssize got = stream ? 1 : 0;
+    size_t length = 0;
+    while (got > 0 && length <= LARGEST_CATALOGUE) {
+        got = g_input_stream_read(stream, piece, sizeof piece, NULL, NULL);
+        if (got > 0) length += (size_t)got;
+    }
+    g_clear_object(&stream);
+    return length > LARGEST_CATALOGUE;
+}
+
 static lbk_status parse(lbk__appstream *catalogue, const char *path) {
     GError *error = NULL;
+    if (is_too_large(path))
+        return lbk__fail(catalogue->context, LBK_BAD_DATA, "%s: unpacks to more than %d MiB", path,
+                         LARGEST_CATALOGUE >> 20);
     catalogue->metadata = as_metadata_new();
     as_metadata_set_locale(catalogue->metadata, "C");
     as_metadata_set_format_style(catalogue->metadata, AS_FORMAT_STYLE_CATALOG);

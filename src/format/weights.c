@@ -90,8 +90,9 @@ static lbk_status add_shard(lbk__weights *weights, const char *folder, const cha
         return lbk__fail(weights->context, LBK_BAD_DATA,
                          "%s: \"weight_map\" names \"%s\", no file of its folder", weights->path,
                          lbk__printable(shown, sizeof shown, name, strlen(name)));
-    LBK_TRY(lbk__join(weights->context, folder, name, &path));
-    const lbk_status status = add_part(weights, path);
+    lbk_status status = lbk__join_inside(weights->context, folder, name, &path);
+    if (status != LBK_OK) return lbk__fail_at(weights->context, status, "%s: \"weight_map\"", weights->path);
+    status = add_part(weights, path);
     lbk_free(weights->context, path);
     return status;
 }

@@ -58,8 +58,12 @@ static void add_picture(const lbk__results *r, const lbk_sample *sample, json_t 
     const char *root = json_string_value(json_object_get(r->study, "images"));
     size_t length;
     const char *path = sample->image >= 0 ? lbk__pack_image_path(r->pack, sample->image, &length) : NULL;
-    if (!root || !path) return;
-    json_object_set_new(to, "picture", json_sprintf("%s/%.*s", root, (int)length, path));
+    char *name, *picture;
+    if (!root || !path || lbk__copy_bytes(r->context, path, length, &name) != LBK_OK) return;
+    if (lbk__join_inside(r->context, root, name, &picture) == LBK_OK)
+        json_object_set_new(to, "picture", json_string(picture));
+    lbk_free(r->context, name);
+    lbk_free(r->context, picture);
 }
 
 static lbk_status sample_json(const lbk__results *r, const float saliency[LBK__NUM_MODALITIES],

@@ -75,7 +75,8 @@ static lbk_status spawn(lbk_context *context, const char *folder, bool *missing)
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addchdir_np(&actions, folder);
     posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_addopen(&actions, 1, "gnuplot.log", O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    posix_spawn_file_actions_addopen(&actions, 1, "gnuplot.log", O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW,
+                                     0666);
     posix_spawn_file_actions_adddup2(&actions, 1, 2);
     const int error = posix_spawnp(&process, "gnuplot", &actions, NULL, arguments, environ);
     posix_spawn_file_actions_destroy(&actions);

@@ -91,7 +91,8 @@ static void *work(void *user) {
                                          .progress = pass_progress,
                                          .interrupted = asked_to_stop,
                                          .user = w,
-                                         .num_threads = 1};
+                                         .num_threads = 1,
+                                         .allow_outside = p->context->options.allow_outside};
     int64_t job;
     lbk__guest_thread();
     omp_set_num_threads(1); /* of this thread: what is computed outside a tape has no context to ask */

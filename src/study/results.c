@@ -26,7 +26,7 @@ static lbk_status score_run(const lbk__results *r, lbk__result_run *run) {
 
 static lbk_status open_run(const lbk__results *r, const char *folder, lbk__result_run *run) {
     char *path;
-    LBK_TRY(lbk__join(r->context, r->folder, folder, &run->folder));
+    LBK_TRY(lbk__join_inside(r->context, r->folder, folder, &run->folder));
     LBK_TRY(lbk__study_path(r->context, r->folder, "test", lbk__base_name(folder), &path));
     const lbk_status status = lbk__predictions_open(r->context, path, &r->truth, &run->predictions);
     lbk_free(r->context, path);
@@ -127,7 +127,7 @@ static lbk_status open_data(lbk__results *r, lbk__json_in in) {
     if (strcmp(hash, lbk_pack_hash(r->pack)) != 0)
         return lbk__fail(r->context, LBK_MISMATCH, "%s: is not the pack that the study was made with", pack);
     LBK_TRY(lbk__truth_open(r->context, r->pack, split, &r->truth));
-    LBK_TRY(lbk__join(r->context, r->folder, cache, &path));
+    LBK_TRY(lbk__join_inside(r->context, r->folder, cache, &path));
     lbk_status status = lbk__cache_open(r->context, path, &r->cache);
     lbk_free(r->context, path);
     LBK_TRY(status);

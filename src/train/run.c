@@ -31,7 +31,7 @@ static lbk_status check_content(lbk__run *run, bool resume) {
 
 static lbk_status open_log(lbk__run *run) {
     char *path;
-    LBK_TRY(lbk__join(run->context, run->folder, "log.txt", &path));
+    LBK_TRY(lbk__join_inside(run->context, run->folder, "log.txt", &path));
     run->log = fopen(path, "ae");
     lbk_status status = run->log ? LBK_OK : lbk__fail_errno(run->context, "%s: cannot open", path);
     lbk_free(run->context, path);
@@ -78,7 +78,7 @@ static lbk_status open_at(lbk__run *run, const char *name, uint64_t length, FILE
     char *path;
     struct stat info;
     lbk_status status = LBK_OK;
-    LBK_TRY(lbk__join(run->context, run->folder, name, &path));
+    LBK_TRY(lbk__join_inside(run->context, run->folder, name, &path));
     *out = fopen(path, "ae");
     if (!*out || fstat(fileno(*out), &info) != 0)
         status = lbk__fail_errno(run->context, "%s: cannot open for writing", path);
@@ -103,7 +103,7 @@ static double wall_time(void) {
 
 static lbk_status resume_events(lbk__run *run, const lbk__run_mark *mark) {
     char *path;
-    LBK_TRY(lbk__join(run->context, run->folder, mark->events_name, &path));
+    LBK_TRY(lbk__join_inside(run->context, run->folder, mark->events_name, &path));
     lbk_status status = lbk__events_resume(run->context, path, mark->events_length, &run->events);
     lbk_free(run->context, path);
     return status;

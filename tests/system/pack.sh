@@ -46,6 +46,27 @@ run "$LIMBECK" info none
 expect_code 5; expect_err '^limbeck: none: '
 pack pack --out bad
 expect_code 3
+
+# A picture outside of the folder; a user may let it.
+mkdir inner
+echo '{"id": "x", "text": "a", "image": "../pictures/0.tif", "label": "warm", "split": "train"}' >inner/data.jsonl
+pack inner/data.jsonl --out bad
+expect_code 3; expect_err '"../pictures/0.tif" leads out of inner/?,'; expect_err '--allow-outside'
+pack inner/data.jsonl --out outside --allow-outside
+expect_code 0
+
+# Names that would command a terminal: ESC as such, CSI as U+009B, BEL.
+printf '{"id": "a\\u001b[2J", "text": "x", "label": "warm\\u001b[31m"}\n{"id": "b", "text": "x", "label": "\\u009b31m\\u0007"}\n%s\n' \
+    '{"id": "\u001b]0;c", "text": "x", "image": "/\u001b[2J", "label": "y"}' >hostile.jsonl
+quiet() { LC_ALL=C grep -q "$(printf '[\001-\010\013-\037\177\233]')" "$out" "$err" && wrong 'a control character was printed'; }
+pack hostile.jsonl --skip-bad --out hostile
+expect_code 0; quiet; expect_err '\\x1b]0;c'; expect_out '\\x1b\[31m'
+for form in '' --json; do
+    run "$LIMBECK" info hostile $form
+    expect_code 0; quiet
+done
+pack hostile.jsonl --out bad
+expect_code 3; quiet
 pack none.jsonl --out bad
 expect_code 5; expect_err 'none.jsonl'
 pack data.jsonl --out nowhere/pack

@@ -172,6 +172,21 @@ static void bad_catalogues_are_named(void **state) {
     fixture_close(&f);
 }
 
+/* A .gz of zeros: 272 MiB in some 260 KiB. */
+static void a_catalogue_that_unpacks_to_too_much_is_refused(void **state) {
+    (void)state;
+    fixture f = fixture_open(NULL);
+    char command[400];
+    fixture_start(&f);
+    put_catalogue(&f);
+    snprintf(command, sizeof command, "head -c 272M /dev/zero | gzip -1 >'%s/components.yml.gz'",
+             f.options.path);
+    assert_int_equal(system(command), 0);
+    check_fails(f.context, LBK_BAD_DATA, "components.yml.gz: unpacks to more than 256 MiB",
+                lbk_pack_build(f.context, &f.options, f.pack, NULL));
+    fixture_close(&f);
+}
+
 static void lack_of_memory_is_survived(void **state) {
     (void)state;
     check_scarce_memory(put_easy);
@@ -180,9 +195,13 @@ static void lack_of_memory_is_survived(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(shapes_are_loaded),        cmocka_unit_test(bad_shapes_are_named),
-        cmocka_unit_test(applications_are_loaded),  cmocka_unit_test(alike_applications_share_a_split),
-        cmocka_unit_test(bad_catalogues_are_named), cmocka_unit_test(lack_of_memory_is_survived),
+        cmocka_unit_test(shapes_are_loaded),
+        cmocka_unit_test(bad_shapes_are_named),
+        cmocka_unit_test(applications_are_loaded),
+        cmocka_unit_test(alike_applications_share_a_split),
+        cmocka_unit_test(bad_catalogues_are_named),
+        cmocka_unit_test(lack_of_memory_is_survived),
+        cmocka_unit_test(a_catalogue_that_unpacks_to_too_much_is_refused),
     };
     return cmocka_run_group_tests_name("fetched", tests, NULL, NULL);
 }
