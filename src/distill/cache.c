@@ -163,16 +163,30 @@ lbk_status lbk__cache_match(const lbk__cache *cache, const lbk__cache_key *wante
     return LBK_OK;
 }
 
+static lbk_status check_finite(const lbk__cache *cache, const char *what, const float *numbers,
+                               size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (!isfinite(numbers[i]))
+            return lbk__fail(cache->context, LBK_NUMERIC, "%s: has %s that are not finite; make it again",
+                             lbk__safetensors_path(cache->file), what);
+    return LBK_OK;
+}
+
 lbk_status lbk__cache_verify(const lbk__cache *cache) {
+    const size_t samples = (size_t)cache->key.num_samples, views = (size_t)lbk__cache_views(&cache->key);
     char hash[LBK__HASH_SIZE];
     lbk__safetensors_hash(cache->file, hash);
     const char *kept = lbk__safetensors_metadata(cache->file, "sha256");
-    if (kept && strcmp(kept, hash) == 0) return LBK_OK;
-    return lbk__fail(
-        cache->context, LBK_BAD_DATA,
-        "%s: is damaged: its content does not have the hash it was written with; make it again with "
-        "`limbeck probe --force`",
-        lbk__safetensors_path(cache->file));
+    if (!kept || strcmp(kept, hash) != 0)
+        return lbk__fail(
+            cache->context, LBK_BAD_DATA,
+            "%s: is damaged: its content does not have the hash it was written with; make it again with "
+            "`limbeck probe --force`",
+            lbk__safetensors_path(cache->file));
+    LBK_TRY(check_finite(cache, "logits", cache->logits, views * samples * (size_t)cache->key.num_classes));
+    if (cache->key.joint_only) return LBK_OK;
+    return check_finite(cache, "saliencies", cache->saliency,
+                        (size_t)LBK__NUM_SALIENCIES * LBK__NUM_MODALITIES * samples);
 }
 
 void lbk__cache_identity(const lbk__cache *cache, char out[LBK__HASH_SIZE]) {

@@ -125,14 +125,17 @@ lbk_status lbk__answer_batch(lbk_model *model, const lbk_input *inputs, int32_t 
     size_t good = 0, at = 0;
     for (int32_t i = 0; i < count; i++) good += model->queries[i].status == LBK_OK;
     for (int32_t i = 0; i < count; i++) {
-        const lbk__query *query = &model->queries[i];
+        lbk__query *query = &model->queries[i];
+        const float *logits[LBK_NUM_VIEWS];
+        if (query->status == LBK_OK) {
+            for (size_t v = 0; v < LBK_NUM_VIEWS; v++) logits[v] = found + (v * good + at) * classes;
+            at++;
+            LBK_TRY(lbk__check_logits(model, query, logits));
+        }
         if (query->status != LBK_OK) {
             answers[i] = lbk__error_json(query->status, query->error);
             continue;
         }
-        const float *logits[LBK_NUM_VIEWS];
-        for (size_t v = 0; v < LBK_NUM_VIEWS; v++) logits[v] = found + (v * good + at) * classes;
-        at++;
         LBK_TRY(answer(model, logits, top, &answers[i]));
     }
     return LBK_OK;

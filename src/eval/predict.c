@@ -5,6 +5,7 @@
 #include "base/guest.h"
 #include "eval/predictor.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -155,12 +156,26 @@ lbk_status lbk__predict(lbk_model *model, const lbk_input *inputs, int32_t count
     return lbk__check_starved(model->context);
 }
 
+lbk_status lbk__check_logits(lbk_model *model, lbk__query *query, const float *const logits[LBK_NUM_VIEWS]) {
+    for (int view = 0; view < LBK_NUM_VIEWS; view++)
+        for (int32_t c = 0; c < model->model->config.num_labels; c++)
+            if (!isfinite(logits[view][c]))
+                return note(model, query,
+                            lbk__fail(model->context, LBK_NUMERIC,
+                                      "the model's logits of this input are not finite: its weights are too "
+                                      "large to be of a training that went well"));
+    return LBK_OK;
+}
+
 lbk_status lbk_model_predict(lbk_model *model, const lbk_input *input, float *logits, float *probabilities) {
     LBK__GUEST(model->context);
     const int32_t classes = model->model->config.num_labels;
     const float *found;
     LBK_TRY(lbk__predict(model, input, 1, &found));
-    const lbk__query *query = &model->queries[0];
+    lbk__query *query = &model->queries[0];
+    if (query->status == LBK_OK)
+        LBK_TRY(lbk__check_logits(model, query,
+                                  (const float *const[]){found, found + classes, found + 2 * classes}));
     if (query->status != LBK_OK) return lbk__fail(model->context, query->status, "%s", query->error);
     if (logits) memcpy(logits, found, LBK_NUM_VIEWS * (size_t)classes * sizeof *logits);
     for (int view = 0; probabilities && view < LBK_NUM_VIEWS; view++)

@@ -34,6 +34,8 @@ struct lbk_model {
 /* Runs `count` ≤ LBK__PREDICT_BATCH inputs; model->queries say which of them failed. `logits` [views][inputs
  * that did not fail][C], valid until the next call. Fails as a whole for want of memory only. */
 lbk_status lbk__predict(lbk_model *model, const lbk_input *inputs, int32_t count, const float **logits);
+/* The query fails with LBK_NUMERIC when one of its logits, [C] under each view, is not finite. */
+lbk_status lbk__check_logits(lbk_model *model, lbk__query *query, const float *const logits[LBK_NUM_VIEWS]);
 
 /* Forgets runner and batch. */
 void lbk__drop_plan(lbk_model *model);

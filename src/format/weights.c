@@ -5,6 +5,7 @@
 #include "format/numbers.h"
 #include "format/torch_file.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -230,9 +231,19 @@ int64_t lbk__weights_find(const lbk__weights *weights, const char *name) {
 lbk_status lbk__weights_read(lbk__weights *weights, size_t index, float *out) {
     const tensor *chosen = &weights->tensors[index];
     const part *from = &weights->parts[chosen->part];
-    if (from->torch) return lbk__torch_file_read(from->torch, chosen->index, out);
-    const lbk__tensor_entry *entry = lbk__safetensors_at(from->safetensors, chosen->index);
-    lbk__numbers_to_floats(entry->dtype, entry->data, entry->bytes / lbk__dtype_size(entry->dtype), 1, out);
+    size_t count = 1;
+    for (int i = 0; i < chosen->spec.rank; i++) count *= (size_t)chosen->spec.shape[i];
+    if (from->torch) {
+        LBK_TRY(lbk__torch_file_read(from->torch, chosen->index, out));
+    } else {
+        const lbk__tensor_entry *entry = lbk__safetensors_at(from->safetensors, chosen->index);
+        lbk__numbers_to_floats(entry->dtype, entry->data, count, 1, out);
+    }
+    for (size_t i = 0; i < count; i++)
+        if (!isfinite(out[i]))
+            return lbk__fail(weights->context, LBK_NUMERIC,
+                             "%s: tensor \"%s\" has a number that is not finite", from->path,
+                             chosen->spec.name);
     return LBK_OK;
 }
 

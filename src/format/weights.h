@@ -20,7 +20,8 @@ size_t lbk__weights_count(const lbk__weights *weights);
 const lbk__tensor_spec *lbk__weights_at(const lbk__weights *weights, size_t index); /* sorted by name */
 /* −1: absent. */
 int64_t lbk__weights_find(const lbk__weights *weights, const char *name);
-/* All numbers of the tensor as float32; LBK_BAD_DATA for one that is damaged. */
+/* All numbers of the tensor as float32; LBK_BAD_DATA for one that is damaged, LBK_NUMERIC for a number that
+ * is not finite. */
 lbk_status lbk__weights_read(lbk__weights *weights, size_t index, float *out);
 /* The same by name; LBK_BAD_DATA unless it is there, float, and of this shape. */
 lbk_status lbk__weights_read_as(lbk__weights *weights, const char *name, int rank, const int64_t *shape,

@@ -44,7 +44,8 @@ struct lbk_config {
         double learning_rate, weight_decay, adam_beta1, adam_beta2, adam_epsilon, warmup_ratio, max_grad_norm,
             unimodal_weight;
         char *metric; /* of lbk__metric_names, or "auto" */
-        int64_t early_stopping_patience, eval_steps, logging_steps, save_seconds, memory_limit;
+        int64_t early_stopping_patience, eval_steps, logging_steps, save_seconds, max_skipped_steps,
+            memory_limit;
         char *train_split, *dev_split;
     } train;
     struct {
@@ -108,7 +109,7 @@ lbk_status lbk__config_set_list(lbk_config *config, const char *where, size_t ke
 /* Reads YAML and sets what it names. */
 lbk_status lbk__config_parse(lbk_config *config, const char *where, const char *yaml, size_t length);
 
-/* SHA-256 of the resolved configuration without `pack`, `train.memory_limit` and `train.save_seconds`: what
+/* SHA-256 of the resolved configuration without `pack` and the keys that say when to save or stop: what
  * decides the numbers of a run, wherever its files lie. */
 lbk_status lbk__config_hash(const lbk_config *config, char out[65]);
 /* LBK_MISMATCH when the two would not have the same hash; the sentence names the first key that differs and

@@ -64,6 +64,7 @@ const lbk__config_key lbk__config_keys[] = {
     INTEGER("train", "eval_steps", train.eval_steps, 0, 0, LARGEST),
     INTEGER("train", "logging_steps", train.logging_steps, 10, 1, LARGEST),
     INTEGER("train", "save_seconds", train.save_seconds, 300, 0, LARGEST),
+    INTEGER("train", "max_skipped_steps", train.max_skipped_steps, 10, 1, LARGEST),
     INTEGER("train", "memory_limit", train.memory_limit, 0, 0, LARGEST),
     TEXT("train", "train_split", train.train_split, "train"),
     TEXT("train", "dev_split", train.dev_split, "dev"),

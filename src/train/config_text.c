@@ -71,10 +71,12 @@ static lbk_status put_value(lbk_context *context, lbk__text *text, const lbk__co
     }
 }
 
-/* Keys that say where files lie, how much memory there is or how often a run is saved do not. */
+/* Keys that say where files lie, how much memory there is, how often a run is saved or when it gives up do
+ * not. */
 static bool decides_numbers(size_t index) {
     return index != lbk__config_find("", "pack") && index != lbk__config_find("train", "memory_limit") &&
-           index != lbk__config_find("train", "save_seconds");
+           index != lbk__config_find("train", "save_seconds") &&
+           index != lbk__config_find("train", "max_skipped_steps");
 }
 
 /* What was the only way before there was a choice stays out of the hash: runs and studies keep their names.

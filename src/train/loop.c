@@ -52,12 +52,20 @@ static lbk_status save(lbk__training *t) {
     LBK_TRY(lbk__meta_write(t)); /* before the checkpoint: a finished run is not written again */
     LBK_TRY(lbk__checkpoint_save(t->run.checkpoint, &t->optimizer, parts, count, &t->state, &t->key, &mark));
     t->saved = lbk__seconds();
+    t->saved_step = t->state.step;
     return LBK_OK;
+}
+
+/* While steps are being skipped, or where a weight is not finite, a checkpoint from before is kept. A
+ * measurement shows that the model is good, and saves. */
+static bool in_doubt(const lbk__training *t) {
+    return t->saved_step >= 0 &&
+           (t->state.skipped_in_a_row > 0 || !isfinite(lbk__gradient_norm(t->model, t->model->values)));
 }
 
 /* What a killed run may lose is bounded, however far measurements lie apart. */
 static bool save_due(const lbk__training *t) {
-    return lbk__seconds() - t->saved >= (double)t->config->train.save_seconds;
+    return lbk__seconds() - t->saved >= (double)t->config->train.save_seconds && !in_doubt(t);
 }
 
 /* ---- lines of metrics.jsonl ---- */
@@ -136,14 +144,15 @@ static lbk_status evaluate(lbk__training *t) {
 }
 
 static lbk_status stop(lbk__training *t) {
-    LBK_TRY(save(t));
+    if (!in_doubt(t)) LBK_TRY(save(t));
     lbk__run_log(&t->run, LBK_LOG_INFO, "stopped on request at step %lld of %lld", (long long)t->state.step,
                  (long long)lbk__training_total_steps(t));
-    return lbk__fail(
-        t->context, LBK_INTERRUPTED,
-        "stopped on request at step %lld of %lld; the state is saved in %s: run the same command "
-        "with --resume to go on",
-        (long long)t->state.step, (long long)lbk__training_total_steps(t), t->run.folder);
+    return lbk__fail(t->context, LBK_INTERRUPTED,
+                     "stopped on request at step %lld of %lld; the state of step %lld is saved in %s: run "
+                     "the same command "
+                     "with --resume to go on",
+                     (long long)t->state.step, (long long)lbk__training_total_steps(t),
+                     (long long)t->saved_step, t->run.folder);
 }
 
 static lbk_status loop(lbk__training *t) {
@@ -201,6 +210,7 @@ static lbk_status begin(lbk__training *t, bool resume) {
     t->state.evaluated_step = -1;
     LBK_TRY(lbk__training_allocate(t));
     LBK_TRY(lbk__training_start(t, resume, &mark));
+    if (resume) t->saved_step = t->state.step;
     LBK_TRY(lbk__run_begin(&t->run, resume ? &mark : NULL));
     if (!resume) LBK_TRY(write_config(t));
     if (!resume && t->samples.meta) LBK_TRY(lbk__meta_split_write(t));
@@ -244,6 +254,7 @@ lbk_status lbk__training_run(lbk__training *t, const char *out, bool resume, cha
     lbk_status status = LBK_OK;
     t->last_dev = NAN;
     t->saved = lbk__seconds();
+    t->saved_step = -1;
     LBK_GO(lbk__run_open(t->context, out, resume, &t->run));
     LBK_GO(begin(t, resume));
     LBK_GO(loop(t));

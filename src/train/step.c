@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { MOST_SKIPPED = 10, NAMED_SAMPLES = 8 };
+enum { NAMED_SAMPLES = 8 };
 
 static lbk__group next_group(const lbk__training *t) {
     const lbk__train_samples *s = &t->samples;
@@ -152,30 +152,34 @@ lbk_status lbk__group_gradients(lbk__training *t, lbk__group *g, lbk__window *st
     return LBK_OK;
 }
 
-/* ---- steps whose gradient is not finite ---- */
+/* ---- steps whose loss or gradient is not finite ---- */
 
 static lbk_status give_up(const lbk__training *t, const lbk__group *g) {
-    char ids[256] = "", id[64];
+    char ids[256] = "", id[64], kept[64] = "no checkpoint was written before";
     size_t length = 0;
+    if (t->saved_step >= 0)
+        snprintf(kept, sizeof kept, "the checkpoint is that of step %lld", (long long)t->saved_step);
     for (int32_t i = 0; i < LBK_MIN(g->count, NAMED_SAMPLES) && length < sizeof ids - 80; i++) {
         lbk_sample sample;
         LBK_TRY(lbk_pack_sample(t->pack, g->samples[i], &sample));
         lbk__printable(id, 40, sample.id, sample.id_length);
         length += (size_t)snprintf(ids + length, sizeof ids - length, "%s%s", i ? ", " : "", id);
     }
-    return lbk__fail(t->context, LBK_NUMERIC,
-                     "step %lld: the gradient was not finite in %d steps in a row, last on the samples %s%s; "
-                     "try a smaller train.learning_rate, a longer train.warmup_ratio or a "
-                     "train.max_grad_norm above 0, and look at those samples' visual rows",
-                     (long long)t->state.step, MOST_SKIPPED, ids, g->count > NAMED_SAMPLES ? ", …" : "");
+    return lbk__fail(
+        t->context, LBK_NUMERIC,
+        "step %lld: loss or gradient were not finite in %lld steps in a row, last on the samples "
+        "%s%s; try a smaller train.learning_rate, a longer train.warmup_ratio or a "
+        "train.max_grad_norm above 0, and look at those samples' visual rows; %s",
+        (long long)t->state.step, (long long)t->config->train.max_skipped_steps, ids,
+        g->count > NAMED_SAMPLES ? ", …" : "", kept);
 }
 
 static lbk_status skip(lbk__training *t, const lbk__group *g) {
     t->state.skipped++;
     t->state.skipped_in_a_row++;
-    lbk__run_log(&t->run, LBK_LOG_WARNING, "step %lld: the gradient is not finite; the step is skipped",
+    lbk__run_log(&t->run, LBK_LOG_WARNING, "step %lld: loss or gradient are not finite; the step is skipped",
                  (long long)t->state.step);
-    return t->state.skipped_in_a_row >= MOST_SKIPPED ? give_up(t, g) : LBK_OK;
+    return t->state.skipped_in_a_row >= t->config->train.max_skipped_steps ? give_up(t, g) : LBK_OK;
 }
 
 /* ---- the step ---- */
@@ -214,7 +218,7 @@ lbk_status lbk__training_step(lbk__training *t) {
     const float *gradients = lbk__runner_gradients(t->runner);
     step.gradient_norm = lbk__gradient_norm(t->model, gradients);
     lbk_status status = LBK_OK;
-    if (isfinite(step.gradient_norm)) {
+    if (isfinite(step.gradient_norm) && isfinite(step.loss)) {
         update(t, gradients, step.gradient_norm);
         add_step(&t->state.window, &step, &g);
     } else {

@@ -85,6 +85,7 @@ typedef struct lbk__training {
     double seconds;       /* spent in steps of this call … */
     int64_t samples_done; /* … and the samples they saw */
     double saved;         /* when the last checkpoint was written; without one: when the run began */
+    int64_t saved_step;   /* of that checkpoint; −1: none yet */
 } lbk__training;
 
 /* ---- prepare.c ---- */

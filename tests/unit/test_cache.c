@@ -2,6 +2,7 @@
  * refused by name. */
 #include "check.h"
 
+#include <math.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -209,6 +210,46 @@ static void damage_is_found(void **state) {
     lbk__cache_close(cache);
 }
 
+/* The same cache, whole, but with a NaN among its logits or saliencies. */
+static void numbers_that_are_not_finite_are_refused(void **state) {
+    fixture *f = *state;
+    write_cache(f);
+    for (size_t wrong = 0; wrong < 2; wrong++) {
+        lbk__cache *cache;
+        lbk__safetensors *file;
+        lbk__safetensors_writer *writer;
+        char other[160];
+        lbk__tensor_spec specs[2];
+        snprintf(other, sizeof other, "%s.other", f->path);
+        check_ok(f->context, lbk__safetensors_open(f->context, f->path, &file));
+        const lbk__metadata metadata[] = {{"limbeck", lbk__safetensors_metadata(file, "limbeck")}};
+        const lbk__tensor_entry *entries[] = {lbk__safetensors_find(file, "logits"),
+                                              lbk__safetensors_find(file, "saliency")};
+        for (size_t i = 0; i < 2; i++) {
+            specs[i] = (lbk__tensor_spec){entries[i]->name, LBK__F32, entries[i]->rank, {0}};
+            memcpy(specs[i].shape, entries[i]->shape, sizeof specs[i].shape);
+        }
+        check_ok(f->context,
+                 lbk__safetensors_writer_open(f->context, other, specs, 2, metadata, 1, "sha256", &writer));
+        for (size_t i = 0; i < 2; i++) {
+            float *numbers = malloc(entries[i]->bytes);
+            memcpy(numbers, entries[i]->data, entries[i]->bytes);
+            if (i == wrong) numbers[5] = i ? INFINITY : NAN;
+            check_ok(f->context, lbk__safetensors_writer_put(writer, numbers, entries[i]->bytes));
+            free(numbers);
+        }
+        check_ok(f->context, lbk__safetensors_writer_commit(writer, NULL));
+        lbk__safetensors_writer_close(writer);
+        lbk__safetensors_close(file);
+        check_ok(f->context, lbk__cache_open(f->context, other, &cache));
+        check_fails(f->context, LBK_NUMERIC,
+                    wrong ? "has saliencies that are not finite" : "has logits that are not finite",
+                    lbk__cache_verify(cache));
+        lbk__cache_close(cache);
+        remove(other);
+    }
+}
+
 /* A safetensors file with this description and a logits tensor of this shape. */
 static void write_foreign(fixture *f, const char *description, int64_t views, int64_t samples) {
     const lbk__tensor_spec specs[] = {{"logits", LBK__F32, 3, {views, samples, 1}},
@@ -326,6 +367,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_cache_knows_its_precision, set_up, tear_down),
         cmocka_unit_test_setup_teardown(identity_is_what_a_cache_says_and_of_what, set_up, tear_down),
         cmocka_unit_test_setup_teardown(damage_is_found, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(numbers_that_are_not_finite_are_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(foreign_files_are_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(running_out_of_memory_is_survived, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_cache_appears_whole_or_not_at_all, set_up, tear_down),

@@ -40,7 +40,8 @@ static void fill_folder(void) {
 
 static int set_up(void **state) {
     (void)state;
-    f = fixture_open(&(lbk_context_options){.interrupted = interrupted, .num_threads = 2});
+    f = fixture_open(&(lbk_context_options){
+        .interrupted = interrupted, .num_threads = 2, .allow_outside = 1 /* as the links below do */});
     fixture_start(&f);
     snprintf(pictures, sizeof pictures, "%s/pictures", f.folder);
     snprintf(out, sizeof out, "%s/out.h5", f.folder);

@@ -7,6 +7,7 @@
 #include "data/image.h"
 #include "data/pack.h"
 #include "format/hdf5_features.h"
+#include "model/parameters.h"
 #include "vision/extractor.h"
 
 enum { CLASSES = 3 };
@@ -389,13 +390,42 @@ static void running_out_of_memory_is_survived(void **state) {
     free(folder), free(path);
 }
 
+/* Weights that are no numbers are not opened; those whose logits are none give an error for each input. */
+static void logits_that_are_not_finite_are_no_answer(void **state) {
+    fixture *f = *state;
+    lbk__model *weights = make_model(f, 3, lbk_pack_visual_dim(f->pack), 1);
+    char *folder = path_in(f, "overflows"), *nan = path_in(f, "nan"), *answer;
+    float logits[LBK_NUM_VIEWS * 3];
+    lbk_model *model;
+    check_ok(f->context, lbk__copy_string(f->context, vocab, &weights->vocab));
+    weights->vocab_length = strlen(vocab);
+    weights->max_text_tokens = 20;
+    const lbk__parameter *last = lbk__model_find(weights, "cls.weight");
+    for (int32_t k = 0; k < last->rows * last->cols; k++) weights->values[last->offset + (size_t)k] = 3e38f;
+    check_ok(f->context, lbk__model_save(weights, NULL, folder));
+    weights->values[last->offset + 4] = NAN;
+    check_ok(f->context, lbk__model_save(weights, NULL, nan));
+    lbk__model_free(weights);
+    check_fails(f->context, LBK_NUMERIC, "tensor \"cls.weight\" has a number that is not finite",
+                lbk_model_open(f->context, nan, &model));
+    check_ok(f->context, lbk_model_open(f->context, folder, &model));
+    const lbk_input input = {.text = "red"};
+    check_fails(f->context, LBK_NUMERIC, "logits of this input are not finite",
+                lbk_model_predict(model, &input, logits, NULL));
+    check_fails(f->context, LBK_NUMERIC, "logits of this input are not finite",
+                lbk_model_answer(model, &input, 0, &answer));
+    assert_null(answer);
+    lbk_model_close(model);
+    free(folder), free(nan);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(predictions_equal_those_of_eval),   TEST(precision_can_be_chosen),
         TEST(labels_are_decided_by_the_kind),    TEST(features_become_rows),
         TEST(pictures_go_through_the_encoder),   TEST(a_stream_keeps_its_order_and_goes_on),
         TEST(a_lone_record_is_answered_at_once), TEST(a_reader_that_is_gone_ends_the_stream),
-        TEST(running_out_of_memory_is_survived),
+        TEST(running_out_of_memory_is_survived), TEST(logits_that_are_not_finite_are_no_answer),
     };
     return cmocka_run_group_tests_name("predict", tests, NULL, NULL);
 }

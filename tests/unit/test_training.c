@@ -2,9 +2,11 @@
 #include "small_run.h"
 
 #include "data/pack.h"
+#include "format/safetensors.h"
 #include "train/measure.h"
 
 #include <fcntl.h>
+#include <math.h>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -406,12 +408,51 @@ static void only_a_runs_own_model_is_written_over(void **state) {
 /* Weights that grow ten-thousandfold a step. */
 static void numbers_that_run_away_end_the_run(void **state) {
     small_run *run = *state;
+#define RUNAWAY                                                                                     \
+    "train.learning_rate=100", "train.weight_decay=100", "train.warmup_ratio=0", "train.epochs=20", \
+        "train.eval_steps=1000"
     check_fails(run->context, LBK_NUMERIC, "not finite in 10 steps in a row, last on the samples s",
-                small_run_go(run,
-                             CHANGES("train.learning_rate=100", "train.weight_decay=100",
-                                     "train.warmup_ratio=0", "train.epochs=20", "train.eval_steps=1000"),
-                             NULL, "out", 0, NULL));
+                small_run_go(run, CHANGES(RUNAWAY), NULL, "out", 0, NULL));
+    assert_non_null(strstr(lbk_error(run->context), "no checkpoint was written before"));
     assert_non_null(strstr(run->log, "the step is skipped"));
+    assert_int_equal(lbk_status_exit_code(LBK_NUMERIC), 7);
+}
+
+static int count_of(const char *text, const char *part) {
+    int count = 0;
+    for (const char *at = text; (at = strstr(at, part)); at++) count++;
+    return count;
+}
+
+/* The checkpoint that a run which gave up leaves is from before: all of its numbers are finite, and going on
+ * from it ends alike. The number of steps to give up after may be another one then. */
+static void what_gave_up_leaves_a_good_checkpoint(void **state) {
+    small_run *run = *state;
+    check_fails(run->context, LBK_NUMERIC, "not finite in 3 steps in a row",
+                small_run_go(run, CHANGES(RUNAWAY, "train.save_seconds=0", "train.max_skipped_steps=3"), NULL,
+                             "out", 0, NULL));
+    assert_non_null(strstr(lbk_error(run->context), "the checkpoint is that of step "));
+    assert_int_equal(count_of(run->log, "the step is skipped"), 3);
+    char *path = small_run_path(run, "out/checkpoint/state.safetensors");
+    lbk__safetensors *file;
+    check_ok(run->context, lbk__safetensors_open(run->context, path, &file));
+    for (size_t i = 0; i < lbk__safetensors_count(file); i++) {
+        const lbk__tensor_entry *entry = lbk__safetensors_at(file, i);
+        for (size_t k = 0; entry->dtype == LBK__F32 && k < entry->bytes / sizeof(float); k++)
+            if (!isfinite(((const float *)entry->data)[k])) fail_msg("%s [%zu]", entry->name, k);
+    }
+    lbk__safetensors_close(file);
+    size_t size, again_size;
+    char *before = small_run_read(run, "out/checkpoint/state.safetensors", &size);
+    *run->log = 0;
+    check_fails(run->context, LBK_NUMERIC, "not finite in 5 steps in a row",
+                small_run_go(run, CHANGES(RUNAWAY, "train.save_seconds=0", "train.max_skipped_steps=5"), NULL,
+                             "out", 1, NULL));
+    char *after = small_run_read(run, "out/checkpoint/state.safetensors", &again_size);
+    assert_int_equal(size, again_size);
+    assert_memory_equal(before, after, size);
+    free(before), free(after), free(path);
+#undef RUNAWAY
 }
 
 static void every_allocation_may_fail(void **state) {
@@ -454,6 +495,7 @@ int main(void) {
         TEST(another_configuration_cannot_resume),
         TEST(only_a_runs_own_model_is_written_over),
         TEST(numbers_that_run_away_end_the_run),
+        TEST(what_gave_up_leaves_a_good_checkpoint),
         TEST(every_allocation_may_fail),
     };
     return cmocka_run_group_tests_name("training", tests, NULL, NULL);
