@@ -17,6 +17,9 @@ MESON_OPTIONS ?=
 PREFIX = /usr/local
 # A PyTorch script that times the same work (option names as of `limbeck bench`); left out when absent.
 PEERS = ../shared/peers/torch_msd.py
+# Real texts and pictures for `make bench` (movies/, openclipart/) and BERT's vocab.txt; rows that lack them are left out.
+DATA = ../shared/data
+VOCAB =
 
 packages = tools/packages.sh
 sources  = $(shell git ls-files 'src/*.[ch]' 'include/*.h' 'tests/*.[ch]' 'fuzz/*.[ch]' 'examples/*.c')
@@ -78,11 +81,11 @@ lint: ## clang-format and cppcheck
 	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
 	    --library=tools/cppcheck.cfg --suppressions-list=tools/cppcheck.txt -j 2 -Iinclude -Isrc src examples
 
-bench: build ## one MSD step beside PyTorch, in turns; needs PEERS=path of torch_msd.py
+bench: build ## limbeck beside PyTorch, ONNX Runtime, OpenVINO, tokenizers and Pillow; needs PEERS, DATA, VOCAB (see the top)
 	@$(packages) $(BENCH_PACKAGES)
 	@test -x .venv-bench/bin/python || python3 -m venv .venv-bench
 	.venv-bench/bin/pip install --quiet -r bench/requirements.txt
-	.venv-bench/bin/python bench/step.py --peers $(PEERS)
+	.venv-bench/bin/python bench/table.py --peers $(PEERS) --data $(DATA) $(if $(VOCAB),--vocab $(VOCAB))
 
 interop: build ## round trips with transformers, onnxruntime and a published model, in .venv-interop/
 	@$(packages) $(BENCH_PACKAGES)

@@ -181,6 +181,7 @@ static int to_square(VipsImage **image, lbk__image_filter filter, int32_t size) 
 
 static int to_srgb(VipsImage **image) {
     VipsImage *next = NULL;
+    if ((*image)->Type == VIPS_INTERPRETATION_sRGB && (*image)->BandFmt == VIPS_FORMAT_UCHAR) return 0;
     int failed = vips_colourspace(*image, &next, VIPS_INTERPRETATION_sRGB, NULL);
     if (advance(image, next, failed)) return failed;
     failed = vips_cast_uchar(*image, &next, NULL);
