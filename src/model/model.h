@@ -117,6 +117,8 @@ void lbk__runner_weights_changed(lbk__runner *runner);
 float *lbk__runner_gradients(lbk__runner *runner);
 /* Rows of the lookup tables that the backwards since the last zeroing touched need zeroing only: */
 void lbk__runner_zero_gradients(lbk__runner *runner);
+/* [vocab_size] 1: gradients were added to that row of the word table since they were last zero. */
+const uint8_t *lbk__runner_touched(const lbk__runner *runner);
 /* From this call on the time of each op is added up; lbk__tape_profile says how it is told. */
 void lbk__runner_time(lbk__runner *runner);
 lbk_status lbk__runner_profile(const lbk__runner *runner, double steps, json_t **out);

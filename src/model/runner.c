@@ -214,6 +214,10 @@ float *lbk__runner_gradients(lbk__runner *runner) {
     return runner->gradients;
 }
 
+const uint8_t *lbk__runner_touched(const lbk__runner *runner) {
+    return runner->touched;
+}
+
 void lbk__runner_zero_gradients(lbk__runner *runner) {
     const size_t vocab = (size_t)runner->model->config.vocab_size,
                  cols = (size_t)runner->model->config.hidden_size;

@@ -190,6 +190,8 @@ static void meta_step(bench *b, const lbk__loss_input *input, const synthetic *m
 
 static void train_step(bench *b, int32_t number) {
     const synthetic *s = &b->data[number % NUM_BATCHES];
+    const uint8_t *touched = b->network ? NULL : lbk__runner_touched(b->runner);
+    lbk__optimizer_refresh(&b->optimizer, s->batch.tokens, s->batch.num_tokens);
     const lbk__loss_input input = {.method = b->views == 1 ? LBK__METHOD_KD : LBK__METHOD_MSD,
                                    .label_kind = LBK_LABEL_SINGLE,
                                    .num_samples = b->options->batch,
@@ -209,9 +211,9 @@ static void train_step(bench *b, int32_t number) {
     }
     add_gradients(b, &input);
     const float *gradients = lbk__runner_gradients(b->runner);
-    const double norm = lbk__gradient_norm(b->model, gradients);
+    const double norm = lbk__gradient_norm(b->model, gradients, touched);
     end_part(b, NORM);
-    lbk__optimizer_step(&b->optimizer, gradients, lbk__clip_scale(norm, 1.0), &adamw);
+    lbk__optimizer_step(&b->optimizer, gradients, touched, lbk__clip_scale(norm, 1.0), &adamw);
     end_part(b, OPTIMIZER);
     lbk__runner_zero_gradients(b->runner);
     end_part(b, ZERO);

@@ -48,6 +48,7 @@ static lbk_status save(lbk__training *t) {
     lbk__run_mark mark;
     lbk__checkpoint_part parts[LBK__MAX_CHECKPOINT_PARTS];
     const size_t count = lbk__training_parts(t, parts);
+    lbk__optimizer_settle(&t->optimizer);
     LBK_TRY(lbk__run_sync(&t->run, &mark));
     LBK_TRY(lbk__meta_write(t)); /* before the checkpoint: a finished run is not written again */
     LBK_TRY(lbk__checkpoint_save(t->run.checkpoint, &t->optimizer, parts, count, &t->state, &t->key, &mark));
@@ -60,7 +61,7 @@ static lbk_status save(lbk__training *t) {
  * measurement shows that the model is good, and saves. */
 static bool in_doubt(const lbk__training *t) {
     return t->saved_step >= 0 &&
-           (t->state.skipped_in_a_row > 0 || !isfinite(lbk__gradient_norm(t->model, t->model->values)));
+           (t->state.skipped_in_a_row > 0 || !isfinite(lbk__gradient_norm(t->model, t->model->values, NULL)));
 }
 
 /* What a killed run may lose is bounded, however far measurements lie apart. */
@@ -133,6 +134,7 @@ static lbk_status advance(lbk__training *t) {
 
 static lbk_status evaluate(lbk__training *t) {
     const int64_t patience = t->config->train.early_stopping_patience;
+    lbk__optimizer_settle(&t->optimizer);
     LBK_TRY(lbk__training_evaluate(t));
     if (patience && t->state.evaluations_since_best >= patience && !over(t)) {
         t->state.stopped_early = true;

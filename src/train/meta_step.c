@@ -108,12 +108,13 @@ static lbk_status view_gradient(lbk__training *t, lbk__group *g, int view) {
 /* Cosines between g', which the gradients hold before, and each view's gradient. */
 static lbk_status add_cosines(lbk__training *t, lbk__group *g, const measured *m) {
     const float *gradients = lbk__runner_gradients(t->runner);
-    const double norm = lbk__gradient_norm(t->model, gradients);
+    const double norm = lbk__gradient_norm(t->model, gradients, NULL);
     double cosine[LBK_NUM_VIEWS];
     for (int v = 0; v < LBK_NUM_VIEWS; v++) {
         lbk__runner_zero_gradients(t->runner);
         LBK_TRY(view_gradient(t, g, v));
-        cosine[v] = m->view[v] / (t->config->distill.alpha * norm * lbk__gradient_norm(t->model, gradients));
+        cosine[v] =
+            m->view[v] / (t->config->distill.alpha * norm * lbk__gradient_norm(t->model, gradients, NULL));
         if (!isfinite(cosine[v])) return LBK_OK; /* α or a gradient is 0 */
     }
     memcpy(t->state.meta.cosine, cosine, sizeof cosine);

@@ -1,0 +1,75 @@
+/* waiting_rows.c: AdamW's steps of rows without a gradient, taken late. */
+#include "train/waiting_rows.h"
+
+#include <string.h>
+
+lbk_status lbk__waiting_rows_create(lbk__model *model, float *first, float *second, lbk__waiting_rows *out) {
+    *out = (lbk__waiting_rows){.model = model, .first = first, .second = second};
+    LBK_TRY(LBK_ALLOC(model->context, out->taken, model->config.vocab_size));
+    return LBK_ALLOC(model->context, out->zeros, model->config.hidden_size);
+}
+
+void lbk__waiting_rows_free(lbk__waiting_rows *waiting) {
+    if (!waiting->model) return;
+    lbk_free(waiting->model->context, waiting->taken);
+    lbk_free(waiting->model->context, waiting->zeros);
+    *waiting = (lbk__waiting_rows){0};
+}
+
+static bool all_zero(const float *x, int32_t n) {
+    for (int32_t i = 0; i < n; i++)
+        if (x[i] != 0.0f) return false;
+    return true;
+}
+
+/* A row that was never touched has no moments: it only decays. */
+static void decay(float *w, int32_t n, const float *keep, int count) {
+    for (int s = 0; s < count; s++)
+        for (int32_t i = 0; keep[s] != 1.0f && i < n; i++) w[i] *= keep[s];
+}
+
+static void refresh(lbk__waiting_rows *waiting, int32_t row) {
+    const int32_t n = waiting->model->config.hidden_size;
+    const size_t at = (size_t)row * (size_t)n;
+    float *w = waiting->model->values + at, *m = waiting->first + at, *v = waiting->second + at;
+    const int from = waiting->taken[row];
+    waiting->taken[row] = (uint8_t)waiting->count;
+    if (from == waiting->count) return;
+    if (all_zero(m, n) && all_zero(v, n)) {
+        decay(w, n, waiting->keep + from, waiting->count - from);
+        return;
+    }
+    const lbk__vector *vector = lbk__vector_choose();
+    for (int s = from; s < waiting->count; s++)
+        vector->adamw(w, waiting->zeros, m, v, n, &waiting->steps[s], waiting->keep[s]);
+}
+
+void lbk__waiting_rows_refresh(lbk__waiting_rows *waiting, const int32_t *tokens, int32_t count) {
+    for (int32_t t = 0; t < count; t++)
+        if (tokens[t] >= 0) refresh(waiting, tokens[t]);
+}
+
+void lbk__waiting_rows_settle(lbk__waiting_rows *waiting) {
+    const int32_t rows = waiting->model->config.vocab_size;
+#pragma omp parallel for schedule(static, 64) num_threads(waiting->model->context->num_threads)
+    for (int32_t row = 0; row < rows; row++) refresh(waiting, row);
+    memset(waiting->taken, 0, (size_t)rows);
+    waiting->count = 0;
+}
+
+void lbk__waiting_rows_step(lbk__waiting_rows *waiting, const float *gradients, const uint8_t *touched,
+                            const lbk__adamw_step *step, float keep) {
+    const int32_t rows = waiting->model->config.vocab_size, n = waiting->model->config.hidden_size;
+    const lbk__vector *vector = lbk__vector_choose();
+    if (waiting->count == LBK__MOST_WAITING) lbk__waiting_rows_settle(waiting);
+    waiting->steps[waiting->count] = *step;
+    waiting->keep[waiting->count++] = keep;
+#pragma omp parallel for schedule(static, 64) num_threads(waiting->model->context->num_threads)
+    for (int32_t row = 0; row < rows; row++) {
+        const size_t at = (size_t)row * (size_t)n;
+        if (!touched[row]) continue;
+        vector->adamw(waiting->model->values + at, gradients + at, waiting->first + at, waiting->second + at,
+                      n, step, keep);
+        waiting->taken[row] = (uint8_t)waiting->count;
+    }
+}
