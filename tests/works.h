@@ -5,6 +5,8 @@
 
 #include "small_run.h"
 
+#include <ftw.h>
+
 typedef struct work {
     const char *name;
     lbk_status (*run)(small_run *run, char **summary);
@@ -141,10 +143,14 @@ static const work works[] = {
     {"info", info, 10},
 };
 
+static int remove_entry(const char *path, const struct stat *info, int kind, struct FTW *place) {
+    (void)info, (void)kind, (void)place;
+    return remove(path);
+}
+
 static void remove_made(const small_run *run) {
-    char command[320];
-    snprintf(command, sizeof command, "rm -rf %s/made", run->folder);
-    assert_int_equal(system(command), 0);
+    if (lbk__exists(in(run, "made")))
+        assert_int_equal(nftw(in(run, "made"), remove_entry, 8, FTW_DEPTH | FTW_PHYS), 0);
 }
 
 static void put(small_run *run, const char *name, const char *text) {
