@@ -1,17 +1,25 @@
 /* targets.c: every target, once, in the order of their files. */
 #include "fuzz.h"
 
-#define TARGETS(X)                                                                                           \
-    X(safetensors)                                                                                           \
-    X(of_pack)                                                                                               \
-    X(of_cache) X(of_checkpoint) X(torch) X(torch_zip) X(pickle) X(npy) X(table) X(logits) X(logits_npz)     \
-        X(tokenizer) X(json) X(json_lines) X(json_items) X(config) X(override) X(recipe) X(jsonl) X(snli_ve) \
-            X(vqa_v2) X(hateful_memes) X(mmimdb) X(easy_vqa) X(appstream) X(image) X(drawing) X(of_model)    \
-                X(requests) X(import) X(index) X(events) X(study) X(hdf5)
+extern const fuzz_target fuzz_safetensors, fuzz_of_pack, fuzz_of_cache, fuzz_of_checkpoint;
+extern const fuzz_target fuzz_torch, fuzz_torch_zip, fuzz_pickle;
+extern const fuzz_target fuzz_npy, fuzz_table, fuzz_logits, fuzz_logits_npz;
+extern const fuzz_target fuzz_tokenizer, fuzz_json, fuzz_json_lines, fuzz_json_items, fuzz_config,
+    fuzz_override, fuzz_recipe;
+extern const fuzz_target fuzz_jsonl, fuzz_snli_ve, fuzz_vqa_v2, fuzz_hateful_memes, fuzz_mmimdb,
+    fuzz_easy_vqa, fuzz_appstream;
+extern const fuzz_target fuzz_image, fuzz_drawing;
+extern const fuzz_target fuzz_of_model, fuzz_requests, fuzz_import, fuzz_index;
+extern const fuzz_target fuzz_events, fuzz_study;
+extern const fuzz_target fuzz_hdf5;
 
-#define DECLARE(name) extern const fuzz_target fuzz_##name;
-TARGETS(DECLARE)
-
-#define ROW(name) &fuzz_##name,
-const fuzz_target *const fuzz_targets[] = {TARGETS(ROW)};
+const fuzz_target *const fuzz_targets[] = {
+    &fuzz_safetensors, &fuzz_of_pack,       &fuzz_of_cache, &fuzz_of_checkpoint, &fuzz_torch,
+    &fuzz_torch_zip,   &fuzz_pickle,        &fuzz_npy,      &fuzz_table,         &fuzz_logits,
+    &fuzz_logits_npz,  &fuzz_tokenizer,     &fuzz_json,     &fuzz_json_lines,    &fuzz_json_items,
+    &fuzz_config,      &fuzz_override,      &fuzz_recipe,   &fuzz_jsonl,         &fuzz_snli_ve,
+    &fuzz_vqa_v2,      &fuzz_hateful_memes, &fuzz_mmimdb,   &fuzz_easy_vqa,      &fuzz_appstream,
+    &fuzz_image,       &fuzz_drawing,       &fuzz_of_model, &fuzz_requests,      &fuzz_import,
+    &fuzz_index,       &fuzz_events,        &fuzz_study,    &fuzz_hdf5,
+};
 const size_t fuzz_num_targets = LBK_COUNT(fuzz_targets);
