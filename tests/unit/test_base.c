@@ -95,6 +95,11 @@ static void files_appear_whole_or_not_at_all(void **state) {
     assert_int_equal(size, 8);
     assert_string_equal(data, "headtail");
     lbk_free(context, data);
+    check_fails(context, LBK_IO, "is not a folder", lbk__make_folder(context, path));
+    char *below;
+    check_ok(context, lbk__join(context, path, "below", &below));
+    check_fails(context, LBK_IO, "below: cannot create the folder", lbk__make_folder(context, below));
+    lbk_free(context, below);
     check_fails(context, LBK_BAD_DATA, "more than", lbk__read_file(context, path, 7, &data, &size));
     check_fails(context, LBK_IO, "not a regular file", lbk__read_file(context, folder, 7, &data, &size));
     lbk_free(context, path);

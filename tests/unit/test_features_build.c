@@ -170,6 +170,36 @@ static void what_was_kept_of_another_run_is_not_used(void **state) {
     close(other);
 }
 
+static void folders_without_end_and_odd_names_are_refused(void **state) {
+    (void)state;
+    char path[600];
+    snprintf(path, sizeof path, "%s/inner/again", pictures);
+    assert_int_equal(symlink("..", path), 0);
+    check_fails(f.context, LBK_BAD_DATA, "folders deep; does a link lead back?", build_features(0, NULL));
+    assert_int_equal(remove(path), 0);
+    put_text(&f, "pictures/\xff.png", "");
+    check_fails(f.context, LBK_BAD_DATA, "or not valid UTF-8; rename it", build_features(0, NULL));
+    snprintf(path, sizeof path, "%s/\xff.png", pictures);
+    assert_int_equal(remove(path), 0);
+    check_ok(f.context, lbk__make_folder(f.context, part));
+    check_fails(f.context, LBK_IO, "out.h5.part: cannot create", build_features(0, NULL));
+}
+
+static void as_many_pictures_as_were_promised(void **state) {
+    (void)state;
+    const lbk__features_info info = {.count = 1, .rows = 1, .width = 2};
+    static const float box[4] = {0, 0, 1, 1};
+    static const uint16_t rows[4];
+    static const char *const names[] = {"a", "b"};
+    lbk__features_writer *writer;
+    check_ok(f.context, lbk__features_writer_open(f.context, out, &info, 1, box, &writer));
+    check_fails(f.context, LBK_INTERNAL, "more than the 1 images",
+                lbk__features_writer_put(writer, names, rows, 2));
+    check_fails(f.context, LBK_INTERNAL, "0 images instead of 1", lbk__features_writer_commit(writer));
+    lbk__features_writer_close(writer);
+    assert_false(lbk__exists(out));
+}
+
 static void bad_pictures_are_named_or_skipped(void **state) {
     (void)state;
     put_text(&f, "pictures/100.bad.png", "text");
@@ -225,6 +255,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_folder_becomes_a_file, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_stopped_run_goes_on, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_was_kept_of_another_run_is_not_used, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(folders_without_end_and_odd_names_are_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(as_many_pictures_as_were_promised, set_up, tear_down),
         cmocka_unit_test_setup_teardown(bad_pictures_are_named_or_skipped, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_pack_can_be_made_at_once, set_up, tear_down),
     };

@@ -90,17 +90,6 @@ static void remove_attribute(hid_t file, const char *name) {
 static void remove_names(hid_t file, const char *name) {
     H5Adelete_by_name(file, "genres", name, H5P_DEFAULT);
 }
-/* A data set of integers in place of what was there. */
-static void put_numbers(hid_t file, const char *name) {
-    const hsize_t shape[2] = {6, 2};
-    static const int32_t values[12] = {0};
-    H5Ldelete(file, name, H5P_DEFAULT);
-    hid_t space = H5Screate_simple(2, shape, NULL);
-    hid_t set = H5Dcreate2(file, name, H5T_NATIVE_INT32, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-    H5Dwrite(set, H5T_NATIVE_INT32, H5S_ALL, H5S_ALL, H5P_DEFAULT, values);
-    H5Dclose(set);
-    H5Sclose(space);
-}
 static void spoil_genre(hid_t file, const char *name) {
     int32_t genres[6 * 23];
     hid_t set = H5Dopen2(file, name, H5P_DEFAULT);
@@ -108,6 +97,44 @@ static void spoil_genre(hid_t file, const char *name) {
     genres[4 * 23 + 1] = 3;
     H5Dwrite(set, H5T_NATIVE_INT32, H5S_ALL, H5S_ALL, H5P_DEFAULT, genres);
     H5Dclose(set);
+}
+
+/* Integers in place of what was there. */
+static void put_shape(hid_t file, const char *name, int rank, const hsize_t *shape) {
+    H5Ldelete(file, name, H5P_DEFAULT);
+    static const int32_t values[6 * 2 * 4 * 4] = {0};
+    hid_t space = H5Screate_simple(rank, shape, NULL);
+    hid_t set = H5Dcreate2(file, name, H5T_NATIVE_INT32, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    H5Dwrite(set, H5T_NATIVE_INT32, H5S_ALL, H5S_ALL, H5P_DEFAULT, values);
+    H5Dclose(set);
+    H5Sclose(space);
+}
+static void put_numbers(hid_t file, const char *name) {
+    put_shape(file, name, 2, (hsize_t[]){6, 2});
+}
+static void put_row(hid_t file, const char *name) {
+    put_shape(file, name, 1, (hsize_t[]){6});
+}
+static void put_short_row(hid_t file, const char *name) {
+    put_shape(file, name, 1, (hsize_t[]){5});
+}
+static void put_two_channels(hid_t file, const char *name) {
+    put_shape(file, name, 4, (hsize_t[]){6, 2, 4, 4});
+}
+
+/* Every range of the attribute ends far behind the films. */
+static void spoil_ranges(hid_t file, const char *name) {
+    hid_t attribute = H5Aopen(file, name, H5P_DEFAULT), type = H5Aget_type(attribute);
+    const size_t size = H5Tget_size(type),
+                 stop = H5Tget_member_offset(type, (unsigned)H5Tget_member_index(type, "stop"));
+    char *entries = malloc((size_t)H5Aget_storage_size(attribute));
+    assert_non_null(entries);
+    H5Aread(attribute, type, entries);
+    for (size_t i = 0; i < (size_t)H5Aget_storage_size(attribute) / size; i++) entries[i * size + stop] = 100;
+    H5Awrite(attribute, type, entries);
+    free(entries);
+    H5Tclose(type);
+    H5Aclose(attribute);
 }
 
 static void copy_films(fixture *f) {
@@ -132,6 +159,11 @@ static void what_is_missing_is_named(void **state) {
                  {put_numbers, "sequences", "\"sequences\" has 2 dimensions"},
                  {put_numbers, "images", "\"images\" has 2 dimensions"},
                  {put_numbers, "genres", "no attribute \"target_names\""},
+                 {put_row, "imdb_ids", "\"imdb_ids\" must have strings"},
+                 {put_row, "sequences", "\"sequences\" must have lists of numbers"},
+                 {put_short_row, "imdb_ids", "\"imdb_ids\" has 5 films, \"genres\" has 6"},
+                 {put_two_channels, "images", "\"images\" must have 3 channels"},
+                 {spoil_ranges, "split", "\"split\" has a range that is none"},
                  {spoil_genre, "genres", "film 4: genre 1 is 3, must be 0 or 1"}};
     for (size_t i = 0; i < LBK_COUNT(cases); i++) {
         fixture f = open_films(LBK_VISUAL_PATCHES);

@@ -3,6 +3,8 @@
 #define _GNU_SOURCE
 #include "pack_fixture.h"
 
+#include "data/pack_parts.h"
+
 #include <signal.h>
 #include <sys/resource.h>
 
@@ -163,10 +165,48 @@ static void wrong_options_are_refused(void **state) {
     REFUSED(source, (lbk_source)99, LBK_INVALID_ARGUMENT, "none that limbeck knows");
     REFUSED(source, LBK_SOURCE_OPENCLIPART, LBK_BAD_DATA, "openclipart-svg");
     REFUSED(source, LBK_SOURCE_MMIMDB, LBK_INVALID_ARGUMENT, "multi");
+    REFUSED(num_classes, LBK__MAX_CLASSES + 1, LBK_INVALID_ARGUMENT, "at most 65536 are possible");
+    f->options = good;
+    f->options.label_kind = LBK_LABEL_MULTI;
+    f->options.source = LBK_SOURCE_OPENCLIPART;
+    check_fails(f->context, LBK_INVALID_ARGUMENT, "the label kind must be single",
+                lbk_pack_build(f->context, &f->options, f->pack, NULL));
     f->options = good;
     check_fails(f->context, LBK_IO, "/nowhere/at/all",
                 lbk_pack_build(f->context, &f->options, "/nowhere/at/all", NULL));
     close_fixture(f);
+}
+
+/* An id as long, splits and classes as many as nobody means. */
+static void names_without_measure_are_refused(void **state) {
+    (void)state;
+    static const struct {
+        const char *key;
+        int digits, count;
+        lbk_status status;
+        const char *part;
+    } cases[] = {
+        {"split", 5000, 1, LBK_BAD_DATA, "its id is longer than 4096 bytes"},
+        {"split", 1, LBK__MAX_SPLITS + 1, LBK_INVALID_ARGUMENT,
+         "more than 256 different splits; is this a split?"},
+        {"label", 1, LBK__MAX_CLASSES + 1, LBK_INVALID_ARGUMENT,
+         "more than 65536 different labels; is this a label?"},
+    };
+    for (size_t c = 0; c < LBK_COUNT(cases); c++) {
+        fixture *f = open_fixture(NULL);
+        lbk__text text = {0};
+        f->options.visual = LBK_VISUAL_NONE;
+        f->options.num_classes = 0;
+        for (int i = 0; i < cases[c].count; i++)
+            check_ok(f->context,
+                     lbk__text_printf(f->context, &text, "{\"id\":\"%0*d\",\"text\":\"t\",\"%s\":\"%d\"}\n",
+                                      cases[c].digits, i, cases[c].key, i));
+        put_file(f, "data.jsonl", text.data, text.length);
+        lbk__text_free(f->context, &text);
+        check_fails(f->context, cases[c].status, cases[c].part,
+                    lbk_pack_build(f->context, &f->options, f->pack, NULL));
+        close_fixture(f);
+    }
 }
 
 static int stop(void *user) {
@@ -259,6 +299,7 @@ int main(void) {
         cmocka_unit_test(a_bad_image_spoils_all_its_records),
         cmocka_unit_test(a_file_without_records_fails),
         cmocka_unit_test(wrong_options_are_refused),
+        cmocka_unit_test(names_without_measure_are_refused),
         cmocka_unit_test(interruption_leaves_nothing),
         cmocka_unit_test(a_full_disk_is_said),
         cmocka_unit_test(lack_of_memory_anywhere_is_survived),

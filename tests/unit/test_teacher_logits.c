@@ -95,6 +95,38 @@ static void wrong_arrays_are_refused(void **state) {
     lbk_context_destroy(context);
 }
 
+static void wrong_shapes_are_refused(void **state) {
+    (void)state;
+    static const struct {
+        int rank;
+        int64_t shape[4];
+        const char *part;
+    } cases[] = {
+        {1, {6}, "must be [3, samples, classes]"},          {3, {2, 3, 1}, "must be [3, samples, classes]"},
+        {4, {1, 1, 6, 1}, "must be [3, samples, classes]"}, {2, {0, 3}, "no samples or no classes"},
+        {3, {3, 2, 0}, "no samples or no classes"},
+    };
+    static const float zeros[6];
+    lbk_context *context = check_context();
+    char *folder = check_folder(), path[128];
+    snprintf(path, sizeof path, "%s/logits.safetensors", folder);
+    for (size_t i = 0; i < LBK_COUNT(cases); i++) {
+        lbk__tensor_spec spec = {"logits", LBK__F32, cases[i].rank, {0}};
+        lbk__safetensors_writer *writer;
+        lbk__logits_file *file;
+        size_t values = 1;
+        for (int d = 0; d < cases[i].rank; d++) values *= (size_t)(spec.shape[d] = cases[i].shape[d]);
+        check_ok(context, lbk__safetensors_writer_open(context, path, &spec, 1, NULL, 0, NULL, &writer));
+        check_ok(context, lbk__safetensors_writer_put(writer, zeros, values * sizeof *zeros));
+        check_ok(context, lbk__safetensors_writer_commit(writer, NULL));
+        lbk__safetensors_writer_close(writer);
+        check_fails(context, LBK_BAD_DATA, cases[i].part, lbk__logits_file_open(context, path, &file));
+    }
+    remove(path), remove(folder);
+    free(folder);
+    lbk_context_destroy(context);
+}
+
 /* ---- distilling ---- */
 
 /* The cache's logits as a user's file, in the opposite order. `ids` and the changed logit make it wrong. */
@@ -240,13 +272,10 @@ static void other_classes_or_samples_are_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(all_containers_are_read),
-        cmocka_unit_test(what_is_no_such_file_is_refused),
-        cmocka_unit_test(wrong_arrays_are_refused),
-        TEST(logits_teach_as_a_cache_does),
-        TEST(an_interrupted_run_goes_on_with_its_logits),
-        TEST(the_joint_view_alone_serves_kd),
-        TEST(wrong_samples_are_named),
+        cmocka_unit_test(all_containers_are_read),  cmocka_unit_test(what_is_no_such_file_is_refused),
+        cmocka_unit_test(wrong_arrays_are_refused), cmocka_unit_test(wrong_shapes_are_refused),
+        TEST(logits_teach_as_a_cache_does),         TEST(an_interrupted_run_goes_on_with_its_logits),
+        TEST(the_joint_view_alone_serves_kd),       TEST(wrong_samples_are_named),
         TEST(other_classes_or_samples_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
