@@ -24,8 +24,8 @@ lbk_status lbk__lock_output(lbk_context *context, const char *path, lbk__lock *o
 /* Safe when it is not held: call it on every exit. */
 void lbk__unlock(lbk__lock *lock);
 
-/* Removes temporaries of files in `folder` whose names start with `name` (NULL: of any), which nobody writes
- * while the caller has the lock. */
+/* For folders inside one that is locked. Removes temporaries of files in `folder` whose names start with
+ * `name` (NULL: of any), which nobody writes while the caller has the lock. */
 void lbk__remove_leftovers(const char *folder, const char *name);
 
 #endif

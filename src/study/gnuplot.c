@@ -3,6 +3,7 @@
 #include "study/gnuplot.h"
 
 #include "base/file.h"
+#include "base/lock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -123,6 +124,7 @@ lbk_status lbk__gnuplot_run(lbk__gnuplot *gnuplot, const char *folder, json_t **
     *plots = json_object();
     LBK_TRY(gnuplot->status);
     LBK_TRY(lbk__make_folder(context, folder));
+    lbk__remove_leftovers(folder, NULL);
     LBK_GO(lbk__join(context, folder, "plots.gp", &path));
     LBK_GO(lbk__write_file(context, path, gnuplot->script.data, gnuplot->script.length));
     LBK_GO(spawn(context, folder, missing));
