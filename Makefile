@@ -45,7 +45,7 @@ check: build ## build and run all tests
 	meson test -C build --print-errorlogs
 
 N = 200
-kill: build ## SIGKILL at N (200) moments of every long command and at N steps of files to disk; a quarter of an hour
+kill: build ## SIGKILL at N (200) moments of every long command and at N steps of files to disk; an hour
 	meson test -C build kill order --print-errorlogs --test-args "$(N) $(N)" --verbose --timeout-multiplier 0
 
 clang: ## the same with clang, in build-clang/
