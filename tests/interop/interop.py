@@ -107,6 +107,7 @@ def imports(limbeck, tokenizer, work):
         source, target = work / "hf" / name, work / "ours" / name
         model.eval()
         save(model, source, container)
+        target.parent.mkdir(exist_ok=True)
         limbeck.run("import", source, target)
         ours = limbeck.model(target)
         if isinstance(model, CLASSIFIERS):
