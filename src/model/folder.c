@@ -95,6 +95,16 @@ lbk_status lbk__refuse_model(lbk_context *context, const char *folder) {
                      "%s: is a model already; name a folder that is new or empty", folder);
 }
 
+lbk_status lbk__model_lock(lbk_context *context, const char *folder, lbk__lock *out) {
+    char *parent;
+    *out = (lbk__lock){0};
+    LBK_TRY(lbk__folder_of(context, folder, &parent));
+    lbk_status status = lbk__make_folder(context, parent);
+    if (status == LBK_OK) status = lbk__lock_output(context, folder, out);
+    lbk_free(context, parent);
+    return status;
+}
+
 static lbk_status save_json(lbk_context *context, const char *folder, const char *name, json_t *json) {
     char *path;
     lbk_status status = lbk__join(context, folder, name, &path);

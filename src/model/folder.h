@@ -2,12 +2,15 @@
 #ifndef LBK_MODEL_FOLDER_H
 #define LBK_MODEL_FOLDER_H
 
+#include "base/lock.h"
 #include "model/parameters.h"
 
 /* The folder itself when it has config.json, its best/ when it is a run folder. Free with lbk_free. */
 lbk_status lbk__model_folder(lbk_context *context, const char *folder, char **out);
 /* LBK_INVALID_ARGUMENT for a folder that holds a model already, which might be the source. */
 lbk_status lbk__refuse_model(lbk_context *context, const char *folder);
+/* lbk__lock_output for a model's folder, whose parents are made if they are missing. */
+lbk_status lbk__model_lock(lbk_context *context, const char *folder, lbk__lock *out);
 /* As lbk__model_save; `numbers`: F32 or F16, laid out as model->values. */
 lbk_status lbk__model_save_as(const lbk__model *model, lbk__dtype dtype, const void *numbers,
                               const char *folder);

@@ -88,7 +88,7 @@ lbk_status lbk_import(lbk_context *context, const char *source, const char *out,
     LBK_GO(read_rest(&from, model));
     LBK_GO(lbk__vocabulary_read(model, from.folder));
     LBK_GO(note_origin(&from, model));
-    LBK_GO(lbk__lock_output(context, out, &lock));
+    LBK_GO(lbk__model_lock(context, out, &lock));
     LBK_GO(lbk__model_save(model, NULL, out));
     if (summary) LBK_GO(summarise(&from, model, &taken, summary));
 done:

@@ -4,6 +4,9 @@ set -u
 . "$(dirname "$0")/lib.sh"
 golden=$(dirname "$0")/../golden/import
 
+run "$LIMBECK" import "$golden/tinybert" "$work/not/yet/there/tiny"
+expect_code 0
+[ -f "$work/not/yet/there/tiny/config.json" ] || wrong 'no model where folders were missing'
 run "$LIMBECK" import "$golden/tinybert" "$work/tiny"
 expect_code 0
 expect_out '^taken +visual_bert.embeddings.LayerNorm.weight <- bert.embeddings.LayerNorm.gamma$'
