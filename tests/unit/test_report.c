@@ -80,9 +80,31 @@ static void thumbnails_keep_their_shape(void **state) {
     lbk_context_destroy(context);
 }
 
+/* gnuplot draws a tic at each step, however many that are: 11 GB of them, once. */
+static void tics_are_few_whatever_the_numbers(void **state) {
+    (void)state;
+    static const double ranges[][2] = {{0, 1},         {0.5, 0.5},     {0, 0},   {-3e8, -3e8},
+                                       {1e9, 1e9 + 1}, {2e-12, 3e-12}, {0, 1e30}};
+    for (size_t i = 0; i < LBK_COUNT(ranges); i++) {
+        lbk__gnuplot gnuplot = {.context = check_context()};
+        double low, high, step;
+        lbk__gnuplot_tics(&gnuplot, 'x', ranges[i][0], ranges[i][1]);
+        assert_int_equal(gnuplot.status, LBK_OK);
+        assert_int_equal(
+            sscanf(gnuplot.script.data, "set xrange [%lf:%lf]\nset xtics %lf", &low, &high, &step), 3);
+        assert_true(low < high && low <= ranges[i][0] && high >= ranges[i][1]);
+        const double tics = (high - low) / step;
+        if (!(tics >= 1 && tics <= 12)) fail_msg("%g tics from %g to %g", tics, low, high);
+        lbk_context *context = gnuplot.context;
+        lbk__gnuplot_free(&gnuplot);
+        lbk_context_destroy(context);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(texts_are_escaped), cmocka_unit_test(numbers_are_for_people),
-        cmocka_unit_test(gnuplot_gets_texts_in_quotes), cmocka_unit_test(thumbnails_keep_their_shape)};
+        cmocka_unit_test(gnuplot_gets_texts_in_quotes), cmocka_unit_test(tics_are_few_whatever_the_numbers),
+        cmocka_unit_test(thumbnails_keep_their_shape)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
