@@ -117,7 +117,7 @@ static double measure(int runs) {
 
 /* How many steps to disk there are. */
 static long count_steps(void) {
-    char *text, *line;
+    char *text = NULL, *line;
     size_t size;
     unlink(job.log);
     empty_folder();

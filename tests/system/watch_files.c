@@ -38,7 +38,7 @@ static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 /* The folder that this thread has changed and not synced yet; "" for none. */
 static _Thread_local char pending[4096];
 
-static void say(const char *format, ...) {
+__attribute__((format(printf, 1, 2))) static void say(const char *format, ...) {
     const char *path = getenv("WATCH_LOG");
     char line[9000];
     va_list arguments;
