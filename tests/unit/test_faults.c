@@ -1,7 +1,7 @@
 /* The system that refuses: the n-th call of a kind fails, n = 1 … all, in each of the library's works: each
  * time it is said, with the system's reason; no temporary file and no open file is left; nothing that was
  * there is lost. Calls that do little at a time or are interrupted change nothing. */
-#define _GNU_SOURCE /* RTLD_NEXT, open64 */
+#define _GNU_SOURCE    /* RTLD_NEXT, open64 */
 #undef _FORTIFY_SOURCE /* which has read and others inline */
 #include "faulty_libc.h"
 
