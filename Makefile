@@ -84,12 +84,12 @@ coverage: ## lines and branches that the tests reach, in build-coverage/; fails 
 
 # Seconds for each of the targets (or of TARGETS), as many at a time as there are processors.
 SECONDS = 60
-fuzz: ## every reader under libFuzzer for SECONDS, in build-fuzz/; what it finds is in build-fuzz/work/found
+fuzz: ## every reader under libFuzzer for SECONDS, in build-fuzz/; what it finds is in build-fuzz/runs/found
 	@$(packages) $(FUZZ_PACKAGES)
 	@test -f build-fuzz/build.ninja || CC=clang meson setup build-fuzz -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false \
 	    -Doptimization=1 $(MESON_OPTIONS) -Dwerror=false
 	ninja -C build-fuzz fuzz/limbeck-fuzz
-	fuzz/run.sh build-fuzz/fuzz/limbeck-fuzz $(SECONDS) build-fuzz/work $(TARGETS)
+	fuzz/run.sh build-fuzz/fuzz/limbeck-fuzz $(SECONDS) build-fuzz/runs $(TARGETS)
 
 lint: ## clang-format and cppcheck
 	@$(packages) $(LINT_PACKAGES)
