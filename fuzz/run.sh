@@ -13,13 +13,9 @@ test -d "$folder/seeds" || "$program" --seeds="$folder/seeds" || exit 1
 fuzz() {
     local target=$1 end=$((SECONDS + seconds)) left
     mkdir -p "$folder/corpus/$target"
-    # libappstream itself leaks what it has read of a catalogue that it then refuses.
-    local leaks=1
-    [ "$target" = appstream ] && leaks=0
-    export ASAN_OPTIONS=detect_leaks=$leaks
     while left=$((end - SECONDS)) && [ $left -gt 0 ] && [ "$(ls "$folder/found" | grep -c "^$target-")" -lt 20 ]; do
         { TIMEFORMAT="processor seconds: %U %S"
-          time "$program" --target="$target" -max_total_time=$left -detect_leaks=$leaks -timeout=${TIMEOUT:-30} -report_slow_units=100000 -rss_limit_mb=1500 -malloc_limit_mb=256 -max_len=20000 \
+          time "$program" --target="$target" -max_total_time=$left -timeout=${TIMEOUT:-30} -report_slow_units=100000 -rss_limit_mb=1500 -malloc_limit_mb=256 -max_len=20000 \
               -artifact_prefix="$folder/found/$target-" -print_final_stats=1 "$folder/corpus/$target" "$folder/seeds/$target"
         } >> "$folder/log/$target" 2>&1 < /dev/null
     done
