@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <vips/vips.h>
 
+#include <vips/vector.h> /* needs vips.h before it */
+
 enum { LONGEST_DRAWING = 16 << 20, LONGEST_SIDE_RATIO = 4 };
 static const int64_t most_pixels = 1 << 28;
 
@@ -28,6 +30,7 @@ static void start_vips(void) {
     if (failed) return; /* every later call fails with libvips' own sentence */
     vips_concurrency_set(1);
     vips_cache_set_max(0);
+    vips_vector_set_enabled(FALSE); /* Orc 0.4.33's compiler crashes when two threads enter it at once */
     g_log_set_handler("VIPS", G_LOG_LEVEL_WARNING | G_LOG_LEVEL_MESSAGE | G_LOG_LEVEL_INFO, ignore_message,
                       NULL);
 }
