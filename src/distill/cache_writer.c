@@ -1,20 +1,17 @@
-/* cache_writer.c: streams a teacher cache. A sample arrives with its three views together, the file wants one
- * view after the other: logits go to a temporary file by sample first. */
+/* cache_writer.c: streams a teacher cache. */
 #include "distill/cache.h"
 
-#include "format/safetensors.h"
+#include "format/by_view.h"
 
-#include <errno.h>
 #include <math.h>
 #include <string.h>
 
 struct lbk__cache_writer {
     lbk_context *context;
     char *path, *description;
-    lbk__cache_key key;    /* its hashes are not kept: they are in `description` */
-    FILE *scratch;         /* [N][3][C], without a name */
-    float *saliency;       /* [4][2][N] */
-    int64_t num_put, next; /* samples put; the one that `scratch` stands before */
+    lbk__cache_key key; /* its hashes are not kept: they are in `description` */
+    lbk__by_view logits;
+    float *saliency; /* [4][2][N] */
 };
 
 static lbk_status describe(lbk_context *context, const lbk__cache_key *key, char **out) {
@@ -42,7 +39,8 @@ lbk_status lbk__cache_writer_open(lbk_context *context, const char *path, const 
     LBK_GO(lbk__copy_string(context, path, &writer->path));
     LBK_GO(describe(context, key, &writer->description));
     LBK_GO(LBK_ALLOC(context, writer->saliency, samples * LBK__NUM_SALIENCIES * LBK__NUM_MODALITIES));
-    LBK_GO(lbk__unnamed_file(context, path, &writer->scratch));
+    LBK_GO(lbk__by_view_open(context, writer->path, lbk__cache_views(key), key->num_samples, key->num_classes,
+                             &writer->logits));
     *out = writer;
 done:
     if (status != LBK_OK) lbk__cache_writer_close(writer);
@@ -52,7 +50,7 @@ done:
 void lbk__cache_writer_close(lbk__cache_writer *writer) {
     if (!writer) return;
     lbk_context *context = writer->context;
-    if (writer->scratch) fclose(writer->scratch);
+    lbk__by_view_close(&writer->logits);
     lbk_free(context, writer->path);
     lbk_free(context, writer->description);
     lbk_free(context, writer->saliency);
@@ -71,18 +69,10 @@ static void compute(const lbk__cache_key *key, const float *logits, int32_t labe
                                                    key->num_classes, label, targets);
 }
 
-static lbk_status seek(lbk__cache_writer *writer, uint64_t offset) {
-    if (fseeko(writer->scratch, (off_t)offset, SEEK_SET) == 0) return LBK_OK;
-    return lbk__fail_errno(writer->context, "%s: the temporary file for it cannot be written", writer->path);
-}
-
 lbk_status lbk__cache_writer_put(lbk__cache_writer *writer, int64_t sample, const float *logits,
                                  int32_t label, const float *targets, lbk__saliencies saliencies) {
     const lbk__cache_key *key = &writer->key;
     size_t count = (size_t)lbk__cache_views(key) * (size_t)key->num_classes;
-    if (writer->num_put == key->num_samples || sample >= key->num_samples)
-        return lbk__fail(writer->context, LBK_INTERNAL, "%s: more samples than the %lld of the pack",
-                         writer->path, (long long)key->num_samples);
     for (size_t i = 0; i < count; i++)
         if (!isfinite(logits[i]))
             return lbk__fail(
@@ -90,62 +80,31 @@ lbk_status lbk__cache_writer_put(lbk__cache_writer *writer, int64_t sample, cons
                 "the teacher's logits of sample %lld are not finite: its weights or the sample's "
                 "visual rows are damaged",
                 (long long)sample);
-    if (sample != writer->next) LBK_TRY(seek(writer, (uint64_t)sample * count * sizeof *logits));
-    if (fwrite(logits, sizeof *logits, count, writer->scratch) != count)
-        return lbk__fail_errno(writer->context, "%s: the temporary file for it cannot be written",
-                               writer->path);
-    writer->next = sample + 1;
+    LBK_TRY(lbk__by_view_put(&writer->logits, sample, logits));
     memset(saliencies, 0, sizeof(lbk__saliencies));
     if (!key->joint_only) compute(key, logits, label, targets, saliencies);
     for (int64_t row = 0; row < LBK__NUM_SALIENCIES * LBK__NUM_MODALITIES; row++)
         writer->saliency[row * key->num_samples + sample] =
             saliencies[row / LBK__NUM_MODALITIES][row % LBK__NUM_MODALITIES];
-    writer->num_put++;
-    return LBK_OK;
-}
-
-/* Copies one view of all samples, `block` of them at a time. */
-static lbk_status lay_out_view(lbk__cache_writer *writer, int view, float *buffer, int64_t block,
-                               lbk__safetensors_writer *file) {
-    size_t classes = (size_t)writer->key.num_classes, views = (size_t)lbk__cache_views(&writer->key);
-    LBK_TRY(seek(writer, 0));
-    for (int64_t first = 0; first < writer->key.num_samples; first += block) {
-        size_t samples = (size_t)LBK_MIN(block, writer->key.num_samples - first);
-        size_t wanted = samples * views * classes;
-        if (fread(buffer, sizeof *buffer, wanted, writer->scratch) != wanted)
-            return lbk__fail_errno(writer->context, "%s: cannot read its temporary back", writer->path);
-        for (size_t i = 0; i < samples; i++)
-            memmove(buffer + i * classes, buffer + (i * views + (size_t)view) * classes,
-                    classes * sizeof *buffer);
-        LBK_TRY(lbk__safetensors_writer_put(file, buffer, samples * classes * sizeof *buffer));
-    }
     return LBK_OK;
 }
 
 lbk_status lbk__cache_writer_commit(lbk__cache_writer *writer) {
     const lbk__cache_key *key = &writer->key;
-    if (writer->num_put != key->num_samples)
-        return lbk__fail(writer->context, LBK_INTERNAL, "%s: only %lld of %lld samples were written",
-                         writer->path, (long long)writer->num_put, (long long)key->num_samples);
-    const int32_t views = lbk__cache_views(key);
     const lbk__tensor_spec specs[] = {
-        {"logits", LBK__F32, 3, {views, key->num_samples, key->num_classes}},
+        {"logits", LBK__F32, 3, {lbk__cache_views(key), key->num_samples, key->num_classes}},
         {"saliency", LBK__F32, 3, {LBK__NUM_SALIENCIES, LBK__NUM_MODALITIES, key->num_samples}}};
     const lbk__metadata metadata[] = {{"limbeck", writer->description}};
-    int64_t block = LBK_MAX(1, (1 << 18) / key->num_classes);
     lbk__safetensors_writer *file = NULL;
-    float *buffer = NULL;
     lbk_status status = LBK_OK;
-    LBK_GO(LBK_ALLOC(writer->context, buffer, block * views * key->num_classes));
     LBK_GO(lbk__safetensors_writer_open(writer->context, writer->path, specs, key->joint_only ? 1 : 2,
                                         metadata, LBK_COUNT(metadata), "sha256", &file));
-    for (int view = 0; view < views; view++) LBK_GO(lay_out_view(writer, view, buffer, block, file));
+    LBK_GO(lbk__by_view_write(&writer->logits, file));
     if (!key->joint_only)
         LBK_GO(lbk__safetensors_writer_put(file, writer->saliency,
                                            (size_t)key->num_samples * sizeof(lbk__saliencies)));
     LBK_GO(lbk__safetensors_writer_commit(file, NULL));
 done:
     lbk__safetensors_writer_close(file);
-    lbk_free(writer->context, buffer);
     return status;
 }

@@ -3,6 +3,7 @@
 
 #include "data/batch.h"
 #include "data/pack.h"
+#include "format/by_view.h"
 #include "format/json.h"
 #include "model/folder.h"
 #include "model/parameters.h"
@@ -59,22 +60,12 @@ void lbk__truth_close(lbk_context *context, lbk__truth *truth) {
 
 /* ---- writing ---- */
 
-typedef struct sink {
-    float *logits; /* [3, N, C] */
-    int64_t count;
-    size_t classes;
-} sink;
-
 static lbk_status put(void *user, int64_t position, const float *logits) {
-    const sink *s = user;
-    for (int64_t v = 0; v < LBK_NUM_VIEWS; v++)
-        memcpy(s->logits + (size_t)(v * s->count + position) * s->classes, logits + (size_t)v * s->classes,
-               s->classes * sizeof *logits);
-    return LBK_OK;
+    return lbk__by_view_put(user, position, logits);
 }
 
 static lbk_status write_file(lbk_context *context, const char *path, const char *description,
-                             const lbk__truth *truth, const float *logits, const float *thresholds) {
+                             const lbk__truth *truth, lbk__by_view *logits, const float *thresholds) {
     const int64_t n = truth->num_samples, classes = truth->num_classes;
     const lbk__tensor_spec specs[] = {{"logits", LBK__F32, 3, {LBK_NUM_VIEWS, n, classes}},
                                       {"sample", LBK__I32, 1, {n}},
@@ -84,8 +75,7 @@ static lbk_status write_file(lbk_context *context, const char *path, const char 
     lbk_status status = LBK_OK;
     LBK_GO(lbk__safetensors_writer_open(context, path, specs, thresholds ? 3 : 2, metadata, 1, "sha256",
                                         &writer));
-    LBK_GO(
-        lbk__safetensors_writer_put(writer, logits, (size_t)(LBK_NUM_VIEWS * n * classes) * sizeof *logits));
+    LBK_GO(lbk__by_view_write(logits, writer));
     LBK_GO(lbk__safetensors_writer_put(writer, truth->samples, (size_t)n * sizeof *truth->samples));
     if (thresholds)
         LBK_GO(lbk__safetensors_writer_put(writer, thresholds, (size_t)classes * sizeof *thresholds));
@@ -112,22 +102,21 @@ lbk_status lbk__predictions_write(lbk_context *context, const char *model_folder
     lbk__model *model = NULL;
     lbk__inference *inference = NULL;
     lbk__truth truth = {0};
-    sink s = {0};
+    lbk__by_view logits = {0};
     char *description = NULL;
     lbk_status status = LBK_OK;
     LBK_GO(lbk_pack_open(context, pack_path, &pack));
     LBK_GO(lbk__model_load(context, model_folder, &model));
     LBK_GO(lbk__truth_open(context, pack, split, &truth));
-    s.count = truth.num_samples, s.classes = (size_t)truth.num_classes;
-    LBK_GO(LBK_ALLOC(context, s.logits, LBK_NUM_VIEWS * (size_t)s.count * s.classes));
-    LBK_GO(
-        lbk__inference_create(model, NULL, pack, truth.samples, s.count, LBK_NUM_VIEWS, BATCH, &inference));
-    LBK_GO(lbk__inference_run(inference, "test", put, &s));
+    LBK_GO(lbk__by_view_open(context, path, LBK_NUM_VIEWS, truth.num_samples, truth.num_classes, &logits));
+    LBK_GO(lbk__inference_create(model, NULL, pack, truth.samples, truth.num_samples, LBK_NUM_VIEWS, BATCH,
+                                 &inference));
+    LBK_GO(lbk__inference_run(inference, "test", put, &logits));
     LBK_GO(describe(context, model, pack, split, &description));
-    LBK_GO(write_file(context, path, description, &truth, s.logits, model->thresholds));
+    LBK_GO(write_file(context, path, description, &truth, &logits, model->thresholds));
 done:
     lbk__inference_free(inference);
-    lbk_free(context, s.logits);
+    lbk__by_view_close(&logits);
     lbk_free(context, description);
     lbk__truth_close(context, &truth);
     lbk__model_free(model);
