@@ -2,8 +2,8 @@
 #include "tape/tape.h"
 
 #include "base/random.h"
+#include "kernel/threads.h"
 
-#include <omp.h>
 #include <string.h>
 
 lbk_status lbk__tape_create(lbk_context *context, lbk__tape_mode mode, bool reference,
@@ -88,13 +88,6 @@ static int num_threads(const lbk__tape *tape) {
     return (int)LBK_MIN(tape->context->num_threads, 1 + work / share);
 }
 
-/* The tape's number of threads inside, the host program's outside. */
-static int enter(const lbk__tape *tape) {
-    int before = omp_get_max_threads();
-    omp_set_num_threads(num_threads(tape));
-    return before;
-}
-
 typedef void pass_of_op(lbk__tape *, lbk__op *);
 
 static pass_of_op *pass_of(const lbk__tape *tape, const lbk__op *op, lbk__pass pass) {
@@ -114,21 +107,21 @@ static void run(lbk__tape *tape, size_t index, lbk__pass pass) {
 void lbk__tape_forward(lbk__tape *tape, const lbk__layout *layout, int64_t step) {
     tape->layout = *layout;
     tape->step = step;
-    int before = enter(tape);
+    const lbk__threads host = lbk__threads_enter(num_threads(tape));
     for (size_t i = 0; i < tape->num_ops; i++) run(tape, i, LBK__FORWARD);
     tape->constants_known = tape->mode == LBK__TAPE_INFER;
-    omp_set_num_threads(before);
+    lbk__threads_leave(&host);
 }
 
 void lbk__tape_backward(lbk__tape *tape) {
-    int before = enter(tape);
+    const lbk__threads host = lbk__threads_enter(num_threads(tape));
     for (size_t i = tape->num_ops; i-- > 0;) run(tape, i, LBK__BACKWARD);
-    omp_set_num_threads(before);
+    lbk__threads_leave(&host);
 }
 
 void lbk__tape_tangent(lbk__tape *tape, const void *direction) {
     tape->direction = direction;
-    int before = enter(tape);
+    const lbk__threads host = lbk__threads_enter(num_threads(tape));
     for (size_t i = 0; i < tape->num_ops; i++) run(tape, i, LBK__TANGENT);
-    omp_set_num_threads(before);
+    lbk__threads_leave(&host);
 }

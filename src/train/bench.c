@@ -8,10 +8,10 @@
 #include "distill/weight_network.h"
 #include "format/json.h"
 #include "kernel/kernel.h"
+#include "kernel/threads.h"
 #include "train/optimizer.h"
 
 #include <math.h>
-#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -260,15 +260,14 @@ static lbk_status measure_peak(const bench *b, double *out) {
     float *matrices;
     LBK_TRY(lbk__alloc_aligned(b->context, &matrices, (size_t)3 * SIZE * SIZE * sizeof *matrices));
     double best = 1e30;
-    const int before = omp_get_max_threads();
-    omp_set_num_threads(b->context->num_threads);
+    const lbk__threads host = lbk__threads_enter(b->context->num_threads);
     for (int i = 0; i < TIMES; i++) {
         const double begin = lbk__seconds();
         lbk__gemm(false, false, SIZE, SIZE, SIZE, matrices, SIZE, matrices + SIZE * SIZE, SIZE, 0.0f,
                   matrices + 2 * SIZE * SIZE, SIZE);
         best = LBK_MIN(best, lbk__seconds() - begin);
     }
-    omp_set_num_threads(before);
+    lbk__threads_leave(&host);
     lbk__free_aligned(b->context, matrices);
     *out = 2e-9 * SIZE * SIZE * (double)SIZE / best;
     return LBK_OK;

@@ -5,6 +5,7 @@
 
 #include "base/half.h"
 #include "kernel/kernel.h"
+#include "kernel/threads.h"
 #include "model/parameters.h"
 
 #include <math.h>
@@ -95,11 +96,13 @@ static void add_mean(fit *f, const lbk_sample *s) {
 }
 
 static void flush(fit *f) {
+    const lbk__threads host = lbk__threads_enter(f->model->context->num_threads);
     f->done = f->done &&
               lbk__gemm(true, false, f->dim, f->dim, f->filled, f->rows, f->dim, f->rows, f->dim, 1, f->gram,
                         f->dim) &&
               lbk__gemm(true, false, f->dim, f->hidden, f->filled, f->rows, f->dim, f->wanted, f->hidden, 1,
                         f->cross, f->hidden);
+    lbk__threads_leave(&host);
     f->filled = 0;
 }
 

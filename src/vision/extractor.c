@@ -5,10 +5,10 @@
 #include "base/half.h"
 #include "format/hdf5_projection.h"
 #include "kernel/kernel.h"
+#include "kernel/threads.h"
 #include "vision/efficientnet.h"
 
 #include <math.h>
-#include <omp.h>
 #include <string.h>
 
 enum { SMALLEST = 32, LARGEST = 1024, LARGEST_GRID = 16 };
@@ -41,12 +41,11 @@ static lbk_status open_projection(lbk__extractor *x, const char *path) {
 }
 
 static lbk_status open_net(lbk__extractor *x, const char *weights) {
-    const int before = omp_get_max_threads();
     LBK_TRY(lbk__hash_file(x->context, weights, x->weights_hash));
-    omp_set_num_threads(x->context->num_threads);
+    const lbk__threads host = lbk__threads_enter(x->context->num_threads);
     lbk_status status =
         lbk__efficientnet_open(x->context, x->config, weights, x->batch, x->image_size, &x->net);
-    omp_set_num_threads(before);
+    lbk__threads_leave(&host);
     LBK_TRY(status);
     x->cells = lbk__convnet_output_size(x->net);
     if (x->grid > 1 && x->grid >= x->cells)
@@ -147,14 +146,13 @@ static bool project(const lbk__projection *p, int32_t num_rows, float *regions, 
 /* A picture at a time, on one thread: products of other shapes, or shared among threads, round differently.
  */
 static void project_all(lbk__extractor *x, size_t count) {
-    const int before = omp_get_max_threads();
+    const lbk__threads host = lbk__threads_enter(1);
     const size_t num_rows = (size_t)lbk__extractor_num_rows(x);
-    omp_set_num_threads(1);
     for (size_t i = 0; i < count; i++)
         if (!project(&x->projection, (int32_t)num_rows, x->regions + i * num_rows * LBK__EFFICIENTNET_DIM,
                      x->projected + i * num_rows * (size_t)x->projection.out))
             x->context->starved = true;
-    omp_set_num_threads(before);
+    lbk__threads_leave(&host);
 }
 
 static lbk_status to_half(const lbk__extractor *x, const float *from, size_t count, uint16_t *to) {
@@ -191,12 +189,11 @@ static lbk_status run_batch(lbk__extractor *x, const uint8_t *pixels, size_t cou
 lbk_status lbk__extractor_run(lbk__extractor *x, const uint8_t *pixels, size_t count, uint16_t *rows) {
     const size_t values = (size_t)x->image_size * (size_t)x->image_size * 3, batch = (size_t)x->batch,
                  row_values = (size_t)lbk__extractor_num_rows(x) * (size_t)lbk__extractor_dim(x);
-    const int before = omp_get_max_threads();
+    const lbk__threads host = lbk__threads_enter(x->context->num_threads);
     lbk_status status = LBK_OK;
-    omp_set_num_threads(x->context->num_threads);
     for (size_t done = 0; done < count && status == LBK_OK; done += batch)
         status = run_batch(x, pixels + done * values, LBK_MIN(count - done, batch), rows + done * row_values);
-    omp_set_num_threads(before);
+    lbk__threads_leave(&host);
     return status;
 }
 
