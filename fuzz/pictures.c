@@ -18,8 +18,8 @@ static void run_image(lbk_context *context, fuzz_bytes input) {
 
 static void seed_image(lbk_context *context) {
     /* Without one in CMYK, whose conversion takes a tenth of a second: it is a case of its own. */
-    static const char *const names[] = {"alpha.png", "grey.gif", "grey.png",  "rgb.png",
-                                        "rgb.tiff",  "rgb.webp", "turned.jpg"};
+    static const char *const names[] = {"alpha.png", "alpha.webp", "grey.gif", "grey.png",   "rgb.png",
+                                        "rgb.tiff",  "rgb.webp",   "long.png", "turned.jpg", "turned.webp"};
     for (size_t i = 0; i < LBK_COUNT(names); i++) {
         char path[64];
         snprintf(path, sizeof path, "tests/golden/images/%s", names[i]);

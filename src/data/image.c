@@ -1,19 +1,23 @@
 /* image.c: decode a picture or a drawing to square sRGB pixels. */
 #include "data/image.h"
+#include "data/webp.h"
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <vips/vips.h>
 
 #include <vips/vector.h> /* needs vips.h before it */
 
-enum { LONGEST_DRAWING = 16 << 20, LONGEST_SIDE_RATIO = 4 };
+enum { LONGEST_DRAWING = 16 << 20, LONGEST_SIDE_RATIO = 4, STRIP = 16 };
 static const int64_t most_pixels = 1 << 28;
 
 static pthread_once_t vips_once = PTHREAD_ONCE_INIT;
+static atomic_bool vips_runs;
 
 static void ignore_message(const char *domain, GLogLevelFlags level, const char *message, void *user) {
     (void)domain, (void)level, (void)message, (void)user;
@@ -33,10 +37,12 @@ static void start_vips(void) {
     vips_vector_set_enabled(FALSE); /* Orc 0.4.33's compiler crashes when two threads enter it at once */
     g_log_set_handler("VIPS", G_LOG_LEVEL_WARNING | G_LOG_LEVEL_MESSAGE | G_LOG_LEVEL_INFO, ignore_message,
                       NULL);
+    atomic_store(&vips_runs, true);
 }
 
+/* A thread that libvips has not seen yet must not take leave of it. */
 void lbk__image_end_thread(void) {
-    vips_thread_shutdown();
+    if (atomic_load(&vips_runs)) vips_thread_shutdown();
 }
 
 static lbk_status fail(lbk__image_error *error, lbk_status status, const char *path, const char *reason) {
@@ -155,33 +161,6 @@ static int to_opaque(VipsImage **image) {
     return advance(image, next, failed);
 }
 
-/* vips_resize shrinks as it should, but enlarges off the pixels' centres; so that is done here, bicubic. */
-static int enlarge(VipsImage **image, int32_t size) {
-    double x = (double)size / (*image)->Xsize, y = (double)size / (*image)->Ysize;
-    VipsImage *next = vips_image_copy_memory(*image); /* at most size × size */
-    if (advance(image, next, next == NULL)) return -1;
-    VipsArrayInt *area = vips_array_int_newv(4, 0, 0, size, size);
-    VipsInterpolate *bicubic = vips_interpolate_new("bicubic");
-    int failed = vips_affine(*image, &next, x, 0, 0, y, "interpolate", bicubic, "oarea", area, "idx",
-                             0.5 - 0.5 / x, "idy", 0.5 - 0.5 / y, "extend", VIPS_EXTEND_COPY, NULL);
-    g_object_unref(bicubic);
-    vips_area_unref(VIPS_AREA(area));
-    return advance(image, next, failed);
-}
-
-static int to_square(VipsImage **image, lbk__image_filter filter, int32_t size) {
-    int width = (*image)->Xsize, height = (*image)->Ysize;
-    if (width > size || height > size) {
-        VipsImage *next = NULL;
-        double x = LBK_MIN(1, (double)size / width), y = LBK_MIN(1, (double)size / height);
-        int failed = filter == LBK__IMAGE_BICUBIC ? vips_resize(*image, &next, x, "vscale", y, "kernel",
-                                                                VIPS_KERNEL_CUBIC, "gap", 0.0, NULL)
-                                                  : vips_resize(*image, &next, x, "vscale", y, NULL);
-        if (advance(image, next, failed)) return failed;
-    }
-    return width < size || height < size ? enlarge(image, size) : 0;
-}
-
 static int to_srgb(VipsImage **image) {
     VipsImage *next = NULL;
     if ((*image)->Type == VIPS_INTERPRETATION_sRGB && (*image)->BandFmt == VIPS_FORMAT_UCHAR) return 0;
@@ -191,19 +170,41 @@ static int to_srgb(VipsImage **image) {
     return advance(image, next, failed);
 }
 
-static lbk_status copy_pixels(VipsImage *image, const char *path, int32_t size, uint8_t *pixels,
-                              lbk__image_error *error) {
-    size_t bytes, wanted = (size_t)size * (size_t)size * 3;
-    if (image->Xsize != size || image->Ysize != size || image->Bands != 3)
-        return fail(error, LBK_BAD_DATA, path, "has colours of an unknown kind");
-    void *data = vips_image_write_to_memory(image, &bytes);
-    if (!data || bytes != wanted) {
-        g_free(data);
-        return fail_vips(error, path);
+/* Only PNG and TIFF can be as long as that: a whole number of pixels becomes one. */
+static int to_moderate(VipsImage **image) {
+    const int x = (*image)->Xsize / LBK__RESAMPLE_MAX_SIDE, y = (*image)->Ysize / LBK__RESAMPLE_MAX_SIDE;
+    VipsImage *next = NULL;
+    if (x == 0 && y == 0) return 0;
+    const int failed = vips_shrink(*image, &next, x + 1, y + 1, NULL);
+    return advance(image, next, failed);
+}
+
+/* In strips, on this thread: libvips' own way to write a picture to memory wakes a thread for each row. */
+static int read_rows(VipsImage *image, lbk__resampler *resampler) {
+    VipsRegion *region = vips_region_new(image);
+    int failed = 0;
+    for (int top = 0; top < image->Ysize && !failed; top += STRIP) {
+        const VipsRect strip = {0, top, image->Xsize, LBK_MIN(STRIP, image->Ysize - top)};
+        failed = vips_region_prepare(region, &strip);
+        for (int y = 0; y < strip.height && !failed; y++)
+            lbk__resample_row(resampler, (uint8_t *)VIPS_REGION_ADDR_TOPLEFT(region) +
+                                             (size_t)y * (size_t)VIPS_REGION_LSKIP(region));
     }
-    memcpy(pixels, data, wanted);
-    g_free(data);
-    return LBK_OK;
+    g_object_unref(region);
+    return failed;
+}
+
+static lbk_status to_square(VipsImage *image, lbk__image_filter filter, const char *path, int32_t size,
+                            uint8_t *pixels, lbk__image_error *error) {
+    lbk__resampler resampler;
+    lbk_status status = LBK_OK;
+    if (image->Bands != 3) return fail(error, LBK_BAD_DATA, path, "has colours of an unknown kind");
+    if (!lbk__resample_start(&resampler, filter, image->Xsize, image->Ysize, size, pixels))
+        status = fail(error, LBK_NO_MEMORY, path, "no memory to resize the image");
+    else if (read_rows(image, &resampler))
+        status = fail_vips(error, path);
+    lbk__resample_end(&resampler);
+    return status;
 }
 
 static lbk_status open_image(const char *path, lbk__image_kind kind, int32_t size, char **text,
@@ -223,16 +224,59 @@ static void close_image(VipsImage *image, char *text) {
     vips_error_clear();
 }
 
+/* RGB pixels in memory. */
+static lbk_status resize(const uint8_t *rgb, int32_t width, int32_t height, lbk__image_filter filter,
+                         const char *where, int32_t size, uint8_t *pixels, lbk__image_error *error) {
+    lbk__resampler resampler;
+    lbk_status status = LBK_OK;
+    if (width < 1 || height < 1) return fail(error, LBK_BAD_DATA, where, "the image has no pixels");
+    if (!lbk__resample_start(&resampler, filter, width, height, size, pixels))
+        status = fail(error, LBK_NO_MEMORY, where, "no memory to resize the image");
+    for (int32_t y = 0; y < height && status == LBK_OK; y++)
+        lbk__resample_row(&resampler, rgb + (size_t)y * (size_t)width * 3);
+    lbk__resample_end(&resampler);
+    return status;
+}
+
+lbk_status lbk__image_resize(const uint8_t *rgb, int32_t width, int32_t height, const char *where,
+                             int32_t size, uint8_t *pixels, lbk__image_error *error) {
+    return resize(rgb, width, height, LBK__IMAGE_SHARP, where, size, pixels, error);
+}
+
+/* *plain: it was a plain WebP picture. */
+static lbk_status decode_webp(const char *path, lbk__image_filter filter, int32_t size, uint8_t *pixels,
+                              bool *plain, lbk__image_error *error) {
+    FILE *file;
+    uint8_t *rgb;
+    int32_t width, height;
+    *plain = false;
+    LBK_TRY(open_file(path, &file, error));
+    lbk_status status = lbk__webp_read(file, &width, &height, &rgb);
+    fclose(file);
+    if (status != LBK_OK)
+        return fail(error, status, path,
+                    status == LBK_NO_MEMORY ? "no memory to decode the image"
+                    : status == LBK_IO      ? "the image cannot be read"
+                                            : "cannot be decoded: the WebP picture is damaged or cut");
+    *plain = rgb != NULL;
+    if (rgb) status = resize(rgb, width, height, filter, path, size, pixels, error);
+    free(rgb);
+    return status;
+}
+
 lbk_status lbk__image_decode(const char *path, lbk__image_kind kind, lbk__image_filter filter, int32_t size,
                              uint8_t *pixels, lbk__image_error *error) {
     VipsImage *image = NULL;
     char *text = NULL; /* the drawing's source: libvips reads it until the image is gone */
+    bool plain = false;
+    if (kind == LBK__IMAGE_PICTURE) LBK_TRY(decode_webp(path, filter, size, pixels, &plain, error));
+    if (plain) return LBK_OK;
     lbk_status status = open_image(path, kind, size, &text, &image, error);
     if (status != LBK_OK) goto done;
-    if (to_upright(&image) || to_srgb(&image) || to_opaque(&image) || to_square(&image, filter, size))
+    if (to_upright(&image) || to_srgb(&image) || to_opaque(&image) || to_moderate(&image))
         status = fail_vips(error, path);
     else
-        status = copy_pixels(image, path, size, pixels, error);
+        status = to_square(image, filter, path, size, pixels, error);
 done:
     close_image(image, text);
     return status;
@@ -269,20 +313,5 @@ lbk_status lbk__image_thumbnail(lbk_context *context, const char *path, int32_t 
                               : lbk__fail(context, status, "%s", error.text);
     g_free(data);
     close_image(image, text);
-    return status;
-}
-
-lbk_status lbk__image_resize(const uint8_t *rgb, int32_t width, int32_t height, const char *where,
-                             int32_t size, uint8_t *pixels, lbk__image_error *error) {
-    pthread_once(&vips_once, start_vips);
-    vips_error_clear();
-    VipsImage *image = vips_image_new_from_memory(rgb, (size_t)width * (size_t)height * 3, width, height, 3,
-                                                  VIPS_FORMAT_UCHAR);
-    if (image) image->Type = VIPS_INTERPRETATION_sRGB;
-    lbk_status status = !image || to_square(&image, LBK__IMAGE_SHARP, size)
-                            ? fail_vips(error, where)
-                            : copy_pixels(image, where, size, pixels, error);
-    if (image) g_object_unref(image);
-    vips_error_clear();
     return status;
 }

@@ -1,22 +1,18 @@
-/* image.h: pictures to square 8-bit sRGB pixels, and pixels to rows of patches, by libvips.
+/* image.h: pictures to square 8-bit sRGB pixels, and pixels to rows of patches.
  *
- * libvips keeps its state per process: the first use initialises it, turns its operation cache off, makes
- * each picture use one thread (we decode many at once) and silences its warnings, which would go to the
- * terminal. */
+ * Decoded by libvips, but for plain WebP. libvips keeps its state per process: the first use initialises it,
+ * turns its operation cache off, makes each picture use one thread (we decode many at once) and silences its
+ * warnings, which would go to the terminal. */
 #ifndef LBK_DATA_IMAGE_H
 #define LBK_DATA_IMAGE_H
 
 #include "base/base.h"
+#include "data/resample.h"
 
 typedef enum lbk__image_kind {
     LBK__IMAGE_PICTURE, /* JPEG, PNG, WebP, GIF (first frame) or TIFF, known by its first bytes */
     LBK__IMAGE_DRAWING  /* SVG; it can load nothing from outside its own text */
 } lbk__image_kind;
-
-typedef enum lbk__image_filter {
-    LBK__IMAGE_SHARP,  /* Lanczos 3 where it shrinks, bicubic where it enlarges */
-    LBK__IMAGE_BICUBIC /* as image encoders are trained: bicubic, widened where it shrinks */
-} lbk__image_filter;
 
 typedef struct lbk__image_error {
     lbk_status status; /* LBK_IO: no such file; LBK_BAD_DATA: not a picture, damaged, truncated, too large */

@@ -38,6 +38,16 @@ typedef struct lbk__adamw_step {
     float inverse_root; /* 1 / √(1 − β₂ᵗ) */
 } lbk__adamw_step;
 
+/* How a line of pixels becomes one of another length: pixel o is Σ weight[o · count + t] · pixel[first[o] +
+ * t] over t < length[o]; weights from there to `count`, a multiple of 4, are 0, and pixels that they meet are
+ * read all the same. A weight is a whole number of units of 2⁻²². */
+typedef struct lbk__taps {
+    int32_t size, count;
+    int32_t *first, *length; /* [size] */
+    int32_t *weight;         /* [size, count] and LBK__LANES more */
+} lbk__taps;
+enum { LBK__WEIGHT_BITS = 22 };
+
 /* The fast kernels, one table per instruction set. `n` may be any number ≥ 0 and pointers need no alignment,
  * except where padding is demanded. */
 typedef struct lbk__vector {
@@ -101,6 +111,12 @@ typedef struct lbk__vector {
      * is a multiple of LBK__LANES. Single-threaded. */
     void (*small_gemm)(bool transpose_a, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda,
                        const float *b, int64_t ldb, bool accumulate, float *c, int64_t ldc);
+    /* Pixels of three bytes: y [taps->size] from x, across a row; one byte more is written, LBK__LANES more
+     * are read. */
+    void (*resample_row)(uint8_t *y, const uint8_t *x, const lbk__taps *taps);
+    /* y = Σ weight[t] · rows[t], down `count` rows; those are read to the next multiple of LBK__LANES. */
+    void (*sum_rows)(uint8_t *y, const uint8_t *const *rows, const int32_t *weight, int32_t count,
+                     int64_t bytes);
 } lbk__vector;
 
 /* The widest table that this CPU can run; LIMBECK_KERNELS=sse2|avx2|avx512 in the environment narrows it. */

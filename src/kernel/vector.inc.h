@@ -500,6 +500,8 @@ static void small_gemm(bool transpose_a, int64_t m, int64_t n, int64_t k, const 
         small_matrix(m, n, k, a, lda, 1, b, ldb, accumulate, c, ldc);
 }
 
+#include "kernel/pixels.inc.h"
+
 const lbk__vector TABLE = {
     .name = TABLE_NAME,
     .add = add,
@@ -527,4 +529,6 @@ const lbk__vector TABLE = {
     .copy_block = copy_block,
     .transpose = transpose,
     .small_gemm = small_gemm,
+    .resample_row = resample_row,
+    .sum_rows = sum_rows,
 };
