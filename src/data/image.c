@@ -1,48 +1,21 @@
 /* image.c: decode a picture or a drawing to square sRGB pixels. */
 #include "data/image.h"
+#include "data/vips.h"
 #include "data/webp.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <vips/vips.h>
-
-#include <vips/vector.h> /* needs vips.h before it */
 
 enum { LONGEST_DRAWING = 16 << 20, LONGEST_SIDE_RATIO = 4, STRIP = 16 };
 static const int64_t most_pixels = 1 << 28;
+static const lbk__vips *const vips = &lbk__vips_functions;
 
-static pthread_once_t vips_once = PTHREAD_ONCE_INIT;
-static atomic_bool vips_runs;
-
-static void ignore_message(const char *domain, GLogLevelFlags level, const char *message, void *user) {
-    (void)domain, (void)level, (void)message, (void)user;
-}
-
-static void start_vips(void) {
-    /* libvips loads modules from below VIPSHOME, which it sets itself where nobody has: there are none for
-     * us. They read formats that we refuse, and loading them takes longer than a small model's answer.
-     * Afterwards the program's environment is as it was. */
-    const bool given = g_getenv("VIPSHOME") != NULL;
-    if (!given) g_setenv("VIPSHOME", "/nonexistent", FALSE);
-    const int failed = vips_init("limbeck");
-    if (!given) g_unsetenv("VIPSHOME");
-    if (failed) return; /* every later call fails with libvips' own sentence */
-    vips_concurrency_set(1);
-    vips_cache_set_max(0);
-    vips_vector_set_enabled(FALSE); /* Orc 0.4.33's compiler crashes when two threads enter it at once */
-    g_log_set_handler("VIPS", G_LOG_LEVEL_WARNING | G_LOG_LEVEL_MESSAGE | G_LOG_LEVEL_INFO, ignore_message,
-                      NULL);
-    atomic_store(&vips_runs, true);
-}
-
-/* A thread that libvips has not seen yet must not take leave of it. */
+/* A thread that libvips has not seen may take leave of it; a libvips that was not started may not be left. */
 void lbk__image_end_thread(void) {
-    if (atomic_load(&vips_runs)) vips_thread_shutdown();
+    if (lbk__vips_started()) vips->thread_shutdown();
 }
 
 static lbk_status fail(lbk__image_error *error, lbk_status status, const char *path, const char *reason) {
@@ -56,7 +29,7 @@ static lbk_status fail(lbk__image_error *error, lbk_status status, const char *p
 
 /* libvips' own words: lines joined. */
 static lbk_status fail_vips(lbk__image_error *error, const char *path) {
-    char *text = vips_error_buffer_copy(), line[200];
+    char *text = vips->error_buffer_copy(), line[200];
     size_t length = 0;
     for (const char *at = text; *at && length + 3 < sizeof line; at++) {
         if (*at != '\n')
@@ -66,7 +39,7 @@ static lbk_status fail_vips(lbk__image_error *error, const char *path) {
     }
     while (length && line[length - 1] == ';') length--;
     line[length] = 0;
-    g_free(text);
+    vips->g_free(text);
     char reason[256];
     snprintf(reason, sizeof reason, "cannot be decoded: %s", length ? line : "damaged");
     return fail(error, LBK_BAD_DATA, path, reason);
@@ -107,8 +80,8 @@ static lbk_status open_picture(const char *path, VipsImage **out, lbk__image_err
     fclose(file);
     const char *loader = loader_of(head, size);
     if (!loader) return fail(error, LBK_BAD_DATA, path, "is not a JPEG, PNG, WebP, GIF or TIFF picture");
-    if (vips_call(loader, path, out, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on", VIPS_FAIL_ON_ERROR, NULL) !=
-        0)
+    if (vips->call(loader, path, out, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on", VIPS_FAIL_ON_ERROR,
+                   NULL) != 0)
         return fail_vips(error, path);
     return LBK_OK;
 }
@@ -118,7 +91,7 @@ static lbk_status open_drawing(const char *path, int32_t size, char **text, Vips
                                lbk__image_error *error) {
     FILE *file;
     LBK_TRY(open_file(path, &file, error));
-    *text = g_try_malloc(LONGEST_DRAWING);
+    *text = malloc(LONGEST_DRAWING);
     if (!*text) {
         fclose(file);
         return fail(error, LBK_NO_MEMORY, path, "no memory for the drawing");
@@ -127,46 +100,46 @@ static lbk_status open_drawing(const char *path, int32_t size, char **text, Vips
     fclose(file);
     if (length == LONGEST_DRAWING) return fail(error, LBK_BAD_DATA, path, "the drawing is too large");
     VipsImage *natural = NULL;
-    if (vips_svgload_buffer(*text, length, &natural, NULL) != 0) return fail_vips(error, path);
+    if (vips->svgload_buffer(*text, length, &natural, NULL) != 0) return fail_vips(error, path);
     double shorter = LBK_MIN(natural->Xsize, natural->Ysize),
            longer = LBK_MAX(natural->Xsize, natural->Ysize);
-    g_object_unref(natural);
+    vips->g_object_unref(natural);
     double scale = LBK_MIN(size / shorter, LONGEST_SIDE_RATIO * size / longer);
-    if (vips_svgload_buffer(*text, length, out, "scale", LBK_MAX(scale, 0.001), NULL) != 0)
+    if (vips->svgload_buffer(*text, length, out, "scale", LBK_MAX(scale, 0.001), NULL) != 0)
         return fail_vips(error, path);
     return LBK_OK;
 }
 
 /* One step of the chain: replaces *image by `next`, which an operation made from it. */
 static int advance(VipsImage **image, VipsImage *next, int failed) {
-    g_object_unref(*image);
+    vips->g_object_unref(*image);
     *image = failed ? NULL : next;
     return failed;
 }
 
 static int to_upright(VipsImage **image) {
-    if (vips_image_get_orientation(*image) <= 1) return 0;
-    VipsImage *next = vips_image_copy_memory(*image); /* turning needs random access */
+    if (vips->image_get_orientation(*image) <= 1) return 0;
+    VipsImage *next = vips->image_copy_memory(*image); /* turning needs random access */
     if (advance(image, next, next == NULL)) return -1;
-    int failed = vips_autorot(*image, &next, NULL);
+    int failed = vips->autorot(*image, &next, NULL);
     return advance(image, next, failed);
 }
 
 static int to_opaque(VipsImage **image) {
-    if (!vips_image_hasalpha(*image)) return 0;
+    if (!vips->image_hasalpha(*image)) return 0;
     VipsImage *next = NULL;
-    VipsArrayDouble *white = vips_array_double_newv(1, 255.0);
-    int failed = vips_flatten(*image, &next, "background", white, NULL);
-    vips_area_unref(VIPS_AREA(white));
+    VipsArrayDouble *white = vips->array_double_newv(1, 255.0);
+    int failed = vips->flatten(*image, &next, "background", white, NULL);
+    vips->area_unref((VipsArea *)white);
     return advance(image, next, failed);
 }
 
 static int to_srgb(VipsImage **image) {
     VipsImage *next = NULL;
     if ((*image)->Type == VIPS_INTERPRETATION_sRGB && (*image)->BandFmt == VIPS_FORMAT_UCHAR) return 0;
-    int failed = vips_colourspace(*image, &next, VIPS_INTERPRETATION_sRGB, NULL);
+    int failed = vips->colourspace(*image, &next, VIPS_INTERPRETATION_sRGB, NULL);
     if (advance(image, next, failed)) return failed;
-    failed = vips_cast_uchar(*image, &next, NULL);
+    failed = vips->cast_uchar(*image, &next, NULL);
     return advance(image, next, failed);
 }
 
@@ -175,22 +148,22 @@ static int to_moderate(VipsImage **image) {
     const int x = (*image)->Xsize / LBK__RESAMPLE_MAX_SIDE, y = (*image)->Ysize / LBK__RESAMPLE_MAX_SIDE;
     VipsImage *next = NULL;
     if (x == 0 && y == 0) return 0;
-    const int failed = vips_shrink(*image, &next, x + 1, y + 1, NULL);
+    const int failed = vips->shrink(*image, &next, x + 1, y + 1, NULL);
     return advance(image, next, failed);
 }
 
 /* In strips, on this thread: libvips' own way to write a picture to memory wakes a thread for each row. */
 static int read_rows(VipsImage *image, lbk__resampler *resampler) {
-    VipsRegion *region = vips_region_new(image);
+    VipsRegion *region = vips->region_new(image);
     int failed = 0;
     for (int top = 0; top < image->Ysize && !failed; top += STRIP) {
         const VipsRect strip = {0, top, image->Xsize, LBK_MIN(STRIP, image->Ysize - top)};
-        failed = vips_region_prepare(region, &strip);
+        failed = vips->region_prepare(region, &strip);
         for (int y = 0; y < strip.height && !failed; y++)
             lbk__resample_row(resampler, (uint8_t *)VIPS_REGION_ADDR_TOPLEFT(region) +
                                              (size_t)y * (size_t)VIPS_REGION_LSKIP(region));
     }
-    g_object_unref(region);
+    vips->g_object_unref(region);
     return failed;
 }
 
@@ -209,8 +182,9 @@ static lbk_status to_square(VipsImage *image, lbk__image_filter filter, const ch
 
 static lbk_status open_image(const char *path, lbk__image_kind kind, int32_t size, char **text,
                              VipsImage **image, lbk__image_error *error) {
-    pthread_once(&vips_once, start_vips);
-    vips_error_clear();
+    if (!lbk__vips_start())
+        return fail(error, LBK_IO, path, "cannot be decoded: there is no libvips.so.42 that can be loaded");
+    vips->error_clear();
     LBK_TRY(kind == LBK__IMAGE_DRAWING ? open_drawing(path, size, text, image, error)
                                        : open_picture(path, image, error));
     if ((int64_t)(*image)->Xsize * (*image)->Ysize > most_pixels)
@@ -219,9 +193,10 @@ static lbk_status open_image(const char *path, lbk__image_kind kind, int32_t siz
 }
 
 static void close_image(VipsImage *image, char *text) {
-    if (image) g_object_unref(image);
-    g_free(text);
-    vips_error_clear();
+    free(text);
+    if (!lbk__vips_started()) return;
+    if (image) vips->g_object_unref(image);
+    vips->error_clear();
 }
 
 /* RGB pixels in memory. */
@@ -288,13 +263,13 @@ static int to_fit(VipsImage **image, int32_t side) {
     const int longer = LBK_MAX((*image)->Xsize, (*image)->Ysize);
     VipsImage *next = NULL;
     if (longer <= side) return 0;
-    const int failed = vips_resize(*image, &next, (double)side / longer, NULL);
+    const int failed = vips->resize(*image, &next, (double)side / longer, NULL);
     return advance(image, next, failed);
 }
 
 static int to_jpeg(VipsImage **image, int32_t side, void **jpeg, size_t *size) {
     if (to_upright(image) || to_srgb(image) || to_opaque(image) || to_fit(image, side)) return -1;
-    return vips_jpegsave_buffer(*image, jpeg, size, "Q", 82, "strip", TRUE, NULL);
+    return vips->jpegsave_buffer(*image, jpeg, size, "Q", 82, "strip", TRUE, NULL);
 }
 
 lbk_status lbk__image_thumbnail(lbk_context *context, const char *path, int32_t side, char **jpeg,
@@ -311,7 +286,7 @@ lbk_status lbk__image_thumbnail(lbk_context *context, const char *path, int32_t 
     if (status == LBK_OK && to_jpeg(&image, side, &data, size)) status = fail_vips(&error, path);
     status = status == LBK_OK ? lbk__copy_bytes(context, data, *size, jpeg)
                               : lbk__fail(context, status, "%s", error.text);
-    g_free(data);
+    if (data) vips->g_free(data);
     close_image(image, text);
     return status;
 }
