@@ -4,11 +4,15 @@
 
 #include "base/file.h"
 
+#include <fcntl.h>
 #include <math.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+
+/* More than watch.c's longest line has: weights of 100 classes in three views. */
+enum { LONGEST_LINE = 1 << 16 };
 
 /* ---- the folder ---- */
 
@@ -39,7 +43,7 @@ static lbk_status open_log(lbk__run *run) {
 }
 
 lbk_status lbk__run_open(lbk_context *context, const char *folder, bool resume, lbk__run *out) {
-    *out = (lbk__run){.context = context};
+    *out = (lbk__run){.context = context, .metrics = -1};
     lbk_status status = LBK_OK;
     char *checkpoints = NULL;
     if (!folder || !*folder) return lbk__fail(context, LBK_INVALID_ARGUMENT, "no run folder was named");
@@ -61,9 +65,10 @@ done:
 
 void lbk__run_close(lbk__run *run) {
     if (!run->context) return;
-    if (run->metrics) fclose(run->metrics);
+    if (run->metrics >= 0) close(run->metrics);
     if (run->log) fclose(run->log);
     lbk__events_close(run->events);
+    lbk__text_free(run->context, &run->line);
     lbk__unlock(&run->lock);
     lbk_free(run->context, run->folder);
     lbk_free(run->context, run->best);
@@ -73,21 +78,22 @@ void lbk__run_close(lbk__run *run) {
 
 /* ---- growing files ---- */
 
-/* Opens folder/name for appending behind its first `length` bytes. */
-static lbk_status open_at(lbk__run *run, const char *name, uint64_t length, FILE **out) {
+/* Opens metrics.jsonl, to go on behind its first `length` bytes. */
+static lbk_status open_metrics(lbk__run *run, uint64_t length) {
     char *path;
     struct stat info;
     lbk_status status = LBK_OK;
-    LBK_TRY(lbk__join_inside(run->context, run->folder, name, &path));
-    *out = fopen(path, "ae");
-    if (!*out || fstat(fileno(*out), &info) != 0)
+    LBK_TRY(lbk__join_inside(run->context, run->folder, "metrics.jsonl", &path));
+    run->metrics = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    run->metrics_length = length;
+    if (run->metrics < 0 || fstat(run->metrics, &info) != 0)
         status = lbk__fail_errno(run->context, "%s: cannot open for writing", path);
     else if ((uint64_t)info.st_size < length)
         status = lbk__fail(run->context, LBK_BAD_DATA,
                            "%s: has %llu bytes, the checkpoint was written when it had %llu: it was cut, so "
                            "that the run cannot go on exactly; start it anew in another folder",
                            path, (unsigned long long)info.st_size, (unsigned long long)length);
-    else if (ftruncate(fileno(*out), (off_t)length) != 0)
+    else if (ftruncate(run->metrics, (off_t)length) != 0)
         status =
             lbk__fail_errno(run->context, "%s: cannot cut to %llu bytes", path, (unsigned long long)length);
     lbk_free(run->context, path);
@@ -110,17 +116,18 @@ static lbk_status resume_events(lbk__run *run, const lbk__run_mark *mark) {
 }
 
 lbk_status lbk__run_begin(lbk__run *run, const lbk__run_mark *mark) {
-    LBK_TRY(open_at(run, "metrics.jsonl", mark ? mark->metrics_length : 0, &run->metrics));
+    LBK_TRY(LBK_GROW(run->context, run->line.data, run->line.capacity, LONGEST_LINE));
+    LBK_TRY(open_metrics(run, mark ? mark->metrics_length : 0));
     if (mark) return resume_events(run, mark);
     LBK_TRY(lbk__events_create(run->context, run->folder, wall_time(), &run->events));
     return lbk__sync_folder_of(run->context, lbk__events_path(run->events));
 }
 
 lbk_status lbk__run_sync(lbk__run *run, lbk__run_mark *mark) {
-    if (fflush(run->metrics) != 0 || ferror(run->metrics) || fsync(fileno(run->metrics)) != 0)
+    if (fsync(run->metrics) != 0)
         return lbk__fail_errno(run->context, "%s/metrics.jsonl: cannot write", run->folder);
     LBK_TRY(lbk__events_flush(run->events));
-    mark->metrics_length = (uint64_t)ftello(run->metrics);
+    mark->metrics_length = run->metrics_length;
     mark->events_length = lbk__events_tell(run->events);
     snprintf(mark->events_name, sizeof mark->events_name, "%s",
              lbk__base_name(lbk__events_path(run->events)));
@@ -135,25 +142,38 @@ lbk_status lbk__run_config(lbk__run *run, const char *text) {
     return status;
 }
 
+/* By one write, so that nobody sees a part of it; what a full disk took is given back. */
+static lbk_status put_line(lbk__run *run) {
+    const lbk_status status = lbk__write_at(run->context, "metrics.jsonl", run->metrics, run->line.data,
+                                            run->line.length, run->metrics_length);
+    if (status != LBK_OK) {
+        (void)!ftruncate(run->metrics, (off_t)run->metrics_length);
+        return lbk__fail_at(run->context, status, "%s", run->folder);
+    }
+    run->metrics_length += run->line.length;
+    return LBK_OK;
+}
+
 lbk_status lbk__run_scalars(lbk__run *run, const char *kind, int64_t step, double epoch,
                             const lbk__scalar *scalars, size_t count) {
     char tag[96];
     const double now = wall_time();
-    fprintf(run->metrics, "{\"kind\": \"%s\", \"step\": %lld, \"epoch\": %.9g", kind, (long long)step, epoch);
+    run->line.length = 0;
+    LBK_TRY(lbk__text_printf(run->context, &run->line, "{\"kind\": \"%s\", \"step\": %lld, \"epoch\": %.9g",
+                             kind, (long long)step, epoch));
     for (size_t i = 0; i < count; i++) {
         const lbk__scalar *scalar = &scalars[i];
-        if (isfinite(scalar->value))
-            fprintf(run->metrics, ", \"%s\": %.9g", scalar->name, scalar->value);
-        else
-            fprintf(run->metrics, ", \"%s\": null", scalar->name);
+        LBK_TRY(lbk__text_printf(run->context, &run->line, ", \"%s\": ", scalar->name));
+        if (!isfinite(scalar->value)) {
+            LBK_TRY(lbk__text_printf(run->context, &run->line, "null"));
+            continue;
+        }
+        LBK_TRY(lbk__text_printf(run->context, &run->line, "%.9g", scalar->value));
         snprintf(tag, sizeof tag, "%s/%s", kind, scalar->name);
-        if (isfinite(scalar->value))
-            LBK_TRY(lbk__events_scalar(run->events, tag, step, now, (float)scalar->value));
+        LBK_TRY(lbk__events_scalar(run->events, tag, step, now, (float)scalar->value));
     }
-    fputs("}\n", run->metrics);
-    if (fflush(run->metrics) != 0 || ferror(run->metrics))
-        return lbk__fail_errno(run->context, "%s/metrics.jsonl: cannot write", run->folder);
-    return LBK_OK;
+    LBK_TRY(lbk__text_printf(run->context, &run->line, "}\n"));
+    return put_line(run);
 }
 
 void lbk__run_log(lbk__run *run, lbk_log_level level, const char *format, ...) {

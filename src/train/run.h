@@ -31,7 +31,10 @@ typedef struct lbk__run {
     lbk_context *context;
     char *folder, *best, *checkpoint; /* paths; `checkpoint` is the state's file */
     lbk__lock lock;
-    FILE *metrics, *log;
+    int metrics; /* −1: not open */
+    uint64_t metrics_length;
+    lbk__text line; /* of metrics.jsonl, being made */
+    FILE *log;
     lbk__events *events;
 } lbk__run;
 

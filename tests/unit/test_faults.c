@@ -7,6 +7,8 @@
 
 #include "works.h"
 
+#include "train/run.h"
+
 /* What a kind of call fails with, and what then is said. */
 static const struct {
     int error;
@@ -35,8 +37,9 @@ static void no_temporary_is_left(const small_run *run, const char *name) {
     if (system(command) != 0) fail_msg("%s left a temporary file", name);
 }
 
-/* One work, one kind of call, the n-th of them. False: there are fewer. */
-static bool fails_once(small_run *run, const work *w, fault_call call, long n) {
+/* One work, one kind of call, the n-th of them. False: there are fewer. `table`: what it ends with when it
+ * goes on. */
+static bool fails_once(small_run *run, const work *w, fault_call call, long n, const char *table) {
     char *summary = NULL;
     const int before = count_open_files();
     const size_t live = run->live;
@@ -58,12 +61,13 @@ static bool fails_once(small_run *run, const work *w, fault_call call, long n) {
     if (status != failures[call].status || !strstr(lbk_error(run->context), strerror(failures[call].error)))
         fail_msg("%s, %s %ld on %s: %s: %s", w->name, fault_names[call], n, fault.path,
                  lbk_status_name(status), lbk_error(run->context));
+    goes_on(run, w, table);
     return true;
 }
 
 static lbk__text result_of(small_run *run, const work *w) {
-    static const char *const files[] = {"", "/best/model.safetensors", "/metrics.jsonl",
-                                        "/model.safetensors"};
+    static const char *const files[] = {"", "/best/model.safetensors", "/metrics.jsonl", "/model.safetensors",
+                                        "/results.csv"};
     lbk__text all = {0};
     char *summary = NULL;
     remove_made(run);
@@ -99,19 +103,50 @@ static void each_call_fails_once(void **state) {
     small_run *run = *state;
     long all = 0;
     for (const work *w = works; w < works + LBK_COUNT(works); w++) {
+        char *table = table_of(run, w);
         for (int call = 0; call < NUM_FAULT_CALLS; call++) {
-            long n = 1;
-            while (fails_once(run, w, (fault_call)call, n)) n++;
-            all += n - 1;
+            size_t n = 1;
+            for (; fails_once(run, w, (fault_call)call, (long)n, table); n = next_failure(w, n)) all++;
         }
         no_temporary_is_left(run, w->name);
+        free(table);
     }
     print_message("%ld faults\n", all);
     assert_true(all > 300);
 }
 
+/* However long: what a reader or a kill sees ends with a whole line. */
+static void a_line_of_metrics_is_one_write(void **state) {
+    enum { SCALARS = 600 };
+    small_run *run = *state;
+    char names[SCALARS][48];
+    lbk__scalar scalars[SCALARS];
+    lbk__run opened;
+    remove_made(run);
+    for (int i = 0; i < SCALARS; i++) {
+        snprintf(names[i], sizeof names[i], "a class of a name that is not short %d", i);
+        scalars[i] = (lbk__scalar){names[i], 1.0 / (i + 1)};
+    }
+    check_ok(run->context, lbk__run_open(run->context, in(run, "made"), false, &opened));
+    check_ok(run->context, lbk__run_begin(&opened, NULL));
+    fault.below = in(run, "made"), fault.call = FAULT_WRITE, fault.calls = 0, fault.at = 0;
+    check_ok(run->context, lbk__run_scalars(&opened, "dev", 1, 0.5, scalars, SCALARS));
+    fault.below = NULL;
+    assert_int_equal(fault.calls, 1);
+    lbk__run_close(&opened);
+    size_t size;
+    char *line = small_run_read(run, "made/metrics.jsonl", &size);
+    assert_true(size > 30000);
+    assert_ptr_equal(strchr(line, '\n'), line + size - 1);
+    json_t *object = json_loads(line, 0, NULL);
+    assert_int_equal(json_object_size(object), SCALARS + 3);
+    json_decref(object);
+    free(line);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_line_of_metrics_is_one_write, set_up, small_run_tear_down),
         cmocka_unit_test_setup_teardown(each_call_fails_once, set_up, small_run_tear_down),
         cmocka_unit_test_setup_teardown(small_and_interrupted_calls_change_nothing, set_up,
                                         small_run_tear_down),
