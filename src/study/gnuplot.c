@@ -107,7 +107,7 @@ static lbk_status read_svg(lbk_context *context, const char *folder, const char 
     const char *box = strstr(svg, "viewBox=\"0 0 "), *begin = strstr(svg, "</desc>"),
                *end = strstr(svg, "</svg>");
     if (!box || !begin || !end || begin > end || sscanf(box, "viewBox=\"0 0 %d %d", &width, &height) != 2)
-        LBK_GO(lbk__fail(context, LBK_INTERNAL, "%s: is no SVG as gnuplot writes it", path));
+        LBK_GO(lbk__fail(context, LBK_IO, "%s: gnuplot did not draw it whole: is the disk full?", path));
     begin += strlen("</desc>");
     LBK_GO(lbk__format(
         context, &inner,

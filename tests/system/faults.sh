@@ -10,6 +10,26 @@ pack_tiny_data
 no_temporary() { [ -z "$(find "$1" -name '*.tmp-*')" ] || wrong "a temporary file is left in $1"; }
 train() { run "$LIMBECK" train --config tiny.yaml --pack pack --threads 1 "$@"; }
 
+cat >study.yaml <<END
+name: faults
+pack: pack
+teacher:
+  config: tiny.yaml
+students:
+  - name: half
+    config: tiny.yaml
+    set: [train.epochs=2]
+methods: [kd, msd-uniform]
+seeds: [1, 2]
+END
+study() { run "$LIMBECK" study study.yaml --threads 2 "$@"; }
+same_table() { # FOLDER: a study that was stopped by a fault ends with the table of one that was not
+    expect_code 0
+    cmp -s whole-study/results.csv "$1/results.csv" || wrong 'another table than that of an undisturbed study'
+}
+study --out whole-study
+expect_code 0
+
 long='--set train.epochs=8 --set train.eval_steps=1' # with a checkpoint after each step
 train --out whole $long
 expect_code 0
@@ -58,9 +78,35 @@ if mount -t tmpfs -o size=800k limbeck-test disk 2>/dev/null; then
         cmp -s "whole/$file" "disk/run/$file" || wrong "$file differs from that of an uninterrupted run"
     done
 
+    # ---- a study on such a disk: in the teacher, in students, in its report, in the plots, which gnuplot draws ----
+
+    mount -o remount,size=3m disk
+    for left in 300 900 1300 1600; do
+        rm -rf disk/study disk/filler
+        fill $left
+        study --out disk/study
+        expect_code 5; expect_err 'No space left on device'
+        no_temporary disk
+        rm disk/filler
+        study --out disk/study
+        same_table disk/study
+    done
+    for left in 0 100; do
+        rm -rf disk/study/report.html disk/study/results.* disk/study/plots
+        fill $left
+        run "$LIMBECK" report disk/study
+        expect_code 5; expect_err 'No space left on device|gnuplot did not draw it whole'
+        rm disk/filler
+        run "$LIMBECK" report disk/study
+        same_table disk/study
+    done
+
     # ---- a folder that cannot be written ----
 
+    rm disk/study/report.html
     mount -o remount,ro disk
+    study --out disk/study
+    expect_code 5; expect_err 'disk/study.*Read-only file system'
     train --out disk/run $long --resume
     expect_code 5; expect_err 'disk/run.*Read-only file system'
     run "$LIMBECK" pack data.jsonl --vocab vocab.txt --out disk/pack
@@ -100,6 +146,27 @@ head -c 1000 whole/checkpoint/state.safetensors >cut && mv cut whole/checkpoint/
 train --out whole $long --resume
 expect_code 3; expect_err 'state.safetensors'
 
+# A study whose files vanished, or were cut: named, and gone on with when they are back; what it can make anew is made.
+study --out study
+cell=$(ls -d study/cells/kd-seed1-*)
+mv pack gone
+study --out study
+expect_code 5; expect_err 'pack: cannot open: No such file or directory'
+mv gone pack
+rm -r study/test study/cache-* "$cell"
+study --out study
+same_table study
+rm -r study/test
+mv "$cell/best/model.safetensors" kept
+study --out study
+expect_code 5; expect_err "$cell/best: has neither model.safetensors"
+head -c 1000 kept >"$cell/best/model.safetensors"
+study --out study
+expect_code 3; expect_err "$cell/best/model.safetensors: "
+mv kept "$cell/best/model.safetensors"
+study --out study
+same_table study
+
 # ---- memory: an address space that the plan does not fit, and a limit that the user set ----
 
 large='--set model.hidden_size=512 --set model.num_attention_heads=8 --set model.intermediate_size=2048 --set model.num_hidden_layers=6'
@@ -109,4 +176,9 @@ expect_code 6; expect_err 'out of memory'
 rm -rf none
 train --out none $large --set train.memory_limit=100
 expect_code 6; expect_err 'train.memory_limit|memory limit'
+sed 's/train.epochs=2/train.epochs=2, model.hidden_size=512, train.memory_limit=10/' study.yaml >large.yaml
+run "$LIMBECK" study large.yaml --out whole-study --threads 2
+expect_code 6; expect_err '(kd|msd-uniform)-seed.*memory'
+study --out whole-study
+expect_code 0
 finish

@@ -30,8 +30,11 @@ watched() { # FOLDER PROGRAM ARGUMENT...
     [ -z "$others" ] || wrong "not written whole and renamed: $others"
 }
 
-mkdir one other
+mkdir one other rows
 watched one "$LIMBECK" pack data.jsonl --vocab vocab.txt --image-size 32 --patch-size 16 --out one/pack
+"$ENCODER_WEIGHTS" encoder.safetensors || exit 1
+watched rows "$LIMBECK" features pictures rows/rows.h5 --encoder efficientnet-lite0 --weights encoder.safetensors \
+    --image-size 32 --grid 1
 watched teacher "$LIMBECK" train --config tiny.yaml --pack one/pack --out teacher --set train.save_seconds=0
 watched other "$LIMBECK" probe --teacher teacher --pack one/pack --out other/cache
 watched student "$LIMBECK" distill --config tiny.yaml --pack one/pack --cache other/cache --weights learned \

@@ -37,6 +37,9 @@ second student/lock 'student: another process is working in this folder' \
 second hf.lock 'hf: another process is writing it' "$LIMBECK" export student hf
 second onnx.lock 'onnx: another process is writing it' "$LIMBECK" export student onnx --format onnx
 second imported.lock 'imported: another process is writing it' "$LIMBECK" import hf imported
+"$ENCODER_WEIGHTS" encoder.safetensors || exit 1
+second rows.h5.lock 'rows.h5: another process is writing it' "$LIMBECK" features pictures rows.h5 --encoder efficientnet-lite0 \
+    --weights encoder.safetensors --image-size 32 --grid 1
 cat >study.yaml <<END
 name: two
 pack: pack

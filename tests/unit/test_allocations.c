@@ -12,23 +12,28 @@ static void the_contexts_blocks_fail(void **state) {
     small_run *run = *state;
     for (const work *w = works; w < works + LBK_COUNT(works); w++) {
         lbk_status status = LBK_NO_MEMORY;
-        size_t n = 1;
-        for (; status != LBK_OK; n++) {
+        size_t n = 1, failures = 0, all = 0;
+        char *table = table_of(run, w);
+        for (; status != LBK_OK; n = next_failure(w, n)) {
             char *summary = NULL;
             const size_t live = run->live;
             remove_made(run);
             run->allocations = 0, run->fail_at = n;
             status = w->run(run, &summary);
             run->fail_at = 0;
+            all = run->allocations;
             if (status != LBK_OK && status != LBK_NO_MEMORY)
                 fail_msg("%s, allocation %zu: %s: %s", w->name, n, lbk_status_name(status),
                          lbk_error(run->context));
             lbk_free(run->context, summary);
             if (run->live != live)
                 fail_msg("%s, allocation %zu: %zu blocks leak", w->name, n, run->live - live);
+            failures += status != LBK_OK;
+            if (status != LBK_OK) goes_on(run, w, table);
         }
-        print_message("%s: %zu allocations\n", w->name, n - 1);
-        assert_true(n > w->least);
+        print_message("%s: %zu allocations, %zu failures\n", w->name, all, failures);
+        assert_true(all > w->least);
+        free(table);
     }
 }
 
@@ -78,10 +83,10 @@ static lbk_status predict_int8(small_run *run, char **summary) {
 
 static void oneDNNs_products_fail(void **state) {
     small_run *run = *state;
-    static const work few[] = {{"train", train, 40},
-                               {"distill", distill, 60},
-                               {"train in bf16", train_bf16, 40},
-                               {"predict in int8", predict_int8, 5}};
+    static const work few[] = {{"train", train, 40, NULL},
+                               {"distill", distill, 60, NULL},
+                               {"train in bf16", train_bf16, 40, NULL},
+                               {"predict in int8", predict_int8, 5, NULL}};
     for (const work *w = few; w < few + LBK_COUNT(few); w++) {
         lbk_status status = LBK_NO_MEMORY;
         long n = 1, all = LONG_MAX;
