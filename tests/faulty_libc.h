@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
@@ -31,12 +32,15 @@ typedef enum fault_call {
     FAULT_MKDIR,
     FAULT_TRUNCATE,
     FAULT_LOCK,
+    FAULT_STAT, /* fstat */
+    FAULT_FDOPEN,
+    FAULT_RESOLVE, /* realpath */
     NUM_FAULT_CALLS
 } fault_call;
 
-static const char *const fault_names[NUM_FAULT_CALLS] = {"open",   "fopen",  "mmap",      "read",   "fread",
-                                                         "pwrite", "fwrite", "fflush",    "fclose", "fsync",
-                                                         "rename", "mkdir",  "ftruncate", "flock"};
+static const char *const fault_names[NUM_FAULT_CALLS] = {
+    "open",  "fopen",  "mmap",  "read",      "fread", "pwrite", "fwrite", "fflush",  "fclose",
+    "fsync", "rename", "mkdir", "ftruncate", "flock", "fstat",  "fdopen", "realpath"};
 
 /* Calls of one kind on files below a folder (but pictures, for which libvips has its own sentences, and
  * log.txt, which may fail): the n-th fails with an error. Or, `small`: all of them, not only of that kind, do
@@ -180,6 +184,21 @@ int mkdir(const char *path, mode_t mode) {
 int ftruncate64(int file, off64_t size) {
     NEXT(ftruncate64, "ftruncate64");
     return fails_on(FAULT_TRUNCATE, file) ? -1 : next(file, size);
+}
+
+int fstat64(int file, struct stat64 *out) {
+    NEXT(fstat64, "fstat64");
+    return fails_on(FAULT_STAT, file) ? -1 : next(file, out);
+}
+
+FILE *fdopen(int file, const char *mode) {
+    NEXT(fdopen, "fdopen");
+    return fails_on(FAULT_FDOPEN, file) ? NULL : next(file, mode);
+}
+
+char *realpath(const char *path, char *out) {
+    NEXT(realpath, "realpath");
+    return fails_at(FAULT_RESOLVE, path) ? NULL : next(path, out);
 }
 
 int flock(int file, int operation) {

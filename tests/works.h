@@ -62,7 +62,8 @@ static lbk_status pack_table(small_run *run, char **summary) {
 }
 
 /* Two steps, a measurement, a checkpoint. */
-static lbk_status learn(small_run *run, const char *const *changes, const char *cache, char **summary) {
+static lbk_status learn(small_run *run, const char *const *changes, const char *cache, int resume,
+                        char **summary) {
     char pack_is[320];
     const char *overrides[24] = {pack_is,
                                  "model.hidden_size=4",
@@ -78,19 +79,29 @@ static lbk_status learn(small_run *run, const char *const *changes, const char *
     while (*changes) overrides[count++] = *changes++;
     lbk_config *config;
     LBK_TRY(lbk_config_load(run->context, NULL, overrides, count, &config));
-    const lbk_status status = cache ? lbk_distill(run->context, config, cache, in(run, "made"), 0, summary)
-                                    : lbk_train(run->context, config, in(run, "made"), 0, summary);
+    const lbk_status status = cache
+                                  ? lbk_distill(run->context, config, cache, in(run, "made"), resume, summary)
+                                  : lbk_train(run->context, config, in(run, "made"), resume, summary);
     lbk_config_close(config);
     return status;
 }
 
 static lbk_status train(small_run *run, char **summary) {
-    return learn(run, CHANGES("seed=1"), NULL, summary);
+    return learn(run, CHANGES("seed=1"), NULL, 0, summary);
+}
+
+/* Stopped before its last step, and gone on with. */
+static lbk_status train_in_parts(small_run *run, char **summary) {
+    run->asked = 0, run->stop_at = 2;
+    const lbk_status status = learn(run, CHANGES("seed=1"), NULL, 0, summary);
+    run->stop_at = 0;
+    if (status != LBK_INTERRUPTED) return status;
+    return learn(run, CHANGES("seed=1"), NULL, 1, summary);
 }
 
 static lbk_status distill(small_run *run, char **summary) {
     return learn(run, CHANGES("distill.method=msd", "distill.weights=learned", "distill.meta_fraction=0.3"),
-                 in(run, "cache"), summary);
+                 in(run, "cache"), 0, summary);
 }
 
 static lbk_status probe(small_run *run, char **summary) {
@@ -154,6 +165,7 @@ static const work works[] = {
     {"pack of VQA", pack_vqa, 100, NULL},
     {"pack with a table of regions", pack_table, 100, NULL},
     {"train", train, 100, NULL},
+    {"train in parts", train_in_parts, 200, NULL},
     {"distill", distill, 100, NULL},
     {"probe", probe, 50, NULL},
     {"evaluate", evaluate, 50, NULL},
@@ -209,7 +221,7 @@ static int set_up(void **state) {
     if (small_run_set_up(state) != 0) return 1;
     small_run *run = *state;
     char *summary = NULL;
-    check_ok(run->context, learn(run, CHANGES("seed=2"), NULL, &summary));
+    check_ok(run->context, learn(run, CHANGES("seed=2"), NULL, 0, &summary));
     lbk_free(run->context, summary);
     assert_int_equal(rename(in(run, "made"), in(run, "teacher")), 0);
     check_ok(run->context, probe(run, NULL));

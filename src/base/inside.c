@@ -29,18 +29,28 @@ static lbk_status refuse(lbk_context *context, const char *folder, const char *n
                      folder);
 }
 
+/* NULL for what is not there; and where there is no memory to tell, which *starved says. */
+static char *resolve(const char *path, bool *starved) {
+    char *real = realpath(path, NULL);
+    *starved |= !real && errno == ENOMEM;
+    return real;
+}
+
 lbk_status lbk__join_inside(lbk_context *context, const char *folder, const char *name, char **out) {
     const char *from = folder && *folder ? folder : ".";
     *out = NULL;
     if (context->options.allow_outside) return lbk__join(context, folder, name, out);
     if (name[0] == '/' || climbs(name)) return refuse(context, from, name, "leads out of");
     LBK_TRY(lbk__join(context, folder, name, out));
-    char *real = realpath(*out, NULL), *root = realpath(from, NULL);
+    bool starved = false;
+    char *real = resolve(*out, &starved), *root = resolve(from, &starved);
     lbk_status status = LBK_OK;
-    if ((!real || !root) && errno == ENOMEM)
-        status = lbk__fail(context, LBK_NO_MEMORY, "%s: out of memory", *out);
-    else if (real && root && !lies_below(real, root)) /* what is not there leads nowhere */
+    if (starved) {
+        errno = ENOMEM;
+        status = lbk__fail_errno(context, "%s: cannot be resolved", *out);
+    } else if (real && root && !lies_below(real, root)) { /* what is not there leads nowhere */
         status = refuse(context, from, name, "is a link that leads out of");
+    }
     free(real);
     free(root);
     if (status == LBK_OK) return LBK_OK;

@@ -37,19 +37,18 @@ void lbk__remove_leftovers(const char *folder, const char *name) {
 /* ---- locks ---- */
 
 /* Whether the file that was locked still has its name: its last holder may have removed it in between. */
-static bool still_there(int file, const char *path) {
-    struct stat ours, named;
-    return fstat(file, &ours) == 0 && stat(path, &named) == 0 && ours.st_dev == named.st_dev &&
-           ours.st_ino == named.st_ino;
+static bool still_there(const struct stat *ours, const char *path) {
+    struct stat named;
+    return stat(path, &named) == 0 && ours->st_dev == named.st_dev && ours->st_ino == named.st_ino;
 }
 
 /* Takes lock->path over. `busy` says what another holder means, about `what`. */
 static lbk_status take(lbk__lock *lock, const char *busy, const char *what) {
-    for (;;) {
+    for (struct stat ours;;) {
         lock->file = open(lock->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
         if (lock->file < 0) return lbk__fail_errno(lock->context, "%s: cannot create", lock->path);
-        if (flock(lock->file, LOCK_EX | LOCK_NB) != 0) break;
-        if (still_there(lock->file, lock->path)) return LBK_OK;
+        if (flock(lock->file, LOCK_EX | LOCK_NB) != 0 || fstat(lock->file, &ours) != 0) break;
+        if (still_there(&ours, lock->path)) return LBK_OK;
         close(lock->file);
     }
     const lbk_status status = errno == EWOULDBLOCK

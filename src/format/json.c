@@ -10,10 +10,10 @@ enum { LONGEST_FILE = 1 << 30 };
 
 lbk_status lbk__json_parse(lbk_context *context, const char *where, const char *data, size_t size,
                            size_t flags, json_t **out) {
-    json_error_t error;
+    json_error_t error = {.line = 0}; /* jansson leaves it without a text where it had no memory to begin */
     *out = json_loadb(data ? data : "", size, JSON_REJECT_DUPLICATES | flags, &error);
     if (*out) return LBK_OK;
-    if (json_error_code(&error) == json_error_out_of_memory)
+    if (!*error.text || json_error_code(&error) == json_error_out_of_memory)
         return lbk__fail(context, LBK_NO_MEMORY, "%s: out of memory while its JSON was read", where);
     char shown[2 * sizeof error.text];
     lbk__printable(shown, sizeof shown, error.text, strlen(error.text));

@@ -75,9 +75,9 @@ static lbk_status bad(const lbk__zip *zip, int64_t index, const char *what) {
 static lbk_status size_of(const lbk__zip *zip, int64_t index, size_t limit, size_t *size) {
     zip_stat_t about;
     const zip_uint64_t wanted = ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE;
-    if (zip_stat_index(zip->archive, (zip_uint64_t)index, 0, &about) != 0 || (about.valid & wanted) != wanted)
-        return bad(zip, index, "is damaged");
-    if (about.comp_size > zip->file_size || about.size / LARGEST_RATIO > about.comp_size)
+    if (zip_stat_index(zip->archive, (zip_uint64_t)index, 0, &about) != 0 ||
+        (about.valid & wanted) != wanted || about.comp_size > zip->file_size ||
+        about.size / LARGEST_RATIO > about.comp_size)
         return bad(zip, index, "claims to be larger than it can be: damaged or made to harm");
     if (about.size > limit) return bad(zip, index, "is larger than it may be");
     *size = (size_t)about.size;

@@ -68,7 +68,7 @@ dnnl_status_t DNNL_API dnnl_primitive_execute(const_dnnl_primitive_t primitive, 
 }
 
 static lbk_status train_bf16(small_run *run, char **summary) {
-    return learn(run, CHANGES("precision=bf16"), NULL, summary);
+    return learn(run, CHANGES("precision=bf16"), NULL, 0, summary);
 }
 
 static lbk_status predict_int8(small_run *run, char **summary) {

@@ -5,6 +5,9 @@
 #include "base/file.h"
 #include "base/random.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 static void every_status_has_a_name_and_a_sentence(void **state) {
     (void)state;
     assert_string_equal(lbk_status_name(LBK_BAD_DATA), "LBK_BAD_DATA");
@@ -102,6 +105,12 @@ static void files_appear_whole_or_not_at_all(void **state) {
     lbk_free(context, below);
     check_fails(context, LBK_BAD_DATA, "more than", lbk__read_file(context, path, 7, &data, &size));
     check_fails(context, LBK_IO, "not a regular file", lbk__read_file(context, folder, 7, &data, &size));
+    char more[9];
+    const int opened = open(path, O_RDONLY);
+    check_ok(context, lbk__read_at(context, path, opened, more, 8, 0));
+    check_fails(context, LBK_IO, "has changed while it was read: it is shorter now",
+                lbk__read_at(context, path, opened, more, 9, 0));
+    close(opened);
     lbk_free(context, path);
     free(folder);
     lbk_context_destroy(context);
