@@ -57,9 +57,7 @@ static lbk_status read_variable(const reader *r) {
         const hsize_t count = LBK_MIN(d->shape[0] - first, (hsize_t)TEXTS_AT_ONCE);
         LBK_TRY(lbk__hdf5_read(r->context, r->path, d, first, count, d->type, block));
         const lbk_status status = pass_on(r, first, count, block);
-        hid_t space = H5Screate_simple(1, &count, NULL);
-        H5Dvlen_reclaim(d->type, space, H5P_DEFAULT, block);
-        H5Sclose(space);
+        for (size_t i = 0; i < count; i++) H5free_memory(block[i]);
         LBK_TRY(status);
     }
     return LBK_OK;
