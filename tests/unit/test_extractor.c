@@ -206,6 +206,14 @@ static void wrong_projections_are_refused(void **state) {
     write_projection(1, INFINITY);
     check_fails(context, LBK_BAD_DATA, "\"components\": number 1280 is not finite",
                 lbk__projection_read(context, projection, DIM, &read));
+    static const float scales[2] = {1, 1};
+    write_projection(1, 1);
+    hid_t file = H5Fopen(projection, H5F_ACC_RDWR, H5P_DEFAULT);
+    H5Ldelete(file, "scale", H5P_DEFAULT);
+    put(file, "scale", 1, 2, 0, scales);
+    H5Fclose(file);
+    check_fails(context, LBK_BAD_DATA, "data set \"scale\" must be one float",
+                lbk__projection_read(context, projection, DIM, &read));
     check_fails(context, LBK_BAD_DATA, "has no data set \"mean\"",
                 lbk__projection_read(context, "tests/golden/features/half.h5", DIM, &read));
     assert_null(read.mean);

@@ -290,6 +290,33 @@ static void missing_chunks_are_noticed(void **state) {
     lbk_context_destroy(context);
 }
 
+/* Room for 64 MiB an image, which no model reads; names of 5,000 bytes. */
+static void sizes_without_measure_are_refused(void **state) {
+    (void)state;
+    lbk_context *context = check_context();
+    lbk__features *features;
+    hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT),
+          creation = H5Pcreate(H5P_DATASET_CREATE);
+    H5Pset_alloc_time(creation, H5D_ALLOC_TIME_EARLY);
+    H5Pset_fill_time(creation, H5D_FILL_TIME_NEVER);
+    hid_t space = H5Screate_simple(3, (const hsize_t[]){1, 4097, 4096}, NULL);
+    hid_t set = H5Dcreate2(file, "features", H5T_IEEE_F32LE, space, H5P_DEFAULT, creation, H5P_DEFAULT);
+    H5Dclose(set), H5Sclose(space), H5Pclose(creation), H5Fclose(file);
+    check_fails(context, LBK_BAD_DATA, "has 4097 x 4096 values an image, at most 16777216 are possible",
+                lbk__features_open(context, path, &features));
+
+    make(&(recipe){NULL, 0, H5T_IEEE_F32LE, 3, {2, 1, 2}, four, 0, NULL, false});
+    static const char names[2][5000] = {"a", "b"};
+    file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
+    hid_t text = H5Tcopy(H5T_C_S1);
+    H5Tset_size(text, sizeof names[0]);
+    put(file, "image", text, text, 1, (const hsize_t[]){2}, names);
+    H5Tclose(text), H5Fclose(file);
+    check_fails(context, LBK_BAD_DATA, "\"image\" has strings of 5000 bytes, above 4096",
+                lbk__features_open(context, path, &features));
+    lbk_context_destroy(context);
+}
+
 static lbk_status open_and_read(lbk_context *context) {
     lbk__features *features;
     uint16_t out[4];
@@ -383,6 +410,7 @@ int main(void) {
         cmocka_unit_test(other_files_are_never_followed),
         cmocka_unit_test(missing_chunks_are_noticed),
         cmocka_unit_test(damaged_files_are_refused_quietly),
+        cmocka_unit_test(sizes_without_measure_are_refused),
         cmocka_unit_test(shared_features_are_what_h5py_reads),
     };
     return cmocka_run_group_tests_name("features", tests, set_up, tear_down);

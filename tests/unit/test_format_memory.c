@@ -150,6 +150,28 @@ done:
     return status;
 }
 
+static void graphs_that_no_file_holds_are_refused(void **state) {
+    (void)state;
+    static const char *const names[] = {"a", "b", "c", "d", "e"};
+    lbk_context *context = check_context();
+    lbk__onnx *onnx;
+    remove(path);
+    check_ok(context, lbk__onnx_create(context, "test", &onnx));
+    LBK__ONNX(onnx, "Neg", "x");
+    for (size_t i = 0; i < LBK_COUNT(names); i++) lbk__onnx_set_integer(onnx, names[i], 1);
+    check_fails(context, LBK_INTERNAL, "too many attributes", lbk__onnx_write(onnx, path));
+    lbk__onnx_free(onnx);
+
+    /* What is too large is told before its numbers are looked at. */
+    const lbk__tensor_spec large = {"w", LBK__F32, 2, {1 << 16, 1 << 14}};
+    check_ok(context, lbk__onnx_create(context, "test", &onnx));
+    lbk__onnx_tensor(onnx, &large, names);
+    check_fails(context, LBK_INVALID_ARGUMENT, "would exceed 2 GiB", lbk__onnx_write(onnx, path));
+    lbk__onnx_free(onnx);
+    assert_false(lbk__exists(path));
+    lbk_context_destroy(context);
+}
+
 static lbk_status onnx_work(lbk_context *context) {
     const lbk__onnx_extent shape[] = {{"n", 0}, {NULL, 3}};
     lbk_status status = LBK_OK;
@@ -197,9 +219,13 @@ static void onnx_survives(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(safetensors_survive), cmocka_unit_test(json_survives),
-        cmocka_unit_test(events_survive),      cmocka_unit_test(features_survive),
-        cmocka_unit_test(weights_survive),     cmocka_unit_test(onnx_survives),
+        cmocka_unit_test(safetensors_survive),
+        cmocka_unit_test(json_survives),
+        cmocka_unit_test(events_survive),
+        cmocka_unit_test(features_survive),
+        cmocka_unit_test(weights_survive),
+        cmocka_unit_test(onnx_survives),
+        cmocka_unit_test(graphs_that_no_file_holds_are_refused),
     };
     return cmocka_run_group_tests_name("format_memory", tests, set_up, tear_down);
 }

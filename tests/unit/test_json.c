@@ -47,6 +47,26 @@ static void documents_come_back(void **state) {
     lbk_context_destroy(context);
 }
 
+static void *no_memory(size_t size) {
+    (void)size;
+    return NULL;
+}
+
+static void jansson_without_memory_is_told(void **state) {
+    (void)state;
+    lbk_context *context = check_context();
+    json_malloc_t given;
+    json_free_t release;
+    json_t *root;
+    json_get_alloc_funcs(&given, &release);
+    json_set_alloc_funcs(no_memory, release);
+    const lbk_status status = lbk__json_load_bytes(context, "x", "{}", 2, &root);
+    json_set_alloc_funcs(given, release);
+    check_fails(context, LBK_NO_MEMORY, "x: out of memory while its JSON was read", status);
+    assert_null(root);
+    lbk_context_destroy(context);
+}
+
 static void bad_documents_are_refused_with_their_place(void **state) {
     (void)state;
     lbk_context *context = check_context();
@@ -223,6 +243,7 @@ static void endless_lines_are_refused_in_bounded_memory(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(documents_come_back),
+        cmocka_unit_test(jansson_without_memory_is_told),
         cmocka_unit_test(bad_documents_are_refused_with_their_place),
         cmocka_unit_test(values_are_checked),
         cmocka_unit_test(lines_come_one_by_one),

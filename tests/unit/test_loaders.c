@@ -227,6 +227,29 @@ static void put_library(fixture *f) {
     f->options.image_size = f->options.patch_size = 16;
 }
 
+static void libraries_that_are_none_are_refused(void **state) {
+    (void)state;
+    fixture f = fixture_open(NULL);
+    fixture_start(&f);
+    put_library(&f);
+    char deep[200] = ROOT "food";
+    for (int i = 0; i < 17; i++) strcat(deep, "/f");
+    strcat(deep, "/cake.svg");
+    put_text(&f, deep, SVG("Cake", BOX(1, 2)));
+    check_fails(f.context, LBK_BAD_DATA, "folders are too deep",
+                lbk_pack_build(f.context, &f.options, f.pack, NULL));
+    fixture_close(&f);
+
+    f = fixture_open(NULL);
+    fixture_start(&f);
+    put_library(&f);
+    put_text(&f, ROOT "food/\xff.svg", SVG("A cake to eat", BOX(7, 2)));
+    put_text(&f, ROOT "food/broken.svg", SVG("A broken cake", BOX(7, 9)));
+    check_fails(f.context, LBK_BAD_DATA, "its id: byte 5 is not valid UTF-8",
+                lbk_pack_build(f.context, &f.options, f.pack, NULL));
+    fixture_close(&f);
+}
+
 static void drawings_are_loaded(void **state) {
     (void)state;
     fixture f = fixture_open(NULL);
@@ -383,6 +406,7 @@ int main(void) {
         cmocka_unit_test(texts_lose_what_tells_the_label),
         cmocka_unit_test(metadata_is_the_works_own),
         cmocka_unit_test(drawings_are_loaded),
+        cmocka_unit_test(libraries_that_are_none_are_refused),
         cmocka_unit_test(groups_are_in_one_split),
         cmocka_unit_test(caps_and_duplicates),
         cmocka_unit_test(shared_sets_have_their_counts),

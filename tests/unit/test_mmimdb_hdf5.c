@@ -3,6 +3,7 @@
 #include "benchmark_fixture.h"
 
 #include "base/half.h"
+#include "data/row_source.h"
 
 #include <hdf5.h>
 
@@ -81,6 +82,19 @@ static void posters_get_their_colours_back(void **state) {
 
 /* ---- what can be wrong ---- */
 
+static void films_are_known_by_their_ids(void **state) {
+    (void)state;
+    lbk_context *context = check_context();
+    lbk__row_source *rows;
+    int32_t count;
+    check_ok(context, lbk__mmimdb_rows_open(context, GOLDEN "multimodal_imdb.hdf5", false, 0, 0, &rows));
+    check_ok(context, rows->count(rows, "0000111", &count));
+    assert_int_equal(count, 1);
+    check_fails(context, LBK_BAD_DATA, "has no film \"111\"", rows->count(rows, "111", &count));
+    rows->close(rows);
+    lbk_context_destroy(context);
+}
+
 static void remove_data_set(hid_t file, const char *name) {
     H5Ldelete(file, name, H5P_DEFAULT);
 }
@@ -89,6 +103,16 @@ static void remove_attribute(hid_t file, const char *name) {
 }
 static void remove_names(hid_t file, const char *name) {
     H5Adelete_by_name(file, "genres", name, H5P_DEFAULT);
+}
+/* Other names for the 23 genres. */
+static void put_names(hid_t file, const char *names) {
+    remove_names(file, "target_names");
+    hid_t set = H5Dopen2(file, "genres", H5P_DEFAULT), text = H5Tcopy(H5T_C_S1),
+          space = H5Screate(H5S_SCALAR);
+    H5Tset_size(text, strlen(names));
+    hid_t attribute = H5Acreate2(set, "target_names", text, space, H5P_DEFAULT, H5P_DEFAULT);
+    assert_true(H5Awrite(attribute, text, names) >= 0);
+    H5Aclose(attribute), H5Sclose(space), H5Tclose(text), H5Dclose(set);
 }
 static void spoil_genre(hid_t file, const char *name) {
     int32_t genres[6 * 23];
@@ -164,6 +188,10 @@ static void what_is_missing_is_named(void **state) {
                  {put_short_row, "imdb_ids", "\"imdb_ids\" has 5 films, \"genres\" has 6"},
                  {put_two_channels, "images", "\"images\" must have 3 channels"},
                  {spoil_ranges, "split", "\"split\" has a range that is none"},
+                 {put_names, "[\"Drama\", \"Comedy\"]", "must have a name for each column of \"genres\""},
+                 {put_names, "[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23]",
+                  "\"target_names\" has a name that is none"},
+                 {put_names, "Drama, Comedy", "multimodal_imdb.hdf5, line 1"},
                  {spoil_genre, "genres", "film 4: genre 1 is 3, must be 0 or 1"}};
     for (size_t i = 0; i < LBK_COUNT(cases); i++) {
         fixture f = open_films(LBK_VISUAL_PATCHES);
@@ -220,6 +248,7 @@ int main(void) {
         cmocka_unit_test(films_are_loaded),
         cmocka_unit_test(features_of_posters_are_one_row),
         cmocka_unit_test(posters_get_their_colours_back),
+        cmocka_unit_test(films_are_known_by_their_ids),
         cmocka_unit_test(what_is_missing_is_named),
         cmocka_unit_test(words_are_needed),
         cmocka_unit_test(lack_of_memory_is_survived),

@@ -339,19 +339,41 @@ static void foreign_files_are_named(void **state) {
     fixture_close(&f);
 }
 
-/* Writes the pack anew, with valid hashes, one value of one part replaced. */
-static void forge(fixture *f, const char *from, lbk__pack_part forged, size_t item, int64_t value) {
+/* What is wrong with a pack whose hashes are right: one value of one part, or the part's length, or a text of
+ * the description. */
+typedef struct forgery {
+    lbk__pack_part part;
+    size_t item;
+    int64_t value;
+    bool shorter;             /* by one item, in place of that */
+    const char *key, *become; /* in the description, JSON; NULL: it stays */
+} forgery;
+
+/* The description with another value, and its hash. */
+static void forge_description(const char *text, const forgery *what, lbk__metadata about[2]) {
+    static char hash[LBK__HASH_SIZE];
+    json_t *root = json_loads(text, 0, NULL);
+    if (what->key) json_object_set_new(root, what->key, json_loads(what->become, JSON_DECODE_ANY, NULL));
+    char *changed = json_dumps(root, JSON_COMPACT);
+    lbk__hash_bytes(changed, strlen(changed), hash);
+    about[0] = (lbk__metadata){LBK__PACK_DESCRIPTION, changed};
+    about[1] = (lbk__metadata){LBK__PACK_DESCRIPTION_HASH, hash};
+    json_decref(root);
+}
+
+/* Writes the pack anew, with valid hashes. */
+static void forge(fixture *f, const char *from, const forgery *what) {
     lbk__safetensors *file;
     lbk__safetensors_writer *writer;
     lbk__tensor_spec specs[LBK__NUM_PARTS];
     check_ok(f->context, lbk__safetensors_open(f->context, from, &file));
-    const char *keys[] = {LBK__PACK_DESCRIPTION, LBK__PACK_DESCRIPTION_HASH};
     lbk__metadata about[2];
-    for (int i = 0; i < 2; i++) about[i] = (lbk__metadata){keys[i], lbk__safetensors_metadata(file, keys[i])};
+    forge_description(lbk__safetensors_metadata(file, LBK__PACK_DESCRIPTION), what, about);
     for (lbk__pack_part part = 0; part < LBK__NUM_PARTS; part++) {
         const lbk__tensor_entry *entry = lbk__safetensors_find(file, lbk__pack_part_name(part));
         specs[part] = (lbk__tensor_spec){.name = entry->name, .dtype = entry->dtype, .rank = entry->rank};
         memcpy(specs[part].shape, entry->shape, sizeof entry->shape);
+        if (what->shorter && part == what->part) specs[part].shape[0] = (int64_t)what->item;
     }
     check_ok(f->context, lbk__safetensors_writer_open(f->context, f->pack, specs, LBK__NUM_PARTS, about, 2,
                                                       LBK__PACK_CONTENT_HASH, &writer));
@@ -360,13 +382,16 @@ static void forge(fixture *f, const char *from, lbk__pack_part forged, size_t it
         char *copy = malloc(entry->bytes + 1);
         memcpy(copy, entry->data, entry->bytes);
         const size_t width = lbk__dtype_size(entry->dtype);
-        if (part == forged) memcpy(copy + item * width, &value, width);
-        check_ok(f->context, lbk__safetensors_writer_put(writer, copy, entry->bytes));
+        const bool shorter = part == what->part && what->shorter;
+        if (part == what->part && !shorter) memcpy(copy + what->item * width, &what->value, width);
+        check_ok(f->context,
+                 lbk__safetensors_writer_put(writer, copy, shorter ? what->item * width : entry->bytes));
         free(copy);
     }
     check_ok(f->context, lbk__safetensors_writer_commit(writer, NULL));
     lbk__safetensors_writer_close(writer);
     lbk__safetensors_close(file);
+    free((char *)(uintptr_t)about[0].value);
 }
 
 static void forged_numbers_are_refused(void **state) {
@@ -403,11 +428,48 @@ static void forged_numbers_are_refused(void **state) {
     snprintf(good, sizeof good, "%s/good", f.folder);
     assert_int_equal(rename(f.pack, good), 0);
     for (size_t i = 0; i < LBK_COUNT(cases); i++) {
-        forge(&f, good, cases[i].part, cases[i].item, cases[i].value);
+        forge(&f, good, &(forgery){cases[i].part, cases[i].item, cases[i].value, false, NULL, NULL});
         lbk_pack *pack;
         if (lbk_pack_open(f.context, f.pack, &pack) != LBK_BAD_DATA) fail_msg("case %zu is opened", i);
         if (!strstr(lbk_error(f.context), "the pack is damaged"))
             fail_msg("case %zu: %s", i, lbk_error(f.context));
+    }
+    fixture_close(&f);
+}
+
+/* Parts without their last items, and a description that says what cannot be. */
+static void forged_sizes_are_refused(void **state) {
+    (void)state;
+    static const struct {
+        forgery what;
+        const char *part;
+    } cases[] = {
+        {{LBK__PART_ID_OFFSET, 0, 0, true, NULL, NULL}, "an impossible number of samples or images"},
+        {{LBK__PART_ROW_OFFSET, 0, 0, true, NULL, NULL}, "an impossible number of samples or images"},
+        {{LBK__PART_TEXT_OFFSET, 5, 0, true, NULL, NULL}, "has another number of items"},
+        {{LBK__PART_SPLIT, 4, 0, true, NULL, NULL}, "has another number of items"},
+        {{LBK__PART_ID, 1, 0, true, NULL, NULL}, "is no offset that follows"},
+        {{LBK__NUM_PARTS, 0, 0, false, "version", "99"}, "is a pack of version 99, made by a newer limbeck"},
+        {{LBK__NUM_PARTS, 0, 0, false, "label_kind", "\"many\""},
+         "label_kind is none of single, multi, soft"},
+        {{LBK__NUM_PARTS, 0, 0, false, "splits", NULL}, "splits has more than 256 names"},
+    };
+    fixture f = fixture_open(NULL);
+    fixture_start(&f);
+    use_patches(&f);
+    put_text(&f, "data.jsonl", five);
+    lbk_pack_close(build(&f));
+    char good[320], many[8 * LBK__MAX_SPLITS] = "[\"train\"";
+    snprintf(good, sizeof good, "%s/good", f.folder);
+    assert_int_equal(rename(f.pack, good), 0);
+    for (int i = 0; i < LBK__MAX_SPLITS; i++) sprintf(many + strlen(many), ",\"%d\"", i);
+    strcat(many, "]");
+    for (size_t i = 0; i < LBK_COUNT(cases); i++) {
+        forgery what = cases[i].what;
+        if (what.key && !what.become) what.become = many;
+        forge(&f, good, &what);
+        lbk_pack *pack;
+        check_fails(f.context, LBK_BAD_DATA, cases[i].part, lbk_pack_open(f.context, f.pack, &pack));
     }
     fixture_close(&f);
 }
@@ -425,6 +487,7 @@ int main(void) {
         cmocka_unit_test(flipped_bits_are_found_out),
         cmocka_unit_test(foreign_files_are_named),
         cmocka_unit_test(forged_numbers_are_refused),
+        cmocka_unit_test(forged_sizes_are_refused),
     };
     return cmocka_run_group_tests_name("pack", tests, NULL, NULL);
 }

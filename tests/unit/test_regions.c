@@ -189,6 +189,9 @@ static void bad_rows_of_the_table_are_named(void **state) {
     check_bad(&f, "has no row");
     put_text(&f, "table.tsv", "\t1\t2\n");
     check_bad(&f, "line 1: has no image_id");
+    put_text(&f, "table.tsv", "1\t");
+    assert_int_equal(truncate(path, (64 << 20) + 1), 0); /* a hole, read as zeros */
+    check_bad(&f, "line 1: is longer than 64 MiB");
     put_text(&f, "table.tsv", "1\t640\t480\n2\t640\t480\n");
     check_bad(&f, "line 2: has 3 columns"); /* no row says how wide all are */
     f.options.features = "absent.tsv";

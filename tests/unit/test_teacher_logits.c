@@ -7,6 +7,9 @@
 #include "format/npy.h"
 #include "format/safetensors.h"
 
+#include <hdf5.h>
+#include <zip.h>
+
 #define GOLDEN "tests/golden/teacher_logits/"
 
 /* ---- reading ---- */
@@ -122,6 +125,69 @@ static void wrong_shapes_are_refused(void **state) {
         lbk__safetensors_writer_close(writer);
         check_fails(context, LBK_BAD_DATA, cases[i].part, lbk__logits_file_open(context, path, &file));
     }
+    remove(path), remove(folder);
+    free(folder);
+    lbk_context_destroy(context);
+}
+
+/* An .npy array in memory: its header, padded, and zeros. */
+static zip_source_t *make_array(zip_t *zip, const char *header, size_t data) {
+    const size_t length = strlen(header), size = 10 + length + data;
+    char *bytes = calloc(1, size);
+    memcpy(bytes, "\x93NUMPY\1", 7);
+    bytes[8] = (char)length;
+    memcpy(bytes + 10, header, length);
+    return zip_source_buffer(zip, bytes, size, 1);
+}
+
+static void wrong_ids_of_npz_are_refused(void **state) {
+    (void)state;
+    static const struct {
+        const char *header, *part;
+        size_t data;
+    } cases[] = {
+        {"{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }", "\"ids\" must be one dimension", 8},
+        {"{'descr': '<i8', 'fortran_order': False, 'shape': (2, 1), }", "\"ids\" must be one dimension", 16},
+        {"{'descr': '<i2', 'fortran_order': False, 'shape': (2,), }", "texts or integers of 32 or 64 bits",
+         4},
+        {"{'descr': '<i8', 'fortran_order': False, 'shape': (1,), }", "are not of the same samples", 8},
+    };
+    lbk_context *context = check_context();
+    char *folder = check_folder(), path[128];
+    snprintf(path, sizeof path, "%s/logits.npz", folder);
+    for (size_t i = 0; i < LBK_COUNT(cases); i++) {
+        lbk__logits_file *file;
+        zip_t *zip = zip_open(path, ZIP_CREATE | ZIP_TRUNCATE, NULL);
+        zip_file_add(zip, "logits.npy",
+                     make_array(zip, "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }", 24), 0);
+        zip_file_add(zip, "ids.npy", make_array(zip, cases[i].header, cases[i].data), 0);
+        assert_int_equal(zip_close(zip), 0);
+        check_fails(context, LBK_BAD_DATA, cases[i].part, lbk__logits_file_open(context, path, &file));
+    }
+    remove(path), remove(folder);
+    free(folder);
+    lbk_context_destroy(context);
+}
+
+static void as_many_ids_as_logits_in_hdf5(void **state) {
+    (void)state;
+    lbk_context *context = check_context();
+    lbk__logits_file *file;
+    char *folder = check_folder(), path[128];
+    static const int64_t ids[1];
+    snprintf(path, sizeof path, "%s/logits.h5", folder);
+    hid_t made = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    hid_t two = H5Screate_simple(2, (const hsize_t[]){2, 3}, NULL),
+          one = H5Screate_simple(1, (const hsize_t[]){1}, NULL);
+    static const float zeros[6];
+    hid_t set = H5Dcreate2(made, "logits", H5T_IEEE_F32LE, two, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    H5Dwrite(set, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, zeros);
+    H5Dclose(set);
+    set = H5Dcreate2(made, "ids", H5T_STD_I64LE, one, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    H5Dwrite(set, H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, ids);
+    H5Dclose(set), H5Sclose(one), H5Sclose(two), H5Fclose(made);
+    check_fails(context, LBK_BAD_DATA, "are not of the same samples",
+                lbk__logits_file_open(context, path, &file));
     remove(path), remove(folder);
     free(folder);
     lbk_context_destroy(context);
@@ -272,10 +338,16 @@ static void other_classes_or_samples_are_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(all_containers_are_read),  cmocka_unit_test(what_is_no_such_file_is_refused),
-        cmocka_unit_test(wrong_arrays_are_refused), cmocka_unit_test(wrong_shapes_are_refused),
-        TEST(logits_teach_as_a_cache_does),         TEST(an_interrupted_run_goes_on_with_its_logits),
-        TEST(the_joint_view_alone_serves_kd),       TEST(wrong_samples_are_named),
+        cmocka_unit_test(all_containers_are_read),
+        cmocka_unit_test(what_is_no_such_file_is_refused),
+        cmocka_unit_test(wrong_arrays_are_refused),
+        cmocka_unit_test(wrong_shapes_are_refused),
+        cmocka_unit_test(wrong_ids_of_npz_are_refused),
+        cmocka_unit_test(as_many_ids_as_logits_in_hdf5),
+        TEST(logits_teach_as_a_cache_does),
+        TEST(an_interrupted_run_goes_on_with_its_logits),
+        TEST(the_joint_view_alone_serves_kd),
+        TEST(wrong_samples_are_named),
         TEST(other_classes_or_samples_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

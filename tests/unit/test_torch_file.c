@@ -153,18 +153,21 @@ static void a_file_with_any_bit_flipped_is_read_or_refused(void **state) {
 
 /* ---- what nobody's torch would write ---- */
 
-/* The older container around one pickle, without storages. */
-static void write_older(const char *pickle, size_t size) {
+/* The older container around one pickle; `storages` is the pickle that lists them. */
+static void write_older_with(const char *pickle, size_t size, const char *storages) {
     static const char magic[] = "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.",
-                      before[] = "\x80\x02M\xe9\x03.\x80\x02}X\x0d\0\0\0little_endian\x88s.",
-                      after[] = "\x80\x02].";
+                      before[] = "\x80\x02M\xe9\x03.\x80\x02}X\x0d\0\0\0little_endian\x88s.";
     remove(path);
     FILE *out = fopen(path, "wb");
     fwrite(magic, 1, sizeof magic - 1, out);
     fwrite(before, 1, sizeof before - 1, out);
     fwrite(pickle, 1, size, out);
-    fwrite(after, 1, sizeof after - 1, out);
+    fwrite(storages, 1, strlen(storages), out);
     fclose(out);
+}
+
+static void write_older(const char *pickle, size_t size) {
+    write_older_with(pickle, size, "\x80\x02].");
 }
 
 #define REFUSE(pickle, part)                    \
@@ -239,6 +242,15 @@ static void broken_stacks_are_refused(void **state) {
            "123456789.",
            "beyond 64 bits");
     REFUSE("NQ.", "refers to something that is no storage");
+}
+
+/* Without the list of the storages that follow. */
+static void a_list_of_storages_is_needed(void **state) {
+    (void)state;
+    write_older_with("}.", 2, "\x80\x02}.");
+    refuse(path, "has no list of storages");
+    write_older_with("}.", 2, "\x80\x02N.");
+    refuse(path, "has no list of storages");
 }
 
 static void deep_nesting_is_refused(void **state) {
@@ -409,6 +421,7 @@ int main(void) {
         cmocka_unit_test(a_file_cut_anywhere_is_refused),
         cmocka_unit_test(a_file_with_any_bit_flipped_is_read_or_refused),
         cmocka_unit_test(calls_of_anything_else_are_refused),
+        cmocka_unit_test(a_list_of_storages_is_needed),
         cmocka_unit_test(broken_stacks_are_refused),
         cmocka_unit_test(deep_nesting_is_refused),
         cmocka_unit_test(claims_beyond_the_storage_are_refused),
