@@ -4,8 +4,6 @@
 #include "data/svg_metadata.h"
 #include "fuzz.h"
 
-#include <vips/vips.h>
-
 enum { SIZE = 16 };
 
 static void run_image(lbk_context *context, fuzz_bytes input) {
@@ -14,8 +12,6 @@ static void run_image(lbk_context *context, fuzz_bytes input) {
     char *jpeg;
     size_t size;
     const char *path = fuzz_put("picture", input);
-    vips_vector_set_enabled(
-        FALSE); /* code made anew for each picture's sizes takes longer than the picture */
     if (lbk__image_decode(path, LBK__IMAGE_PICTURE, LBK__IMAGE_SHARP, SIZE, pixels, &error) != LBK_OK) return;
     if (lbk__image_thumbnail(context, path, SIZE, &jpeg, &size) == LBK_OK) lbk_free(context, jpeg);
 }
