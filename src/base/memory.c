@@ -5,8 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
-enum { ALIGNMENT = 64 };
+enum { ALIGNMENT = 64, LARGE = 4 << 20 };
 
 static void *default_allocate(void *user, void *pointer, size_t size) {
     (void)user;
@@ -74,6 +76,13 @@ lbk_status lbk__grow_array(lbk_context *context, void *pointer, size_t *capacity
     return LBK_OK;
 }
 
+/* A small model's first answer is half page faults. A hint: where it is refused, pages stay small. */
+static void prefer_large_pages(unsigned char *block, size_t bytes) {
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE),
+                    first = ((uintptr_t)block + page - 1) / page * page;
+    if (bytes >= LARGE) (void)!madvise((void *)first, bytes - page, MADV_HUGEPAGE);
+}
+
 /* The block's own address is kept just before the aligned one. */
 lbk_status lbk__alloc_aligned(lbk_context *context, void *out_pointer, size_t bytes) {
     unsigned char *aligned = NULL;
@@ -86,6 +95,7 @@ lbk_status lbk__alloc_aligned(lbk_context *context, void *out_pointer, size_t by
     uintptr_t first = (uintptr_t)(block + sizeof(void *));
     aligned = block + sizeof(void *) + (ALIGNMENT - first % ALIGNMENT) % ALIGNMENT;
     memcpy(aligned - sizeof(void *), &block, sizeof block);
+    prefer_large_pages(aligned, bytes);
     memset(aligned, 0, bytes);
     memcpy(out_pointer, &aligned, sizeof aligned);
     return LBK_OK;
