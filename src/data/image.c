@@ -228,11 +228,12 @@ static lbk_status decode_webp(const char *path, lbk__image_filter filter, int32_
     LBK_TRY(open_file(path, &file, error));
     lbk_status status = lbk__webp_read(file, &width, &height, &rgb);
     fclose(file);
+    /* What there is no memory for is a bad record, as with libvips: a few bytes can ask for gigabytes. */
+    if (status == LBK_NO_MEMORY)
+        return fail(error, LBK_BAD_DATA, path, "cannot be decoded: no memory for the WebP picture");
+    if (status == LBK_IO) return fail(error, status, path, "the image cannot be read");
     if (status != LBK_OK)
-        return fail(error, status, path,
-                    status == LBK_NO_MEMORY ? "no memory to decode the image"
-                    : status == LBK_IO      ? "the image cannot be read"
-                                            : "cannot be decoded: the WebP picture is damaged or cut");
+        return fail(error, status, path, "cannot be decoded: the WebP picture is damaged or cut");
     *plain = rgb != NULL;
     if (rgb) status = resize(rgb, width, height, filter, path, size, pixels, error);
     free(rgb);
