@@ -93,8 +93,8 @@ def parameter(name, shape, seed, scale):
 
 def op_of(kind, layer, layers, pooling="cls"):
     """Index of a dropping op on the engine's tape, as src/model/encoder.c records it: visual rows, projection, embed,
-    norm, dropout; per layer qkv, attention, dense, norm, up, down, norm; in the last layer kv, [CLS] or last word, q,
-    attention, ...; then pooler for [CLS], dropout, classifier."""
+    norm, dropout; per layer qkv, attention, dense, norm, up, down, norm; in the last layer [CLS] or last word, q,
+    absorbed keys, pooled attention, ...; then pooler for [CLS], dropout, classifier."""
     if kind == "embeddings":
         return 4
     last = layer == layers - 1

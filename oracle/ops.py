@@ -11,9 +11,8 @@ import torch
 import golden
 import philox
 
-LINEAR, LAYERNORM, ATTENTION, DROPOUT, EMBED, FIRST = range(6)
+LINEAR, LAYERNORM, ATTENTION, ABSORB_KEYS, POOLED_ATTENTION, DROPOUT, EMBED, FIRST = range(8)
 IDENTITY, GELU, TANH = range(3)
-PACKED, QUERIES, CLS_QUERY = range(3)  # forms of attention
 SEED, STEP = 500, 9
 EPSILON = float(np.float32(1e-12))
 
@@ -30,9 +29,9 @@ CASES = (
     + [op(LAYERNORM, n, c, form=r, p=p) for n, c, r, p in (
         (1, 3, 0, 0), (1, 2, 1, 0), (5, 13, 0, 0), (7, 30, 1, 0), (7, 30, 1, 0.1), (3, 61, 1, 0.5), (0, 8, 1, 0.1),
         (11, 16, 0, 0.3))]
-    + [op(ATTENTION, cols=h, heads=n, form=f, lengths=l, p=p) for h, n, l in (
-        (1, 1, (1,)), (6, 2, (2, 1, 5)), (30, 3, (7, 17, 1)), (5, 5, (13,)), (26, 1, (3, 8)), (4, 2, ()))
-       for f, p in ((PACKED, 0), (PACKED, 0.2), (QUERIES, 0.2), (CLS_QUERY, 0), (CLS_QUERY, 0.2))]
+    + [op(k, cols=h, heads=n, lengths=l, p=p) for h, n, l in (
+        (1, 1, (1,)), (6, 2, (2, 1, 5)), (30, 3, (7, 17, 1)), (5, 5, (13,)), (26, 1, (3, 8)), (34, 17, (2, 18)), (6, 3, (4, 1, 2, 9, 3, 1)), (4, 2, ()))
+       for k, p in ((ATTENTION, 0), (ATTENTION, 0.2), (ABSORB_KEYS, 0), (POOLED_ATTENTION, 0), (POOLED_ATTENTION, 0.2))]
     + [op(DROPOUT, n, c, p=p) for n, c, p in ((1, 1, 0.5), (5, 13, 0), (5, 13, 0.1), (3, 64, 0.9), (0, 4, 0.1), (1, 1031, 0.3))]
     + [op(EMBED, cols=c, form=1, lengths=l, visual=r, vocab=11, positions=7) for c, l, r in (
         (1, (1,), 1), (13, (5, 9, 2), 3), (67, (11,), 2), (3, (), 1))]
@@ -43,14 +42,17 @@ CASES = (
 
 def shapes(c):
     """Of the inputs and parameters that make up the point."""
-    n, h = c["rows"], c["cols"]
+    n, h, s = c["rows"], c["cols"], len(c["lengths"])
     if c["kind"] == LINEAR:
         return [(n, h), (c["out"], h), (c["out"],)]
     if c["kind"] == LAYERNORM:
         return [(n, h)] * (1 + c["form"]) + [(h,), (h,)]
     if c["kind"] == ATTENTION:
-        queries = len(c["lengths"]) if c["form"] == CLS_QUERY else n
-        return [(n, 3 * h)] if c["form"] == PACKED else [(queries, h), (n, 2 * h)]
+        return [(n, 3 * h)]
+    if c["kind"] == ABSORB_KEYS:
+        return [(s, h), (h, h)]
+    if c["kind"] == POOLED_ATTENTION:
+        return [(s, c["heads"] * h), (n, h), (h, h), (h,)]
     if c["kind"] == EMBED:
         tables = [(c["vocab"], h), (c["positions"], h), (2, h), (c["positions"], h), (2, h)]
         return [(c["visual"], h)] * c["form"] + tables
@@ -61,18 +63,18 @@ def mask(element, c):
     return torch.from_numpy(philox.dropout_scale(SEED, 0, STEP, element, c["p"]))
 
 
-def attention(c, inputs):
-    h, heads, lengths = c["cols"], c["heads"], c["lengths"]
-    q, k, v = inputs[0].split(h, 1) if c["form"] == PACKED else (inputs[0], *inputs[1].split(h, 1))
-    out, first, cls_only = [q[:0]], 0, c["form"] == CLS_QUERY
+def attention(c, queries, keys, values, one):
+    """Of each sequence's n queries, or the `one`, to its n tokens: queries [T or S, heads, k], keys [T, heads, k], values
+    [T, heads, d]; to [T or S, heads * d]."""
+    heads, lengths = c["heads"], c["lengths"]
+    out, first = [values[:0].reshape(0, c["cols"])], 0
     for s, n in enumerate(lengths):
-        own = slice(s, s + 1) if cls_only else slice(first, first + n)
-        by_head = lambda x: x.view(x.shape[0], heads, h // heads).transpose(0, 1)
-        qs, ks, vs = by_head(q[own]), by_head(k[first : first + n]), by_head(v[first : first + n])
-        p = torch.softmax(qs @ ks.transpose(1, 2) / (h // heads) ** 0.5, -1)
+        all = slice(first, first + n)
+        q, k, v = (x.transpose(0, 1) for x in (queries[s : s + 1] if one else queries[all], keys[all], values[all]))
+        p = torch.softmax(q @ k.transpose(1, 2) / (c["cols"] // heads) ** 0.5, -1)
         if c["p"]:
-            p = p * mask(philox.attention_elements(lengths, s, heads, cls_only)[:, : p.shape[1]], c)
-        out.append((p @ vs).transpose(0, 1).reshape(-1, h))
+            p = p * mask(philox.attention_elements(lengths, s, heads, one)[:, : p.shape[1]], c)
+        out.append((p @ v).transpose(0, 1).reshape(-1, c["cols"]))
         first += n
     return torch.cat(out)
 
@@ -87,8 +89,15 @@ def function(c, ids):
         if c["kind"] == LAYERNORM:
             x = drop(parts[0]) + (parts[1] if c["form"] else 0)
             return torch.nn.functional.layer_norm(x, x.shape[1:], *parts[-2:], EPSILON)
+        by_head = lambda x: x.unflatten(1, (c["heads"], -1))
         if c["kind"] == ATTENTION:
-            return attention(c, parts)
+            return attention(c, *map(by_head, parts[0].chunk(3, 1)), one=False)
+        if c["kind"] == ABSORB_KEYS:
+            return torch.einsum("shd,hdc->shc", by_head(parts[0]), parts[1].unflatten(0, (c["heads"], -1))).flatten(1)
+        if c["kind"] == POOLED_ATTENTION:  # each token is what its keys are absorbed into, for all heads
+            asking, x, weight, bias = parts
+            tokens = x[:, None].expand(-1, c["heads"], -1)
+            return attention(c, by_head(asking), tokens, by_head(torch.nn.functional.linear(x, weight, bias)), one=True)
         if c["kind"] == DROPOUT:
             return drop(parts[0])
         if c["kind"] == EMBED:

@@ -8,8 +8,16 @@
 
 #include "tape/ops.h"
 
-enum { OP_LINEAR, OP_LAYERNORM, OP_ATTENTION, OP_DROPOUT, OP_EMBED, OP_PICK, NUM_OPS };
-enum { OP_PACKED, OP_QUERIES, OP_CLS_QUERY }; /* forms of attention */
+enum {
+    OP_LINEAR,
+    OP_LAYERNORM,
+    OP_ATTENTION,
+    OP_ABSORB_KEYS,
+    OP_POOLED_ATTENTION,
+    OP_DROPOUT,
+    OP_EMBED,
+    OP_PICK
+};
 
 typedef struct op_spec {
     int32_t kind, rows, cols, out, activation; /* out, activation: linear */
@@ -87,10 +95,17 @@ static inline lbk_status op_record(op_case *c, const op_spec *s) {
         return lbk__op_layernorm(c->tape, x, y, gamma, beta, 1e-12f, s->probability, &c->output);
     }
     case OP_ATTENTION:
-        if (s->form != OP_PACKED)
-            x = op_input(c, s->form == OP_QUERIES ? LBK__TOKENS : LBK__SEQUENCES, s->cols);
-        y = op_input(c, LBK__TOKENS, (s->form == OP_PACKED ? 3 : 2) * s->cols);
-        return lbk__op_attention(c->tape, x, y, s->heads, s->probability, &c->output);
+        x = op_input(c, LBK__TOKENS, 3 * s->cols);
+        return lbk__op_attention(c->tape, x, s->heads, s->probability, &c->output);
+    case OP_ABSORB_KEYS:
+        x = op_input(c, LBK__SEQUENCES, s->cols);
+        return lbk__op_absorb_keys(c->tape, x, op_slot(c, s->cols, s->cols), s->heads, &c->output);
+    case OP_POOLED_ATTENTION: {
+        x = op_input(c, LBK__SEQUENCES, s->heads * s->cols);
+        y = op_input(c, LBK__TOKENS, s->cols);
+        const lbk__slot weight = op_slot(c, s->cols, s->cols), bias = op_slot(c, 1, s->cols);
+        return lbk__op_pooled_attention(c->tape, x, y, weight, bias, s->heads, s->probability, &c->output);
+    }
     case OP_DROPOUT:
         x = op_input(c, LBK__TOKENS, s->cols);
         return lbk__op_dropout_of(c->tape, x, s->probability, &c->output);

@@ -10,13 +10,20 @@
 
 enum { ALIGNMENT = 64, LARGE = 4 << 20 };
 
+/* Fresh memory is zeroed: the system's is so already, and its pages do not exist until somebody writes. */
 static void *default_allocate(void *user, void *pointer, size_t size) {
     (void)user;
     if (size == 0) {
         free(pointer);
         return NULL;
     }
-    return realloc(pointer, size);
+    return pointer ? realloc(pointer, size) : calloc(1, size);
+}
+
+static void *allocate_zeroed(lbk_context *context, size_t size) {
+    void *block = context->options.allocate(context->options.user, NULL, size);
+    if (block && context->options.allocate != default_allocate) memset(block, 0, size);
+    return block;
 }
 
 lbk_status lbk_context_create(const lbk_context_options *options, lbk_context **out) {
@@ -55,9 +62,8 @@ lbk_status lbk__alloc_array(lbk_context *context, void *out_pointer, size_t coun
     size_t bytes;
     if (__builtin_mul_overflow(count, size, &bytes)) return no_memory(context, SIZE_MAX);
     if (bytes == 0) return LBK_OK;
-    block = context->options.allocate(context->options.user, NULL, bytes);
+    block = allocate_zeroed(context, bytes);
     if (!block) return no_memory(context, bytes);
-    memset(block, 0, bytes);
     memcpy(out_pointer, &block, sizeof block);
     return LBK_OK;
 }
@@ -90,13 +96,12 @@ lbk_status lbk__alloc_aligned(lbk_context *context, void *out_pointer, size_t by
     size_t total;
     if (__builtin_add_overflow(bytes, (size_t)ALIGNMENT + sizeof(void *), &total))
         return no_memory(context, SIZE_MAX);
-    unsigned char *block = context->options.allocate(context->options.user, NULL, total);
+    unsigned char *block = allocate_zeroed(context, total);
     if (!block) return no_memory(context, total);
     uintptr_t first = (uintptr_t)(block + sizeof(void *));
     aligned = block + sizeof(void *) + (ALIGNMENT - first % ALIGNMENT) % ALIGNMENT;
     memcpy(aligned - sizeof(void *), &block, sizeof block);
     prefer_large_pages(aligned, bytes);
-    memset(aligned, 0, bytes);
     memcpy(out_pointer, &aligned, sizeof aligned);
     return LBK_OK;
 }

@@ -58,6 +58,8 @@ typedef struct lbk__vector {
     void (*add_scaled)(float *y, float a, const float *x, int64_t n);
     /* y += x ⊙ g */
     void (*add_product)(float *y, const float *x, const float *g, int64_t n);
+    /* Σ x ⊙ y */
+    float (*dot)(const float *x, const float *y, int64_t n);
     /* y ⊙= x */
     void (*multiply)(float *y, const float *x, int64_t n);
     /* y = gelu(y + bias), the exact one: z · Φ(z). */

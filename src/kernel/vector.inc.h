@@ -99,6 +99,12 @@ static void add_product(float *y, const float *x, const float *g, int64_t n) {
         put(y + i, get(y + i, n - i) + get(x + i, n - i) * get(g + i, n - i), n - i);
 }
 
+static float dot(const float *x, const float *y, int64_t n) {
+    vf sum = {0};
+    for (int64_t i = 0; i < n; i += LANES) sum += get(x + i, n - i) * get(y + i, n - i);
+    return sum_lanes(sum);
+}
+
 /* ---- activations ---- */
 
 /* eˣ for x ≤ 1, within 2 units in the last place; 0 below −87.3, where float32's normal numbers end. e^r of
@@ -507,6 +513,7 @@ const lbk__vector TABLE = {
     .add = add,
     .add_scaled = add_scaled,
     .add_product = add_product,
+    .dot = dot,
     .multiply = multiply,
     .bias_gelu = bias_gelu,
     .bias_gelu_slope = bias_gelu_slope,

@@ -7,7 +7,7 @@
  *   logits = dropout(tanh(x[CLS]·Wpᵀ + bp))·Wcᵀ + bc, or dropout(x[last word])·Wcᵀ + bc
  *
  * One token of the last layer is read, so the last layer computes queries and all that follows for that token
- * alone. */
+ * alone, and no keys and values (pooled_attention.c). */
 #include "model/encoder.h"
 
 #include <stdio.h>
@@ -78,12 +78,31 @@ static lbk__tensor *pick(recorder *r, lbk__tensor *x) {
     return y;
 }
 
-static lbk__tensor *attention(recorder *r, lbk__tensor *query, lbk__tensor *rest) {
-    lbk__tensor *y = NULL;
+/* x [T, H] → [T, H] */
+static lbk__tensor *attention(recorder *r, lbk__tensor *x, const char *prefix) {
     const lbk__model_config *c = &r->model->config;
+    lbk__tensor *all = linear(r, x, stacked(r, prefix, "attention.self.query.weight", 3),
+                              stacked(r, prefix, "attention.self.query.bias", 3), LBK__IDENTITY),
+                *y = NULL;
     if (r->status == LBK_OK)
-        r->status = lbk__op_attention(r->tape, query, rest, c->num_attention_heads,
-                                      c->attention_probs_dropout_prob, &y);
+        r->status =
+            lbk__op_attention(r->tape, all, c->num_attention_heads, c->attention_probs_dropout_prob, &y);
+    return y;
+}
+
+/* x [T, H] and of them picked [S, H], which ask → [S, H] */
+static lbk__tensor *pooled_attention(recorder *r, lbk__tensor *x, lbk__tensor *picked, const char *prefix) {
+    const lbk__model_config *c = &r->model->config;
+    const lbk__slot key = slot(r, prefix, "attention.self.key.weight"),
+                    value = slot(r, prefix, "attention.self.value.weight"),
+                    bias = slot(r, prefix, "attention.self.value.bias");
+    lbk__tensor *query = dense(r, picked, prefix, "attention.self.query", LBK__IDENTITY), *asking = NULL,
+                *y = NULL;
+    if (r->status == LBK_OK)
+        r->status = lbk__op_absorb_keys(r->tape, query, key, c->num_attention_heads, &asking);
+    if (r->status == LBK_OK)
+        r->status = lbk__op_pooled_attention(r->tape, asking, x, value, bias, c->num_attention_heads,
+                                             c->attention_probs_dropout_prob, &y);
     return y;
 }
 
@@ -109,17 +128,9 @@ static lbk__tensor *layer(recorder *r, lbk__tensor *x, int32_t index, bool last)
     const float p = r->model->config.hidden_dropout_prob;
     char prefix[64];
     snprintf(prefix, sizeof prefix, "visual_bert.encoder.layer.%d.", index);
-    lbk__tensor *context;
-    if (last) {
-        lbk__tensor *rest = linear(r, x, stacked(r, prefix, "attention.self.key.weight", 2),
-                                   stacked(r, prefix, "attention.self.key.bias", 2), LBK__IDENTITY);
-        x = pick(r, x);
-        context = attention(r, dense(r, x, prefix, "attention.self.query", LBK__IDENTITY), rest);
-    } else {
-        lbk__tensor *all = linear(r, x, stacked(r, prefix, "attention.self.query.weight", 3),
-                                  stacked(r, prefix, "attention.self.query.bias", 3), LBK__IDENTITY);
-        context = attention(r, NULL, all);
-    }
+    lbk__tensor *tokens = x;
+    if (last) x = pick(r, tokens);
+    lbk__tensor *context = last ? pooled_attention(r, tokens, x, prefix) : attention(r, tokens, prefix);
     lbk__tensor *out = dense(r, context, prefix, "attention.output.dense", LBK__IDENTITY);
     lbk__tensor *a = norm(r, out, x, prefix, "attention.output.LayerNorm", p);
     lbk__tensor *up = dense(r, a, prefix, "intermediate.dense", LBK__GELU);

@@ -21,11 +21,18 @@ lbk_status lbk__op_linear(lbk__tape *tape, lbk__tensor *x, lbk__slot weight, lbk
 lbk_status lbk__op_layernorm(lbk__tape *tape, lbk__tensor *x, lbk__tensor *residual, lbk__slot gamma,
                              lbk__slot beta, float epsilon, float probability, lbk__tensor **out);
 lbk_status lbk__op_dropout_of(lbk__tape *tape, lbk__tensor *x, float probability, lbk__tensor **out);
-/* Softmax attention within each sequence. `query` [T, H] or, when its extent is sequences, one query a
- * sequence [S, H]; `query` may be NULL: then `rest` is [T, 3H] = query, key, value; else [T, 2H] = key,
- * value. Gives query's shape. */
-lbk_status lbk__op_attention(lbk__tape *tape, lbk__tensor *query, lbk__tensor *rest, int32_t num_heads,
-                             float probability, lbk__tensor **out);
+/* [T, H]: softmax attention within each sequence; `all` [T, 3H] = query, key, value. */
+lbk_status lbk__op_attention(lbk__tape *tape, lbk__tensor *all, int32_t num_heads, float probability,
+                             lbk__tensor **out);
+/* [S, heads·H]: Wk_hᵀ·q_h for each head h of `query` [S, H]. */
+lbk_status lbk__op_absorb_keys(lbk__tape *tape, lbk__tensor *query, lbk__slot key_weight, int32_t num_heads,
+                               lbk__tensor **out);
+/* [S, H]: softmax attention of one query a sequence, whose absorbed keys are `asking`, to all tokens x [T,
+ * H].
+ */
+lbk_status lbk__op_pooled_attention(lbk__tape *tape, lbk__tensor *asking, lbk__tensor *x,
+                                    lbk__slot value_weight, lbk__slot value_bias, int32_t num_heads,
+                                    float probability, lbk__tensor **out);
 /* [S, H]: of each sequence, the token that its class is read from. */
 lbk_status lbk__op_pick(lbk__tape *tape, lbk__tensor *x, lbk__tensor **out);
 

@@ -1,6 +1,7 @@
 /* plan.c: the memory plan. The life of a tape of n ops has 3n steps: forward of op i is step i, backward n +
  * (n−1−i), tangent 2n + i. Every buffer has a first and a last step; buffers whose lives do not meet share
- * memory, placed greedily, the largest first, each at the lowest offset that is free during its life. */
+ * memory, placed greedily, the largest first, each at the lowest offset that is free during its life. A
+ * gradient may take the place of the value itself. */
 #include "tape/tape.h"
 
 #include <stdlib.h>
@@ -40,6 +41,14 @@ static void find_uses(lbk__tape *tape) {
                 tape->ops[i]->accumulate[k] = tape->ops[i]->input[k]->last_use != (int)i;
 }
 
+/* Whether the gradient lies where the value does: where the only op that reads the value is through with it
+ * when it writes the gradient, and backward runs once. */
+static bool in_place(const lbk__tape *tape, const lbk__tensor *tensor) {
+    return tape->mode == LBK__TAPE_TRAIN && !tape->reference && !tensor->leaf && tensor->first_use >= 0 &&
+           tensor->first_use == tensor->last_use && tape->ops[tensor->first_use]->class->gradient_in_place &&
+           !tape->ops[tensor->producer]->class->saves_output;
+}
+
 static void lifetimes(lbk__tape *tape, lbk__tensor *output) {
     const int n = (int)tape->num_ops, end = 3 * n;
     for (size_t i = 0; i < tape->num_tensors; i++) {
@@ -53,7 +62,8 @@ static void lifetimes(lbk__tape *tape, lbk__tensor *output) {
              backward_step(tape, tensor->producer));
         live(&tensor->tangent, tangent_step(tape, tensor->producer),
              tensor == output ? end : tangent_step(tape, last));
-        if (tape->mode == LBK__TAPE_INFER || tensor->leaf) tensor->gradient.bytes = 0;
+        if (tape->mode == LBK__TAPE_INFER || tensor->leaf || in_place(tape, tensor))
+            tensor->gradient.bytes = 0;
         if (tape->mode != LBK__TAPE_META || tensor->leaf) tensor->tangent.bytes = 0;
     }
     /* The output's gradient is the caller's to fill, at any time: before it and after it nothing may take its
@@ -139,6 +149,8 @@ lbk_status lbk__tape_plan(lbk__tape *tape, lbk__tensor *output, bool measure_onl
     if (measure_only) goto done;
     LBK_GO(lbk__alloc_aligned(tape->context, &tape->arena, tape->arena_bytes));
     for (size_t i = 0; i < count; i++) buffers[i]->data = (char *)tape->arena + buffers[i]->offset;
+    for (size_t i = 0; i < tape->num_tensors; i++)
+        if (in_place(tape, tape->tensors[i])) tape->tensors[i]->gradient.data = tape->tensors[i]->value.data;
     for (size_t i = 0; i < tape->num_ops; i++) tape->ops[i]->scratch.data = (char *)tape->arena + top;
 done:
     lbk_free(tape->context, buffers);

@@ -70,6 +70,7 @@ typedef struct lbk__op_class {
     void (*reference_tangent)(lbk__tape *, lbk__op *);
     bool saves_input[LBK__MAX_INPUTS]; /* backward or tangent reads the value of this input … */
     bool saves_output;                 /* … or of the output */
+    bool gradient_in_place; /* the fast backward has read an input's value when it writes its gradient */
 } lbk__op_class;
 
 struct lbk__op {

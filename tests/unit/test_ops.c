@@ -5,7 +5,7 @@
 
 #include "base/random.h"
 
-enum { MOST_ROWS = 80, MOST_SEQUENCES = 4, TRIALS = 12 };
+enum { MOST_ROWS = 120, MOST_SEQUENCES = 6, TRIALS = 12 };
 
 /* A spec and the arrays that it points to. */
 typedef struct random_case {
@@ -62,10 +62,10 @@ static void roll(dice *d, int32_t kind, random_case *r) {
     r->spec.probability = probabilities[below(d, 3)];
     if (kind == OP_LINEAR) r->spec.out = some_size(d), r->spec.activation = below(d, 3);
     if (kind == OP_LAYERNORM) r->spec.cols += 6; /* few numbers can lie so close that 1/σ is huge */
-    if (kind == OP_ATTENTION || kind == OP_EMBED || kind == OP_PICK) roll_sequences(d, r);
+    if (kind >= OP_ATTENTION && kind != OP_DROPOUT) roll_sequences(d, r);
     if (kind == OP_EMBED) roll_tokens(d, r);
-    if (kind == OP_ATTENTION) {
-        r->spec.form = below(d, 3), r->spec.heads = 1 + below(d, 4);
+    if (kind == OP_ATTENTION || kind == OP_ABSORB_KEYS || kind == OP_POOLED_ATTENTION) {
+        r->spec.heads = 1 + below(d, 4);
         r->spec.cols = r->spec.heads * (1 + below(d, 19));
     }
 }
@@ -207,6 +207,14 @@ static void attention(void **state) {
     (void)state;
     check_op(OP_ATTENTION);
 }
+static void absorb_keys(void **state) {
+    (void)state;
+    check_op(OP_ABSORB_KEYS);
+}
+static void pooled_attention(void **state) {
+    (void)state;
+    check_op(OP_POOLED_ATTENTION);
+}
 static void dropout(void **state) {
     (void)state;
     check_op(OP_DROPOUT);
@@ -222,8 +230,14 @@ static void pick(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(linear),  cmocka_unit_test(layernorm), cmocka_unit_test(attention),
-        cmocka_unit_test(dropout), cmocka_unit_test(embed),     cmocka_unit_test(pick),
+        cmocka_unit_test(linear),
+        cmocka_unit_test(layernorm),
+        cmocka_unit_test(attention),
+        cmocka_unit_test(absorb_keys),
+        cmocka_unit_test(pooled_attention),
+        cmocka_unit_test(dropout),
+        cmocka_unit_test(embed),
+        cmocka_unit_test(pick),
     };
     return cmocka_run_group_tests_name("ops", tests, NULL, NULL);
 }

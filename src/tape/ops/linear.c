@@ -145,6 +145,7 @@ static const lbk__op_class gelu_class = {
     .reference_backward = reference_backward,
     .reference_tangent = reference_tangent,
     .saves_input = {true},
+    .gradient_in_place = true,
 };
 static const lbk__op_class tanh_class = {
     .name = "linear",
@@ -155,6 +156,7 @@ static const lbk__op_class tanh_class = {
     .reference_backward = reference_backward,
     .reference_tangent = reference_tangent,
     .saves_input = {true},
+    .gradient_in_place = true,
     .saves_output = true,
 };
 

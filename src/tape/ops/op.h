@@ -48,5 +48,8 @@ static inline double kept_scale(const lbk__dropout *dropout, uint64_t element) {
 void lbk__attention_reference_forward(lbk__tape *tape, lbk__op *op);
 void lbk__attention_reference_backward(lbk__tape *tape, lbk__op *op);
 void lbk__attention_reference_tangent(lbk__tape *tape, lbk__op *op);
+void lbk__pooled_attention_reference_forward(lbk__tape *tape, lbk__op *op);
+void lbk__pooled_attention_reference_backward(lbk__tape *tape, lbk__op *op);
+void lbk__pooled_attention_reference_tangent(lbk__tape *tape, lbk__op *op);
 
 #endif

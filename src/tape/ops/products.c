@@ -137,13 +137,14 @@ static void backward_bf16(lbk__tape *tape, lbk__op *op, const float *dz) {
                    gradients_of(tape, op->slot[0]));
 }
 
+/* dx may lie where x does (linear.c), so it comes last. */
 static void backward_fp32(lbk__tape *tape, lbk__op *op, const float *dz) {
     const sizes s = sizes_of(tape, op);
+    gemm(tape, true, false, s.out, s.in, s.n, dz, s.out, op->input[0]->value.data, s.in, 1.0f,
+         gradients_of(tape, op->slot[0]), s.in);
     if (op->input[0]->gradient.data)
         gemm(tape, false, false, s.n, s.in, s.out, dz, s.out, weights_of(tape, op->slot[0]), s.in,
              op->accumulate[0] ? 1.0f : 0.0f, op->input[0]->gradient.data, s.in);
-    gemm(tape, true, false, s.out, s.in, s.n, dz, s.out, op->input[0]->value.data, s.in, 1.0f,
-         gradients_of(tape, op->slot[0]), s.in);
 }
 
 void lbk__products_backward(lbk__tape *tape, lbk__op *op, const float *dz) {
