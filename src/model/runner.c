@@ -74,7 +74,7 @@ static lbk_status create(lbk__model *model, const float *weights, const lbk__bat
         runner->gradients = owner->gradients;
         runner->touched = owner->touched;
     } else if (!infers(mode)) {
-        LBK_GO(lbk__alloc_aligned(context, &runner->gradients, count * sizeof *runner->gradients));
+        LBK_GO(LBK_ALLOC(context, runner->gradients, count)); /* not large pages: most words never come */
         LBK_GO(LBK_ALLOC(context, runner->touched, model->config.vocab_size));
     }
     if (runner->tape->reference) {
@@ -104,7 +104,7 @@ void lbk__runner_free(lbk__runner *runner) {
     lbk__free_aligned(context, runner->wide);
     lbk_free(context, runner->narrow);
     if (!runner->owner) {
-        lbk__free_aligned(context, runner->gradients);
+        lbk_free(context, runner->gradients);
         lbk_free(context, runner->touched);
     }
     lbk_free(context, runner);

@@ -10,9 +10,9 @@ enum { BLOCK = 4096 };
 
 lbk_status lbk__optimizer_create(lbk__model *model, lbk__optimizer *out) {
     *out = (lbk__optimizer){.model = model};
-    lbk_status status = lbk__alloc_aligned(model->context, &out->first, model->num_values * sizeof(float));
-    if (status == LBK_OK)
-        status = lbk__alloc_aligned(model->context, &out->second, model->num_values * sizeof(float));
+    /* Not in large pages (lbk__alloc_aligned): words that never come leave theirs unwritten. */
+    lbk_status status = LBK_ALLOC(model->context, out->first, model->num_values);
+    if (status == LBK_OK) status = LBK_ALLOC(model->context, out->second, model->num_values);
     if (status == LBK_OK) status = lbk__waiting_rows_create(model, out->first, out->second, &out->waiting);
     if (status != LBK_OK) lbk__optimizer_free(out);
     return status;
@@ -21,8 +21,8 @@ lbk_status lbk__optimizer_create(lbk__model *model, lbk__optimizer *out) {
 void lbk__optimizer_free(lbk__optimizer *optimizer) {
     if (!optimizer->model) return;
     lbk__waiting_rows_free(&optimizer->waiting);
-    lbk__free_aligned(optimizer->model->context, optimizer->first);
-    lbk__free_aligned(optimizer->model->context, optimizer->second);
+    lbk_free(optimizer->model->context, optimizer->first);
+    lbk_free(optimizer->model->context, optimizer->second);
     *optimizer = (lbk__optimizer){0};
 }
 
