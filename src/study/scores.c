@@ -129,8 +129,8 @@ static json_t *view_json(const lbk__results *r, const lbk__result_method *method
 static lbk_status method_json(const lbk__results *r, const lbk__result_method *method, bool picked,
                               json_t *to) {
     double *scratch;
-    json_t *views = json_object();
     LBK_TRY(LBK_ALLOC(r->context, scratch, method->num_runs));
+    json_t *views = json_object();
     for (int v = 0; v < LBK_NUM_VIEWS; v++)
         json_object_set_new(views, lbk__view_names[v], view_json(r, method, v, scratch));
     for (int i = 0; i < method->num_runs; i++) scratch[i] = method->runs[i].dev;
