@@ -22,6 +22,8 @@ PEERS = ../shared/peers/torch_msd.py
 # Real texts and pictures for `make bench` (movies/, openclipart/) and BERT's vocab.txt; rows that lack them are left out.
 DATA = ../shared/data
 VOCAB =
+# For example --rows msd,kd --rounds 2 (bench/table.py --help).
+BENCH_OPTIONS =
 
 packages = tools/packages.sh
 sources  = $(shell git ls-files 'src/*.[ch]' 'include/*.h' 'tests/*.[ch]' 'fuzz/*.[ch]' 'examples/*.c')
@@ -101,7 +103,7 @@ bench: build ## limbeck beside PyTorch, ONNX Runtime, OpenVINO, tokenizers and P
 	@$(packages) $(BENCH_PACKAGES)
 	@test -x .venv-bench/bin/python || python3 -m venv .venv-bench
 	.venv-bench/bin/pip install --quiet -r bench/requirements.txt
-	.venv-bench/bin/python bench/table.py --peers $(PEERS) --data $(DATA) $(if $(VOCAB),--vocab $(VOCAB))
+	.venv-bench/bin/python bench/table.py --peers $(PEERS) --data $(DATA) $(if $(VOCAB),--vocab $(VOCAB)) $(BENCH_OPTIONS)
 
 interop: build ## round trips with transformers, onnxruntime and a published model, in .venv-interop/
 	@$(packages) $(BENCH_PACKAGES)
