@@ -6,11 +6,8 @@
 #include <sys/stat.h>
 #include <webp/decode.h>
 
-enum {
-    HEAD = 30,
-    FLAGS_AT = 20,
-    HAS_EXIF = 8
-}; /* VP8X, the chunk with flags, is the first if there is one */
+/* VP8X, the chunk with flags, is the first if there is one. */
+enum { HEAD = 30, FLAGS_AT = 20, HAS_EXIF = 8 };
 
 static bool is_webp(const uint8_t *head) {
     return memcmp(head, "RIFF", 4) == 0 && memcmp(head + 8, "WEBP", 4) == 0 &&
