@@ -10,7 +10,6 @@
 #include <sys/stat.h>
 
 enum { LONGEST_DRAWING = 16 << 20, LONGEST_SIDE_RATIO = 4, STRIP = 16 };
-static const int64_t most_pixels = 1 << 28;
 static const lbk__vips *const vips = &lbk__vips_functions;
 
 /* A thread that libvips has not seen may take leave of it; a libvips that was not started may not be left. */
@@ -187,8 +186,9 @@ static lbk_status open_image(const char *path, lbk__image_kind kind, int32_t siz
     vips->error_clear();
     LBK_TRY(kind == LBK__IMAGE_DRAWING ? open_drawing(path, size, text, image, error)
                                        : open_picture(path, image, error));
-    if ((int64_t)(*image)->Xsize * (*image)->Ysize > most_pixels)
-        return fail(error, LBK_BAD_DATA, path, "has more than 268 million pixels");
+    if ((int64_t)(*image)->Xsize * (*image)->Ysize > LBK__IMAGE_MOST_PIXELS)
+        return fail(error, LBK_BAD_DATA, path,
+                    "has more than 64 million pixels (8,000 × 8,000); make it smaller");
     return LBK_OK;
 }
 

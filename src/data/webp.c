@@ -1,5 +1,6 @@
 /* webp.c: a WebP file is RIFF, its size, "WEBP", then chunks. */
 #include "data/webp.h"
+#include "data/image.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,9 @@ static lbk_status decode(const uint8_t *data, size_t size, int32_t *width, int32
     WebPDecoderConfig config;
     if (!WebPInitDecoderConfig(&config)) return LBK_INTERNAL; /* another libwebp than it was built with */
     if (WebPGetFeatures(data, size, &config.input) != VP8_STATUS_OK) return LBK_BAD_DATA;
-    if (config.input.has_alpha || config.input.has_animation) return LBK_OK;
+    if (config.input.has_alpha || config.input.has_animation ||
+        (int64_t)config.input.width * config.input.height > LBK__IMAGE_MOST_PIXELS)
+        return LBK_OK;
     *width = config.input.width;
     *height = config.input.height; /* both below 2¹⁴ */
     const size_t line = 3 * (size_t)*width, bytes = line * (size_t)*height;
