@@ -53,15 +53,18 @@ lbk_status lbk__metrics_compute(lbk_context *context, const lbk__metrics_input *
     LBK_TRY(lbk__tally_create(context, input->label_kind, input->num_classes, input->thresholds, &tally));
     lbk_status status = LBK_OK;
     bool single = input->label_kind == LBK_LABEL_SINGLE;
+    float *row = NULL; /* [C] the targets of the sample at hand */
+    LBK_GO(LBK_ALLOC(context, row, input->num_classes));
     for (int64_t i = 0; i < input->num_samples; i++) {
         int64_t at = i * input->num_classes;
-        LBK_GO(lbk__tally_add(tally, input->logits + at, single ? input->labels[i] : -1,
-                              single ? NULL : input->targets + at,
+        if (!single) lbk__labels_row(input->targets, i, input->num_classes, row);
+        LBK_GO(lbk__tally_add(tally, input->logits + at, single ? input->labels[i] : -1, single ? NULL : row,
                               input->teacher ? input->teacher + at : NULL));
     }
     lbk__tally_metrics(tally, out);
     LBK_GO(lbk__ranking_metrics(context, input, out));
 done:
+    lbk_free(context, row);
     lbk__tally_free(tally);
     return status;
 }

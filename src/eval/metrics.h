@@ -2,7 +2,7 @@
 #ifndef LBK_EVAL_METRICS_H
 #define LBK_EVAL_METRICS_H
 
-#include "base/base.h"
+#include "eval/labels.h"
 
 /* NaN where a metric does not apply to the label kind or is not defined (no sample; AUROC: no positive or no
  * negative; average precision: no positive). F1 of nothing true and nothing predicted is 0, as scikit-learn's
@@ -42,11 +42,11 @@ typedef struct lbk__metrics_input {
     lbk_label_kind label_kind;
     int64_t num_samples; /* labelled ones only */
     int32_t num_classes;
-    const float *logits;     /* [N][C] */
-    const int32_t *labels;   /* [N] single */
-    const float *targets;    /* [N][C] multi, soft */
-    const float *thresholds; /* [C] on probabilities; NULL: 0.5 */
-    const float *teacher;    /* [N][C] logits, or NULL */
+    const float *logits;        /* [N][C] */
+    const int32_t *labels;      /* [N] single */
+    const lbk__labels *targets; /* of N samples; multi, soft */
+    const float *thresholds;    /* [C] on probabilities; NULL: 0.5 */
+    const float *teacher;       /* [N][C] logits, or NULL */
 } lbk__metrics_input;
 
 /* LBK_NUMERIC when a logit is not finite, LBK_INVALID_ARGUMENT for a label ≥ C; the sentence names the

@@ -41,6 +41,8 @@ typedef struct lbk__scored {
     bool positive;
 } lbk__scored;
 
+/* Of items in the order of the samples: those of which the class is true. */
+void lbk__mark_positives(const lbk__positives *positives, int32_t class, lbk__scored *items);
 /* Sorts by falling score. */
 void lbk__sort_scored(lbk__scored *items, int64_t count);
 

@@ -14,6 +14,11 @@ void lbk__sort_scored(lbk__scored *items, int64_t count) {
     if (count > 1) qsort(items, (size_t)count, sizeof *items, by_falling_score);
 }
 
+void lbk__mark_positives(const lbk__positives *positives, int32_t class, lbk__scored *items) {
+    for (int64_t k = positives->start[class]; k < positives->start[class + 1]; k++)
+        items[positives->samples[k]].positive = true;
+}
+
 /* The end of the run of equal scores that starts at `first`; its positives are added to *positives. */
 static int64_t next_score(const lbk__scored *items, int64_t count, int64_t first, int64_t *positives) {
     int64_t end = first;
@@ -61,31 +66,34 @@ static double log_odds(const float *logits, int32_t c, const lse *sum) {
     return nearbyint(odds * 0x1p30);
 }
 
-static void fill_class(const lbk__metrics_input *input, int32_t c, const lse *sums, lbk__scored *items) {
+static void fill_class(const lbk__metrics_input *input, const lbk__positives *positives, int32_t c,
+                       const lse *sums, lbk__scored *items) {
+    const bool single = input->label_kind == LBK_LABEL_SINGLE;
     for (int64_t i = 0; i < input->num_samples; i++) {
         const float *logits = input->logits + i * input->num_classes;
-        if (input->label_kind == LBK_LABEL_SINGLE) {
-            items[i] = (lbk__scored){log_odds(logits, c, &sums[i]), input->labels[i] == c};
-        } else {
-            items[i] = (lbk__scored){(double)logits[c], input->targets[i * input->num_classes + c] > 0.5f};
-        }
+        items[i] = single ? (lbk__scored){log_odds(logits, c, &sums[i]), input->labels[i] == c}
+                          : (lbk__scored){(double)logits[c], false};
     }
+    if (!single) lbk__mark_positives(positives, c, items);
 }
 
 lbk_status lbk__ranking_metrics(lbk_context *context, const lbk__metrics_input *input, lbk__metrics *out) {
     if (input->label_kind == LBK_LABEL_SOFT) return LBK_OK;
     lbk_status status = LBK_OK;
     lbk__scored *items = NULL;
+    lbk__positives positives = {0};
     lse *sums = NULL;
     double auroc_sum = 0, precision_sum = 0, second = NAN;
     int32_t num_auroc = 0, num_precision = 0;
     LBK_GO(LBK_ALLOC(context, items, input->num_samples));
     LBK_GO(LBK_ALLOC(context, sums, input->num_samples));
+    if (input->label_kind == LBK_LABEL_MULTI)
+        LBK_GO(lbk__positives_find(context, input->targets, input->num_classes, &positives));
     for (int64_t i = 0; i < input->num_samples; i++)
         sums[i] = sum_up(input->logits + i * input->num_classes, input->num_classes);
     for (int32_t c = 0; c < input->num_classes; c++) {
         double auroc, precision;
-        fill_class(input, c, sums, items);
+        fill_class(input, &positives, c, sums, items);
         lbk__sort_scored(items, input->num_samples);
         rank_class(items, input->num_samples, &auroc, &precision);
         if (!isnan(auroc)) auroc_sum += auroc, num_auroc++;
@@ -98,6 +106,7 @@ lbk_status lbk__ranking_metrics(lbk_context *context, const lbk__metrics_input *
         out->auroc = auroc_sum / num_auroc;
     if (num_precision) out->mean_average_precision = precision_sum / num_precision;
 done:
+    lbk__positives_free(context, &positives);
     lbk_free(context, items);
     lbk_free(context, sums);
     return status;

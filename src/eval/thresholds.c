@@ -24,17 +24,20 @@ static float best_threshold(const lbk__scored *items, int64_t count) {
 lbk_status lbk__choose_thresholds(lbk_context *context, const lbk__metrics_input *input, float *thresholds) {
     for (int32_t c = 0; c < input->num_classes; c++) thresholds[c] = 0.5f;
     if (input->label_kind != LBK_LABEL_MULTI) return LBK_OK;
-    lbk__scored *items;
-    LBK_TRY(LBK_ALLOC(context, items, input->num_samples));
+    lbk__scored *items = NULL;
+    lbk__positives positives = {0};
+    lbk_status status = LBK_OK;
+    LBK_GO(LBK_ALLOC(context, items, input->num_samples));
+    LBK_GO(lbk__positives_find(context, input->targets, input->num_classes, &positives));
     for (int32_t c = 0; c < input->num_classes; c++) {
-        for (int64_t i = 0; i < input->num_samples; i++) {
-            int64_t at = i * input->num_classes + c;
-            items[i].score = lbk__sigmoid((double)input->logits[at]);
-            items[i].positive = input->targets[at] > 0.5f;
-        }
+        for (int64_t i = 0; i < input->num_samples; i++)
+            items[i] = (lbk__scored){lbk__sigmoid((double)input->logits[i * input->num_classes + c]), false};
+        lbk__mark_positives(&positives, c, items);
         lbk__sort_scored(items, input->num_samples);
         thresholds[c] = best_threshold(items, input->num_samples);
     }
+done:
+    lbk__positives_free(context, &positives);
     lbk_free(context, items);
-    return LBK_OK;
+    return status;
 }

@@ -36,7 +36,7 @@ static json_t *answer(const lbk__results *r, const lbk__result_run *run, int vie
                          ? exp(-lbk__categorical_loss(logits, t->num_classes, best))
                          : lbk__sigmoid((double)logits[best]);
     return json_pack("{s:s, s:f, s:b}", "class", lbk_pack_class_name(r->pack, best), "probability", p,
-                     "right", (int)(t->targets[position * t->num_classes + best] > 0.5f));
+                     "right", (int)(lbk__labels_target(&t->labels, position, best) > 0.5f));
 }
 
 /* {"name", "joint": answer, "text": …, "image": …} */

@@ -17,9 +17,9 @@ static void count(const lbk__results *r, const lbk__result_run *run, int view, d
     const int64_t classes = truth->num_classes;
     const float *logits = run->predictions.logits + view * truth->num_samples * classes;
     for (int64_t i = 0; i < truth->num_samples; i++)
-        for (int32_t c = 0; c < classes; c++) {
-            if (!(truth->targets[i * classes + c] > 0.5f)) continue;
-            const double at = probability(truth, logits + i * classes, c) * BINS;
+        for (int64_t k = truth->labels.start[i]; k < truth->labels.start[i + 1]; k++) {
+            if (!(truth->labels.scores[k] > 0.5f)) continue;
+            const double at = probability(truth, logits + i * classes, truth->labels.classes[k]) * BINS;
             counts[at < BINS - 1 ? (int)at : BINS - 1]++;
         }
 }

@@ -1,7 +1,6 @@
 /* predictions.c: logits of a split, written and read. */
 #include "study/predictions.h"
 
-#include "data/batch.h"
 #include "data/pack.h"
 #include "format/by_view.h"
 #include "format/json.h"
@@ -24,17 +23,6 @@ static lbk_status keep_labelled(lbk__truth *t, int64_t count) {
     return LBK_OK;
 }
 
-static lbk_status read_labels(lbk_context *context, lbk__truth *t) {
-    uint8_t *labelled;
-    LBK_TRY(LBK_ALLOC(context, t->labels, t->num_samples));
-    LBK_TRY(LBK_ALLOC(context, t->targets, t->num_samples * t->num_classes));
-    LBK_TRY(LBK_ALLOC(context, labelled, t->num_samples));
-    lbk_status status =
-        lbk__batch_targets(t->pack, t->samples, (int32_t)t->num_samples, t->targets, t->labels, labelled);
-    lbk_free(context, labelled);
-    return status;
-}
-
 lbk_status lbk__truth_open(lbk_context *context, const lbk_pack *pack, const char *split, lbk__truth *out) {
     *out = (lbk__truth){
         .pack = pack, .label_kind = lbk_pack_label_kind(pack), .num_classes = lbk_pack_num_classes(pack)};
@@ -45,7 +33,7 @@ lbk_status lbk__truth_open(lbk_context *context, const lbk_pack *pack, const cha
     if (out->num_samples == 0)
         LBK_GO(lbk__fail(context, LBK_INVALID_ARGUMENT,
                          "no sample of the split \"%s\" has a label: there is nothing to score", split));
-    LBK_GO(read_labels(context, out));
+    LBK_GO(lbk__labels_read(context, pack, out->samples, out->num_samples, &out->labels));
 done:
     if (status != LBK_OK) lbk__truth_close(context, out);
     return status;
@@ -53,8 +41,7 @@ done:
 
 void lbk__truth_close(lbk_context *context, lbk__truth *truth) {
     lbk_free(context, truth->samples);
-    lbk_free(context, truth->labels);
-    lbk_free(context, truth->targets);
+    lbk__labels_free(context, &truth->labels);
     *truth = (lbk__truth){0};
 }
 
@@ -178,8 +165,8 @@ lbk__metrics_input lbk__predictions_view(const lbk__predictions *predictions, co
                                 .num_classes = truth->num_classes,
                                 .logits = predictions->logits +
                                           (int64_t)view * truth->num_samples * truth->num_classes,
-                                .labels = truth->labels,
-                                .targets = truth->targets,
+                                .labels = truth->labels.classes,
+                                .targets = &truth->labels,
                                 .thresholds = predictions->thresholds,
                                 .teacher = teacher};
 }

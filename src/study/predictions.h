@@ -23,9 +23,8 @@ typedef struct lbk__truth {
     lbk_label_kind label_kind;
     int64_t num_samples;
     int32_t num_classes;
-    int32_t *samples; /* [N] indices in the pack */
-    int32_t *labels;  /* [N] single */
-    float *targets;   /* [N, C] */
+    int32_t *samples;   /* [N] indices in the pack */
+    lbk__labels labels; /* of N samples */
 } lbk__truth;
 
 /* LBK_INVALID_ARGUMENT when the split has no labelled sample. */

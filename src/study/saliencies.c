@@ -62,14 +62,15 @@ static lbk_status by_split(const lbk__results *r, lbk__saliency kind, json_t *ou
 
 /* Means over the test samples of which a class is true. */
 static void by_class(const lbk__results *r, lbk__saliency kind, json_t *out) {
+    const lbk__labels *labels = &r->truth.labels;
     for (int32_t c = 0; c < r->truth.num_classes; c++)
         json_array_append_new(out, empty_mean(lbk_pack_class_name(r->pack, c)));
     for (int64_t i = 0; i < r->truth.num_samples; i++) {
         float saliency[LBK__NUM_MODALITIES];
         lbk__cache_saliency(r->cache, kind, r->truth.samples[i], saliency);
-        for (int32_t c = 0; c < r->truth.num_classes; c++)
-            if (r->truth.targets[i * r->truth.num_classes + c] > 0.5f)
-                add_sample(json_array_get(out, (size_t)c), saliency);
+        for (int64_t k = labels->start[i]; k < labels->start[i + 1]; k++)
+            if (labels->scores[k] > 0.5f)
+                add_sample(json_array_get(out, (size_t)labels->classes[k]), saliency);
     }
     for (size_t c = 0; c < json_array_size(out); c++) finish_mean(json_array_get(out, c));
 }

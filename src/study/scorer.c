@@ -20,15 +20,19 @@ bool lbk__scorer_knows(const char *metric, lbk_label_kind label_kind, int32_t nu
 
 /* ---- sums ---- */
 
+static bool decides(const lbk__metrics_input *input, int64_t i, int32_t class) {
+    const double threshold = input->thresholds ? (double)input->thresholds[class] : 0.5;
+    return lbk__sigmoid((double)input->logits[i * input->num_classes + class]) >= threshold;
+}
+
 static void count_sets(const lbk__metrics_input *input, int64_t i, double *both, double *either) {
-    const float *logits = input->logits + i * input->num_classes,
-                *targets = input->targets + i * input->num_classes;
+    const lbk__labels *labels = input->targets;
     *both = *either = 0; /* true and decided; true plus decided */
-    for (int32_t c = 0; c < input->num_classes; c++) {
-        const double threshold = input->thresholds ? (double)input->thresholds[c] : 0.5;
-        const bool yes = lbk__sigmoid((double)logits[c]) >= threshold, right = targets[c] > 0.5f;
-        *both += yes && right;
-        *either += yes + right;
+    for (int32_t c = 0; c < input->num_classes; c++) *either += decides(input, i, c);
+    for (int64_t k = labels->start[i]; k < labels->start[i + 1]; k++) {
+        const bool right = labels->scores[k] > 0.5f;
+        *both += right && decides(input, i, labels->classes[k]);
+        *either += right;
     }
 }
 
@@ -42,7 +46,7 @@ static void sample_parts(const char *metric, const lbk__metrics_input *input, in
         return;
     }
     if (input->label_kind == LBK_LABEL_SOFT) {
-        *part = (double)input->targets[i * input->num_classes + lbk__argmax(logits, input->num_classes)];
+        *part = (double)lbk__labels_target(input->targets, i, lbk__argmax(logits, input->num_classes));
         return;
     }
     count_sets(input, i, &both, &either);

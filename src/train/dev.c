@@ -9,14 +9,11 @@
 static lbk_status keep(void *user, int64_t position, const float *logits) {
     lbk__training *t = user;
     const size_t classes = (size_t)t->num_classes, at = (size_t)position * classes;
-    const int32_t index = t->samples.dev[position];
-    int32_t label;
-    uint8_t labelled;
     memcpy(t->dev_logits + at, logits, classes * sizeof *logits);
     if (t->cache)
-        memcpy(t->dev_teacher + at, lbk__cache_logits(t->cache, LBK_VIEW_JOINT, index),
+        memcpy(t->dev_teacher + at, lbk__cache_logits(t->cache, LBK_VIEW_JOINT, t->samples.dev[position]),
                classes * sizeof *logits);
-    return lbk__batch_targets(t->pack, &index, 1, t->dev_targets + at, &label, &labelled);
+    return LBK_OK;
 }
 
 static lbk_status measure(lbk__training *t, lbk__metrics *out) {
@@ -26,7 +23,7 @@ static lbk_status measure(lbk__training *t, lbk__metrics *out) {
                                 .num_samples = t->samples.num_dev,
                                 .num_classes = t->num_classes,
                                 .logits = t->dev_logits,
-                                .targets = t->dev_targets,
+                                .targets = &t->dev_labels,
                                 .teacher = t->dev_teacher};
     LBK_TRY(lbk__choose_thresholds(t->context, &input, t->model->thresholds));
     input.thresholds = t->model->thresholds;

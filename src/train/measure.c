@@ -14,8 +14,8 @@ typedef struct measuring {
     float *row; /* [C] the targets at hand */
     /* What ranking metrics need of the labelled samples; NULL for soft labels: */
     float *logits;   /* [num_views][count][C] */
-    float *targets;  /* [count][C] */
     int32_t *labels; /* [count] */
+    lbk__labels targets;
     int64_t num_labelled;
 } measuring;
 
@@ -27,15 +27,15 @@ static lbk_status begin(lbk_context *context, const float *thresholds, measuring
     if (m->label_kind == LBK_LABEL_SOFT) return LBK_OK;
     LBK_TRY(LBK_ALLOC(context, m->logits, (size_t)m->num_views * all));
     if (m->label_kind == LBK_LABEL_SINGLE) return LBK_ALLOC(context, m->labels, m->count);
-    return LBK_ALLOC(context, m->targets, all);
+    return lbk__labels_read(context, m->pack, m->indices, m->count, &m->targets);
 }
 
 static void end(lbk_context *context, measuring *m) {
     for (int v = 0; v < LBK_NUM_VIEWS; v++) lbk__tally_free(m->tally[v]);
     lbk_free(context, m->row);
     lbk_free(context, m->logits);
-    lbk_free(context, m->targets);
     lbk_free(context, m->labels);
+    lbk__labels_free(context, &m->targets);
 }
 
 static void keep(measuring *m, const float *logits, int32_t label) {
@@ -43,7 +43,6 @@ static void keep(measuring *m, const float *logits, int32_t label) {
     for (size_t v = 0; v < (size_t)m->num_views; v++)
         memcpy(m->logits + (v * count + at) * classes, logits + v * classes, classes * sizeof *logits);
     if (m->labels) m->labels[at] = label;
-    if (m->targets) memcpy(m->targets + at * classes, m->row, classes * sizeof *m->row);
 }
 
 static lbk_status add(void *user, int64_t position, const float *logits) {
@@ -68,7 +67,7 @@ static lbk_status finish(lbk_context *context, const measuring *m, lbk__metrics 
                                     .num_classes = m->num_classes,
                                     .logits = m->logits + v * m->count * m->num_classes,
                                     .labels = m->labels,
-                                    .targets = m->targets};
+                                    .targets = &m->targets};
         LBK_TRY(lbk__ranking_metrics(context, &input, &out[v]));
     }
     return LBK_OK;

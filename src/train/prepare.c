@@ -198,7 +198,7 @@ lbk_status lbk__training_allocate(lbk__training *t) {
                                   (int32_t)config->train.batch_size, &t->inference));
     if (t->model->thresholds) {
         LBK_TRY(LBK_ALLOC(t->context, t->dev_logits, (size_t)s->num_dev * classes));
-        LBK_TRY(LBK_ALLOC(t->context, t->dev_targets, (size_t)s->num_dev * classes));
+        LBK_TRY(lbk__labels_read(t->context, t->pack, s->dev, s->num_dev, &t->dev_labels));
         if (t->cache) LBK_TRY(LBK_ALLOC(t->context, t->dev_teacher, (size_t)s->num_dev * classes));
     }
     if (t->method == LBK__METHOD_MSD)
@@ -248,10 +248,11 @@ void lbk__training_close(lbk__training *t) {
     lbk__optimizer_free(&t->optimizer);
     lbk__batch_free(t->context, &t->buffers.batch);
     void *const blocks[] = {t->buffers.targets,  t->buffers.labels,   t->buffers.labelled, t->buffers.teacher,
-                            t->buffers.weights,  t->buffers.gradient, t->dev_logits,       t->dev_targets,
-                            t->buffers.saliency, t->samples.meta,     t->dev_teacher,      t->epoch_weights,
-                            t->samples.train,    t->samples.order,    t->samples.labelled, t->samples.dev};
+                            t->buffers.weights,  t->buffers.gradient, t->dev_logits,       t->dev_teacher,
+                            t->buffers.saliency, t->samples.meta,     t->epoch_weights,    t->samples.train,
+                            t->samples.order,    t->samples.labelled, t->samples.dev};
     for (size_t i = 0; i < LBK_COUNT(blocks); i++) lbk_free(t->context, blocks[i]);
+    lbk__labels_free(t->context, &t->dev_labels);
     lbk__model_free(t->model);
     lbk__cache_close(t->cache);
     lbk_pack_close(t->pack);

@@ -71,9 +71,10 @@ typedef struct lbk__training {
     lbk__batch_limits limits;
     lbk__runner *runner;
     lbk__optimizer optimizer;
-    lbk__inference *inference;                     /* over dev, joint view; reads the weights in training */
-    float *dev_logits, *dev_targets, *dev_teacher; /* [num_dev, C], for thresholds; NULL unless multi-label */
-    float *epoch_weights;                          /* [count, 3] of (5), for their summary; NULL unless msd */
+    lbk__inference *inference;       /* over dev, joint view; reads the weights in training */
+    float *dev_logits, *dev_teacher; /* [num_dev, C], for thresholds; NULL unless multi-label */
+    lbk__labels dev_labels;          /* with them */
+    float *epoch_weights;            /* [count, 3] of (5), for their summary; NULL unless msd */
     lbk__step_buffers buffers;
     lbk__meta meta;
     lbk__weight_rule rule;

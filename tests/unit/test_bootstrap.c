@@ -11,15 +11,17 @@ static void check_scorer(lbk_context *context, const lbk__metrics_input *input, 
     lbk__metrics_input drawn = *input;
     float *logits = malloc((size_t)(n * classes) * sizeof *logits),
           *targets = malloc((size_t)(n * classes) * sizeof *targets);
+    lbk__labels drawn_labels;
     int32_t *labels = malloc((size_t)n * sizeof *labels), *times = calloc((size_t)n, sizeof *times);
     for (int64_t i = 0; i < n; i++) {
         const int64_t from = lbk__below(3, LBK__STREAM_SYNTHETIC, 0, (uint64_t)i, (uint32_t)n);
         memcpy(logits + i * classes, input->logits + from * classes, (size_t)classes * sizeof *logits);
-        memcpy(targets + i * classes, input->targets + from * classes, (size_t)classes * sizeof *targets);
+        lbk__labels_row(input->targets, from, (int32_t)classes, targets + i * classes);
         labels[i] = input->labels[from];
         times[from]++;
     }
-    drawn.logits = logits, drawn.targets = targets, drawn.labels = labels, drawn.teacher = NULL;
+    drawn_labels = labels_of(context, targets, n, (int32_t)classes);
+    drawn.logits = logits, drawn.targets = &drawn_labels, drawn.labels = labels, drawn.teacher = NULL;
     lbk__metrics metrics;
     lbk__scorer scorer;
     check_ok(context, lbk__metrics_compute(context, &drawn, &metrics));
@@ -28,6 +30,7 @@ static void check_scorer(lbk_context *context, const lbk__metrics_input *input, 
     if (!(fabs(score - wanted) <= 1e-12) && !(isnan(score) && isnan(wanted)))
         fail_msg("%s: %.15g, not %.15g", metric, score, wanted);
     lbk__scorer_free(context, &scorer);
+    lbk__labels_free(context, &drawn_labels);
     free(logits), free(targets), free(labels), free(times);
 }
 
@@ -39,19 +42,22 @@ static void scorers_are_the_metrics(void **state) {
     check_ok(context, lbk__safetensors_open(context, "tests/golden/metrics.safetensors", &file));
     for (int k = 0; k < golden_cases(file); k++) {
         const lbk__tensor_entry *logits = golden(file, k, "logits", LBK__F32);
+        lbk__labels targets = labels_of(context, golden(file, k, "targets", LBK__F32)->data, logits->shape[0],
+                                        (int32_t)logits->shape[1]);
         const lbk__metrics_input input = {
             .label_kind = (lbk_label_kind) * (const int32_t *)golden(file, k, "kind", LBK__I32)->data,
             .num_samples = logits->shape[0],
             .num_classes = (int32_t)logits->shape[1],
             .logits = logits->data,
             .labels = golden(file, k, "labels", LBK__I32)->data,
-            .targets = golden(file, k, "targets", LBK__F32)->data,
+            .targets = &targets,
             .thresholds = golden(file, k, "thresholds", LBK__F32)->data};
         for (int m = 0; input.num_samples && lbk__metric_names[m]; m++)
             if (lbk__scorer_knows(lbk__metric_names[m], input.label_kind, input.num_classes)) {
                 check_scorer(context, &input, lbk__metric_names[m]);
                 known++;
             }
+        lbk__labels_free(context, &targets);
     }
     assert_true(known > 20);
     lbk__safetensors_close(file);

@@ -4,15 +4,19 @@
 
 #include "eval/metrics.h"
 
-static lbk__metrics_input case_input(const lbk__safetensors *file, int k) {
+/* `targets` is freed with lbk__labels_free. */
+static lbk__metrics_input case_input(lbk_context *context, const lbk__safetensors *file, int k,
+                                     lbk__labels *targets) {
     const lbk__tensor_entry *logits = golden(file, k, "logits", LBK__F32);
+    *targets = labels_of(context, golden(file, k, "targets", LBK__F32)->data, logits->shape[0],
+                         (int32_t)logits->shape[1]);
     return (lbk__metrics_input){
         .label_kind = (lbk_label_kind) * (const int32_t *)golden(file, k, "kind", LBK__I32)->data,
         .num_samples = logits->shape[0],
         .num_classes = (int32_t)logits->shape[1],
         .logits = logits->data,
         .labels = golden(file, k, "labels", LBK__I32)->data,
-        .targets = golden(file, k, "targets", LBK__F32)->data,
+        .targets = targets,
         .thresholds = golden(file, k, "thresholds", LBK__F32)->data,
         .teacher = golden(file, k, "teacher", LBK__F32)->data,
     };
@@ -24,7 +28,8 @@ static void metrics_are_scikit_learns(void **state) {
     lbk__safetensors *file;
     check_ok(context, lbk__safetensors_open(context, "tests/golden/metrics.safetensors", &file));
     for (int k = 0; k < golden_cases(file); k++) {
-        lbk__metrics_input input = case_input(file, k);
+        lbk__labels targets;
+        lbk__metrics_input input = case_input(context, file, k, &targets);
         lbk__metrics metrics;
         check_ok(context, lbk__metrics_compute(context, &input, &metrics));
         const double *want = golden(file, k, "metrics", LBK__F64)->data;
@@ -35,6 +40,7 @@ static void metrics_are_scikit_learns(void **state) {
             if (!same)
                 fail_msg("case %d: %s is %.12g, scikit-learn %.12g", k, lbk__metric_names[m], value, want[m]);
         }
+        lbk__labels_free(context, &targets);
     }
     lbk__safetensors_close(file);
     lbk_context_destroy(context);
@@ -46,7 +52,8 @@ static void thresholds_are_the_best_of_all(void **state) {
     lbk__safetensors *file;
     check_ok(context, lbk__safetensors_open(context, "tests/golden/metrics.safetensors", &file));
     for (int k = 0; k < golden_cases(file); k++) {
-        lbk__metrics_input input = case_input(file, k);
+        lbk__labels targets;
+        lbk__metrics_input input = case_input(context, file, k, &targets);
         const float *want = golden(file, k, "best", LBK__F32)->data;
         float thresholds[8];
         assert_true(input.num_classes <= 8);
@@ -55,6 +62,7 @@ static void thresholds_are_the_best_of_all(void **state) {
             if (!(fabsf(thresholds[c] - want[c]) <= 1e-6f * want[c]))
                 fail_msg("case %d, class %d: threshold %.9g, not %.9g", k, c, (double)thresholds[c],
                          (double)want[c]);
+        lbk__labels_free(context, &targets);
     }
     lbk__safetensors_close(file);
     lbk_context_destroy(context);
@@ -73,7 +81,8 @@ static void names_are_the_fields(void **state) {
 static void nothing_is_defined_on_no_samples(void **state) {
     (void)state;
     lbk_context *context = check_context();
-    lbk__metrics_input input = {.label_kind = LBK_LABEL_MULTI, .num_classes = 3};
+    lbk__labels none = labels_of(context, NULL, 0, 3);
+    lbk__metrics_input input = {.label_kind = LBK_LABEL_MULTI, .num_classes = 3, .targets = &none};
     lbk__metrics metrics;
     check_ok(context, lbk__metrics_compute(context, &input, &metrics));
     for (int m = 0; lbk__metric_names[m]; m++)
@@ -81,22 +90,25 @@ static void nothing_is_defined_on_no_samples(void **state) {
     float thresholds[3];
     check_ok(context, lbk__choose_thresholds(context, &input, thresholds));
     assert_true(thresholds[0] == 0.5f && thresholds[2] == 0.5f);
+    lbk__labels_free(context, &none);
     lbk_context_destroy(context);
 }
 
 static void a_teacher_and_thresholds_are_optional(void **state) {
     (void)state;
     lbk_context *context = check_context();
-    float logits[] = {0, -1, 1, 0}, targets[] = {1, 0, 1, 1};
+    float logits[] = {0, -1, 1, 0};
+    lbk__labels targets = labels_of(context, (float[]){1, 0, 1, 1}, 2, 2);
     lbk__metrics_input input = {.label_kind = LBK_LABEL_MULTI,
                                 .num_samples = 2,
                                 .num_classes = 2,
                                 .logits = logits,
-                                .targets = targets};
+                                .targets = &targets};
     lbk__metrics metrics;
     check_ok(context, lbk__metrics_compute(context, &input, &metrics));
     assert_true(isnan(metrics.kl));
     check_near(metrics.accuracy, 1, 0); /* a probability of ½ is a yes */
+    lbk__labels_free(context, &targets);
     lbk_context_destroy(context);
 }
 
