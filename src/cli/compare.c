@@ -13,6 +13,12 @@ typedef struct arguments {
 
 static const struct argp_option options[] = {{"json", 'j', 0, 0, "Print the table as JSON", 0}, {0}};
 
+static bool is_utf8(const char *text, size_t length) {
+    json_t *string = json_stringn(text, length);
+    json_decref(string);
+    return string != NULL;
+}
+
 static error_t parse(int key, char *argument, struct argp_state *state) {
     arguments *given = state->input;
     switch (key) {
@@ -21,6 +27,8 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
         return 0;
     case ARGP_KEY_ARG:
         if (!strchr(argument, '=')) argp_error(state, "%s: NAME=FILE is wanted", argument);
+        if (!is_utf8(argument, (size_t)(strchr(argument, '=') - argument)))
+            argp_error(state, "a NAME is not UTF-8");
         cli_list_add(&given->reports, argument);
         return 0;
     case ARGP_KEY_END:
@@ -92,13 +100,20 @@ static json_t *statistics(const json_t *reports, const struct quantity *q) {
 
 /* ---- reading ---- */
 
+/* What a report of `limbeck eval --json` lacks; NULL: nothing. */
+static const char *missing_in(const json_t *report) {
+    if (!json_is_object(json_object_get(report, "views"))) return "views";
+    if (!json_is_string(json_object_get(report, "metric"))) return "metric";
+    return json_is_string(json_object_get(report, "split")) ? NULL : "split";
+}
+
 static json_t *read_report(const char *path) {
     json_error_t error;
     json_t *report = json_load_file(path, 0, &error);
     if (!report) {
         cli_say("%s: line %d: %s", path, error.line, error.text);
-    } else if (!json_is_object(json_object_get(report, "views"))) {
-        cli_say("%s: is no report of `limbeck eval --json`: it has no \"views\"", path);
+    } else if (missing_in(report)) {
+        cli_say("%s: is no report of `limbeck eval --json`: it has no \"%s\"", path, missing_in(report));
         json_decref(report);
         report = NULL;
     }

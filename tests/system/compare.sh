@@ -35,4 +35,12 @@ expect_code 3; expect_err '^limbeck: none: '
 echo '{}' >e
 run "$LIMBECK" compare kd=e
 expect_code 3; expect_err 'is no report of `limbeck eval --json`'
+echo '{"views": {}, "split": "test"}' >e
+run "$LIMBECK" compare kd=e
+expect_code 3; expect_err 'it has no "metric"'
+echo '{"views": {}, "metric": "accuracy", "split": 1}' >e
+run "$LIMBECK" compare kd=e
+expect_code 3; expect_err 'it has no "split"'
+run "$LIMBECK" compare "$(printf '\377')=a" kd=b
+expect_code 2; expect_err 'a NAME is not UTF-8'
 finish
