@@ -39,9 +39,7 @@ static void decide_multi(lbk__tally *tally, const float *logits, const float *ta
     tally->f1_samples += f1(sample);
 }
 
-/* Ten annotators' accuracies are multiples of 1/30, kept as float32: as doubles again, their mean is the
- * official scorer's to its last digits. */
-static double exact_score(float score) {
+double lbk__exact_score(float score) {
     const double fraction = round((double)score * 30) / 30;
     return (float)fraction == score ? fraction : (double)score;
 }
@@ -55,7 +53,7 @@ void lbk__add_decision(lbk__tally *tally, const float *logits, int32_t label, co
         decide_multi(tally, logits, targets);
         break;
     case LBK_LABEL_SOFT:
-        tally->vqa_accuracy += exact_score(targets[lbk__argmax(logits, tally->num_classes)]);
+        tally->vqa_accuracy += lbk__exact_score(targets[lbk__argmax(logits, tally->num_classes)]);
     }
 }
 

@@ -38,6 +38,10 @@ double lbk__metric_value(const lbk__metrics *metrics, const char *name);
 /* Whether larger is better: all but loss, ece, kl, entropy. */
 bool lbk__metric_rises(const char *name);
 
+/* A soft target as a double. Ten annotators' accuracies are multiples of 1/30, kept as float32: as doubles
+ * again, their mean is the official scorer's to its last digits. */
+double lbk__exact_score(float score);
+
 typedef struct lbk__metrics_input {
     lbk_label_kind label_kind;
     int64_t num_samples; /* labelled ones only */

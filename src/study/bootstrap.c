@@ -6,6 +6,9 @@
 #include <math.h>
 #include <stdlib.h>
 
+/* Sums of equal scores in another order differ by less. */
+static const double EQUAL = 0x1p-40;
+
 static int by_value(const void *a, const void *b) {
     const double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
@@ -37,7 +40,7 @@ static lbk__interval summarise(double *differences, int64_t n) {
         if (!isnan(differences[i])) differences[defined++] = differences[i];
     if (defined == 0) return (lbk__interval){NAN, NAN, NAN};
     qsort(differences, (size_t)defined, sizeof *differences, by_value);
-    for (int64_t i = 0; i < defined; i++) below += differences[i] <= 0, above += differences[i] >= 0;
+    for (int64_t i = 0; i < defined; i++) below += differences[i] <= EQUAL, above += differences[i] >= -EQUAL;
     return (lbk__interval){
         .low = percentile(differences, defined, 0.025),
         .high = percentile(differences, defined, 0.975),

@@ -46,7 +46,8 @@ static void sample_parts(const char *metric, const lbk__metrics_input *input, in
         return;
     }
     if (input->label_kind == LBK_LABEL_SOFT) {
-        *part = (double)lbk__labels_target(input->targets, i, lbk__argmax(logits, input->num_classes));
+        *part =
+            lbk__exact_score(lbk__labels_target(input->targets, i, lbk__argmax(logits, input->num_classes)));
         return;
     }
     count_sets(input, i, &both, &either);

@@ -129,14 +129,16 @@ lbk_status lbk__wilcoxon(lbk_context *context, const double *a, const double *b,
         return lbk__fail(context, LBK_INVALID_ARGUMENT, "Wilcoxon's test takes at most %d pairs, not %lld",
                          LBK__MAX_PAIRS, (long long)n);
     LBK_TRY(LBK_ALLOC(context, items, n));
+    bool defined = true;
     for (int64_t i = 0; i < n; i++) {
         const double steps = rint((a[i] - b[i]) * 0x1p40);
         if (steps != 0) items[count++] = (difference){.size = fabs(steps), .rises = steps > 0};
+        defined = defined && !isnan(steps);
     }
     rank(items, count);
     for (int64_t i = 0; i < count; i++) up += items[i].rises ? items[i].rank : 0;
     lbk_status status = LBK_OK;
-    if (count) {
+    if (count && defined) {
         status = tail(context, items, count, LBK_MIN(up, count * (count + 1) - up), p);
         *p = fmin(1, 2 * *p);
     }

@@ -23,8 +23,8 @@ double lbk__paired_t(const double *a, const double *b, int64_t n);
 
 /* Two-sided p of Wilcoxon's signed-rank test of a − b, exact for every n: all 2ⁿ assignments of signs are
  * counted. Pairs without a difference are left out, equal differences share their mean rank; differences are
- * compared in steps of 2⁻⁴⁰, finer ones are the rounding of scores. NaN when no pair differs. With n pairs p
- * is at least 2^(1 − n). n ≤ LBK__MAX_PAIRS. */
+ * compared in steps of 2⁻⁴⁰, finer ones are the rounding of scores. NaN when no pair differs, or a score is
+ * not defined. With n pairs p is at least 2^(1 − n). n ≤ LBK__MAX_PAIRS. */
 enum { LBK__MAX_PAIRS = 1000 };
 lbk_status lbk__wilcoxon(lbk_context *context, const double *a, const double *b, int64_t n, double *p);
 

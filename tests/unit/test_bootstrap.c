@@ -114,9 +114,34 @@ static void intervals_are_right_for_a_mean(void **state) {
     lbk_context_destroy(context);
 }
 
+/* Two seeds that are right on X and Y, against two that are right on X ∪ Y but for one sample, and on X ∩ Y:
+ * in the draws without that sample, (1 − 1/N)^N of all, they are right as often, however the four scores are
+ * rounded. */
+static void equal_sums_are_equal(void **state) {
+    (void)state;
+    enum { N = 37 };
+    lbk_context *context = check_context();
+    double part[4][N], whole[N];
+    int either = 0; /* a sample of X ∪ Y, not of X ∩ Y */
+    for (int i = 0; i < N; i++) {
+        const bool x = lbk__uniform(4, LBK__STREAM_SYNTHETIC, 0, (uint64_t)i) < 0.4,
+                   y = lbk__uniform(4, LBK__STREAM_SYNTHETIC, 1, (uint64_t)i) < 0.6;
+        part[0][i] = x, part[1][i] = y, part[2][i] = x || y, part[3][i] = x && y;
+        whole[i] = 1;
+        if (x != y) either = i;
+    }
+    part[2][either] = 0;
+    lbk__scorer scorers[4];
+    for (int k = 0; k < 4; k++) scorers[k] = (lbk__scorer){.count = N, .part = part[k], .whole = whole};
+    lbk__interval interval;
+    check_ok(context, lbk__paired_bootstrap(context, scorers, scorers + 2, 2, 4000, 1, &interval));
+    check_near(interval.p, 2 * pow(1 - 1.0 / N, N), 0.05);
+    lbk_context_destroy(context);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(scorers_are_the_metrics),
-                                       cmocka_unit_test(intervals_are_numpys),
-                                       cmocka_unit_test(intervals_are_right_for_a_mean)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(scorers_are_the_metrics), cmocka_unit_test(intervals_are_numpys),
+        cmocka_unit_test(equal_sums_are_equal), cmocka_unit_test(intervals_are_right_for_a_mean)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -75,6 +75,8 @@ static void ends_are_defined(void **state) {
     check_near(p, 0.25, 1e-15);
     check_ok(context, lbk__wilcoxon(context, a, b, 0, &p));
     assert_true(isnan(p));
+    check_ok(context, lbk__wilcoxon(context, a, (double[]){0.2, NAN, 0.4}, 3, &p)); /* a score not defined */
+    assert_true(isnan(p) && isnan(lbk__paired_t(a, (double[]){0.2, NAN, 0.4}, 3)));
     check_fails(context, LBK_INVALID_ARGUMENT, "at most 1000 pairs",
                 lbk__wilcoxon(context, a, b, LBK__MAX_PAIRS + 1, &p));
     lbk_context_destroy(context);

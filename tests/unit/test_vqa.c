@@ -3,7 +3,7 @@
 #include "benchmark_fixture.h"
 
 #include "data/vqa_answers.h"
-#include "eval/metrics.h"
+#include "study/bootstrap.h"
 
 #define GOLDEN "tests/golden/vqa/"
 
@@ -98,6 +98,18 @@ static void scores_are_the_scorers(void **state) {
     fixture_close(&f);
 }
 
+/* What the bootstrap makes of a draw that has each sample once. */
+static double score_once(fixture *f, const lbk__metrics_input *input) {
+    lbk__scorer scorer;
+    int32_t *times = malloc((size_t)input->num_samples * sizeof *times);
+    for (int64_t i = 0; i < input->num_samples; i++) times[i] = 1;
+    check_ok(f->context, lbk__scorer_create(f->context, "vqa_accuracy", input, &scorer));
+    const double score = lbk__scorer_score(&scorer, times);
+    lbk__scorer_free(f->context, &scorer);
+    free(times);
+    return score;
+}
+
 /* The metric on the first `count` labelled samples with the given logits, and the official accuracy of what
  * they decide. */
 static void compare_metric(fixture *f, const lbk_pack *pack, const json_t *expected, int64_t count,
@@ -123,6 +135,7 @@ static void compare_metric(fixture *f, const lbk_pack *pack, const json_t *expec
     lbk__metrics metrics;
     check_ok(f->context, lbk__metrics_compute(f->context, &input, &metrics));
     check_near(metrics.vqa_accuracy, sum / (double)count, 1e-9);
+    check_near(score_once(f, &input), metrics.vqa_accuracy, 1e-13);
     lbk__labels_free(f->context, &targets);
     free(labelled);
 }
