@@ -13,6 +13,12 @@ static lbk_status put_text(lbk_context *context, lbk__text *csv, const char *tex
     return lbk__text_append(context, csv, "\"", 1);
 }
 
+/* As it is, where nothing in it has a meaning. */
+static lbk_status put_word(lbk_context *context, lbk__text *csv, const char *word) {
+    if (strpbrk(word, ",\"\r\n")) return put_text(context, csv, word);
+    return lbk__text_append(context, csv, word, strlen(word));
+}
+
 static lbk_status put_number(lbk_context *context, lbk__text *csv, const json_t *object, const char *key) {
     const json_t *value = json_object_get(object, key);
     if (!json_is_number(value)) return lbk__text_append(context, csv, ",", 1);
@@ -28,10 +34,10 @@ static lbk_status put_line(lbk_context *context, lbk__text *csv, const char *stu
                  *score = json_object_get(values, "score"), *kl = json_object_get(values, "kl"),
                  *against = json_object_get(values, "against_kd");
     LBK_TRY(put_text(context, csv, student));
-    LBK_TRY(lbk__text_printf(context, csv, ",%s,%d,%s,%zu",
-                             json_string_value(json_object_get(method, "name")),
-                             json_is_true(json_object_get(method, "picked")), view,
-                             json_array_size(json_object_get(score, "values"))));
+    LBK_TRY(lbk__text_append(context, csv, ",", 1));
+    LBK_TRY(put_word(context, csv, json_string_value(json_object_get(method, "name"))));
+    LBK_TRY(lbk__text_printf(context, csv, ",%d,%s,%zu", json_is_true(json_object_get(method, "picked")),
+                             view, json_array_size(json_object_get(score, "values"))));
     LBK_TRY(put_number(context, csv, json_object_get(method, "dev"), "mean"));
     LBK_TRY(put_number(context, csv, score, "mean"));
     LBK_TRY(put_number(context, csv, score, "half_width"));

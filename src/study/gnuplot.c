@@ -71,9 +71,9 @@ void lbk__gnuplot_tics(lbk__gnuplot *gnuplot, char axis, double low, double high
 
 /* ---- running it ---- */
 
-/* Within a GiB and a minute, whatever numbers it is given to draw. */
+/* Within a GiB and a minute, whatever numbers it is given to draw; without the user's settings (-d). */
 static lbk_status spawn(lbk_context *context, const char *folder, bool *missing) {
-    char *const arguments[] = {"sh", "-c", "ulimit -v 1048576; ulimit -t 60; exec gnuplot plots.gp", NULL};
+    char *const arguments[] = {"sh", "-c", "ulimit -v 1048576; ulimit -t 60; exec gnuplot -d plots.gp", NULL};
     posix_spawn_file_actions_t actions;
     pid_t process;
     int outcome = 0;

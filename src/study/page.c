@@ -111,10 +111,14 @@ static void put_card(page *p, const json_t *student, const char *view) {
     lbk__html_format(&p->html, "</div><div class=label><span class='%s'>",
                      clear ? (difference > 0 ? "up" : "down") : "");
     lbk__html_signed(&p->html, difference);
-    lbk__html_put(&p->html, clear ? (difference > 0 ? " ▲ better than KD" : " ▼ worse than KD")
-                                  : " no clear difference");
-    lbk__html_put(&p->html, "</span>, p ");
-    lbk__html_p(&p->html, p_value);
+    lbk__html_put(&p->html, clear            ? (difference > 0 ? " ▲ better than KD" : " ▼ worse than KD")
+                            : isnan(p_value) ? " to KD"
+                                             : " no clear difference");
+    lbk__html_put(&p->html, "</span>");
+    if (!isnan(p_value)) {
+        lbk__html_put(&p->html, ", p ");
+        lbk__html_p(&p->html, p_value);
+    }
     lbk__html_put(&p->html, "</div></div>");
 }
 

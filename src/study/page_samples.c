@@ -21,6 +21,13 @@ static bool put_picture(lbk__html *html, const json_t *sample) {
     return true;
 }
 
+/* In whichever direction it is written, what stands beside it stays in its place. */
+static void put_name(lbk__html *html, const char *name) {
+    lbk__html_put(html, "<bdi>");
+    lbk__html_text(html, name);
+    lbk__html_put(html, "</bdi>");
+}
+
 static void put_answers(lbk__html *html, const json_t *answers) {
     size_t i;
     json_t *row;
@@ -36,7 +43,7 @@ static void put_answers(lbk__html *html, const json_t *answers) {
             const json_t *answer = json_object_get(row, lbk__view_names[v]);
             const bool right = json_is_true(json_object_get(answer, "right"));
             lbk__html_format(html, "<td><span class='%s'>%s ", right ? "up" : "down", right ? "✓" : "✗");
-            lbk__html_text(html, lbk__json_text_of(answer, "class"));
+            put_name(html, lbk__json_text_of(answer, "class"));
             lbk__html_format(html, "</span> %.0f&thinsp;%%</td>",
                              100 * lbk__json_number(json_object_get(answer, "probability")));
         }
@@ -49,7 +56,7 @@ static void put_sample(lbk__html *html, const json_t *sample) {
     size_t i;
     json_t *class;
     if (!put_picture(html, sample)) lbk__html_put(html, "<article class='card sample bare'>");
-    lbk__html_put(html, "<div><p>");
+    lbk__html_put(html, "<div><p dir=auto>");
     const char *text = lbk__json_text_of(sample, "text");
     if (*text)
         lbk__html_text(html, text);
@@ -59,13 +66,13 @@ static void put_sample(lbk__html *html, const json_t *sample) {
     json_array_foreach(json_object_get(sample, "classes"), i, class) {
         if (i) lbk__html_put(html, ", ");
         lbk__html_put(html, "<b>");
-        lbk__html_text(html, json_string_value(class));
+        put_name(html, json_string_value(class));
         lbk__html_put(html, "</b>");
     }
     lbk__html_format(html, " · S(text) %.3f · S(image) %.3f · ",
                      lbk__json_number(json_object_get(sample, "saliency_text")),
                      lbk__json_number(json_object_get(sample, "saliency_image")));
-    lbk__html_text(html, lbk__json_text_of(sample, "id"));
+    put_name(html, lbk__json_text_of(sample, "id"));
     lbk__html_put(html, "</p></div>");
     put_answers(html, json_object_get(sample, "answers"));
     lbk__html_put(html, "</article>");

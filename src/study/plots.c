@@ -242,6 +242,7 @@ static void plot_classes(lbk__gnuplot *g, const json_t *root) {
         const json_t *class = json_array_get(classes, c);
         int at = LBK_MIN(count, MOST_CLASSES - 1);
         const double samples = lbk__json_number(json_object_get(class, "num_samples"));
+        if (samples == 0) continue;
         if (count == MOST_CLASSES && lbk__json_number(json_object_get(shown[at], "num_samples")) >= samples)
             continue;
         for (; at > 0 && lbk__json_number(json_object_get(shown[at - 1], "num_samples")) < samples; at--)
@@ -249,6 +250,7 @@ static void plot_classes(lbk__gnuplot *g, const json_t *root) {
         shown[at] = class;
         count = LBK_MIN(count + 1, MOST_CLASSES);
     }
+    if (count == 0) return;
     lbk__gnuplot_begin(g, "classes", 460, 62 + 18 * count);
     lbk__gnuplot_put(g, "set lmargin 20\nunset ytics\nset grid noytics\nset border 1\n$d << EOD\n");
     for (int c = 0; c < count; c++) {
@@ -322,7 +324,7 @@ static void plot_size(lbk__gnuplot *g, const json_t *root, const char *name, con
             const char *of = lbk__json_text_of(model, "name");
             const double at = scale * lbk__json_number(json_object_get(model, key)),
                          score = (i == 0) == (p == 0) ? score_of(root, of, points[p]) : NAN;
-            if (isnan(score)) continue;
+            if (isnan(score) || !(at > 0)) continue;
             widen(&x, log10(at)), widen(&y, score);
             lbk__gnuplot_put(g, "%.9g %.9g\n", at, score);
         }

@@ -113,19 +113,39 @@ done:
 
 /* ---- reading ---- */
 
-static lbk_status check_origin(lbk_context *context, const char *path, const lbk__safetensors *file,
-                               const lbk__truth *truth) {
+/* The description in the file; json_decref it. */
+static lbk_status read_about(lbk_context *context, const char *path, const lbk__safetensors *file,
+                             json_t **out) {
     const char *text = lbk__safetensors_metadata(file, "limbeck");
     json_t *about = text ? json_loads(text, 0, NULL) : NULL;
-    const char *kind = json_string_value(json_object_get(about, "kind")),
-               *pack = json_string_value(json_object_get(about, "pack_sha256"));
-    lbk_status status = LBK_OK;
-    if (!kind || strcmp(kind, "predictions") != 0 ||
-        json_integer_value(json_object_get(about, "version")) != VERSION)
-        status = lbk__fail(context, LBK_BAD_DATA, "%s: is no file of predictions of this version", path);
-    else if (!pack || strcmp(pack, lbk_pack_hash(truth->pack)) != 0)
+    const char *kind = json_string_value(json_object_get(about, "kind"));
+    *out = about;
+    if (kind && strcmp(kind, "predictions") == 0 &&
+        json_integer_value(json_object_get(about, "version")) == VERSION)
+        return LBK_OK;
+    return lbk__fail(context, LBK_BAD_DATA, "%s: is no file of predictions of this version", path);
+}
+
+static lbk_status check_origin(lbk_context *context, const char *path, const lbk__safetensors *file,
+                               const lbk__truth *truth) {
+    json_t *about;
+    lbk_status status = read_about(context, path, file, &about);
+    const char *pack = json_string_value(json_object_get(about, "pack_sha256"));
+    if (status == LBK_OK && (!pack || strcmp(pack, lbk_pack_hash(truth->pack)) != 0))
         status = lbk__fail(context, LBK_MISMATCH, "%s: was made from another pack", path);
     json_decref(about);
+    return status;
+}
+
+lbk_status lbk__predictions_are_of(lbk_context *context, const char *path, const char *split, bool *out) {
+    lbk__safetensors *file;
+    json_t *about;
+    LBK_TRY(lbk__safetensors_open(context, path, &file));
+    const lbk_status status = read_about(context, path, file, &about);
+    const char *found = json_string_value(json_object_get(about, "split"));
+    *out = found && strcmp(found, split) == 0;
+    json_decref(about);
+    lbk__safetensors_close(file);
     return status;
 }
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_FILE = 1 << 20, MAX_TEXT = 4096, MAX_LIST = 1000, MAX_STUDENTS = 16 };
+enum { MAX_FILE = 1 << 20, MAX_TEXT = 4096, MAX_LIST = 1000, MAX_STUDENTS = 16, MAX_POINTS = 10000 };
 
 /* What libcyaml fills. */
 typedef struct recipe_yaml {
@@ -174,6 +174,7 @@ static lbk_status read_methods(lbk_context *context, const char *path, lbk__reci
 }
 
 static lbk_status read_grid(lbk_context *context, const char *path, lbk__recipe *r) {
+    int64_t points = 1;
     for (size_t key = 0; key < lbk__num_config_keys; key++) {
         char name[64];
         if (!r->texts->grid.count[key]) continue;
@@ -183,6 +184,10 @@ static lbk_status read_grid(lbk_context *context, const char *path, lbk__recipe 
             return bad(context, path, "grid", name, "is not chosen on dev: the recipe itself says it");
         r->axes[r->num_axes++] = (lbk__recipe_axis){
             .key = key, .values = r->texts->grid.values[key], .num_values = r->texts->grid.count[key]};
+        points *= r->texts->grid.count[key];
+        if (points > MAX_POINTS)
+            return lbk__fail(context, LBK_INVALID_ARGUMENT, "%s: grid: has more than %d points", path,
+                             MAX_POINTS);
     }
     return LBK_OK;
 }

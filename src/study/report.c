@@ -78,17 +78,18 @@ static json_t *rows_json(const json_t *root) {
     json_array_foreach(json_object_get(root, "students"), s, student)
         json_array_foreach(json_object_get(student, "methods"), m, method) {
         json_t *row = json_object();
-        char name[256];
-        snprintf(name, sizeof name, "%s, %s%s", json_string_value(json_object_get(student, "name")),
-                 json_string_value(json_object_get(method, "name")),
-                 json_is_true(json_object_get(method, "picked")) ? " (picked on dev)" : "");
+        json_t *name =
+            json_sprintf("%s, %s%s", json_string_value(json_object_get(student, "name")),
+                         json_string_value(json_object_get(method, "name")),
+                         json_is_true(json_object_get(method, "picked")) ? " (picked on dev)" : "");
         for (int v = 0; lbk__view_names[v]; v++)
             json_object_set(row, lbk__view_names[v], at(method, lbk__view_names[v], "score", "mean"));
         json_object_set(row, "interval", at(method, "joint", "score", "half_width"));
         json_object_set(row, "against_kd", at(method, "joint", "against_kd", "difference"));
         json_object_set(row, "p_bootstrap", at(method, "joint", "against_kd", "p_bootstrap_holm"));
         json_object_set(row, "p_t", at(method, "joint", "against_kd", "p_t_holm"));
-        json_object_set_new(rows, name, row);
+        json_object_set_new(rows, json_string_value(name), row);
+        json_decref(name);
     }
     return rows;
 }

@@ -90,6 +90,8 @@ static lbk_status open_student(const lbk__results *r, lbk__json_in in, lbk__resu
     LBK_TRY(lbk__json_get_integer(in, "folds", 0, INT32_MAX, &folds));
     LBK_TRY(lbk__json_get_array(in, "methods", &methods));
     student->folds = (int)folds;
+    if (json_array_size(methods) == 0)
+        return lbk__fail(in.context, LBK_BAD_DATA, "%s: student %s has no method", in.where, student->name);
     LBK_TRY(LBK_ALLOC(r->context, student->methods, json_array_size(methods)));
     for (size_t m = 0; m < json_array_size(methods); m++) {
         student->num_methods++;
@@ -146,6 +148,8 @@ static lbk_status open_all(lbk__results *r, lbk__json_in in) {
     LBK_TRY(lbk__json_get_string(in, "teacher", &teacher));
     LBK_TRY(open_run(r, teacher, &r->teacher));
     LBK_TRY(lbk__json_get_array(in, "students", &students));
+    if (json_array_size(students) == 0)
+        return lbk__fail(in.context, LBK_BAD_DATA, "%s: has no student", in.where);
     LBK_TRY(LBK_ALLOC(r->context, r->students, json_array_size(students)));
     for (size_t s = 0; s < json_array_size(students); s++) {
         r->num_students++;

@@ -17,7 +17,8 @@ lbk__saliency lbk__results_saliency_kind(const lbk__results *r) {
     return LBK__SALIENCY_KL;
 }
 
-/* Adds one sample to object {"text", "image", "num_samples"}, which holds sums until finish_mean. */
+/* Adds one sample to object {"text", "image", "num_samples"}, which holds sums until finish_mean; means of no
+ * sample are null. */
 static void add_sample(json_t *object, const float saliency[LBK__NUM_MODALITIES]) {
     for (int m = 0; m < LBK__NUM_MODALITIES; m++) {
         const double before = json_real_value(json_object_get(object, modality_names[m]));
@@ -31,7 +32,7 @@ static void finish_mean(json_t *object) {
     const double count = (double)json_integer_value(json_object_get(object, "num_samples"));
     for (int m = 0; m < LBK__NUM_MODALITIES; m++) {
         const double sum = json_real_value(json_object_get(object, modality_names[m]));
-        json_object_set_new(object, modality_names[m], json_real(count > 0 ? sum / count : 0));
+        json_object_set_new(object, modality_names[m], count > 0 ? json_real(sum / count) : json_null());
     }
 }
 

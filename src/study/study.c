@@ -31,12 +31,27 @@ static lbk_status take_teacher(lbk__study *study, const lbk_study_options *optio
     return lbk__model_load(context, options->teacher, &study->given_teacher);
 }
 
+/* "study/" is "study": what is below is named by what follows the folder's name. */
+static lbk_status copy_folder(lbk_context *context, const char *given, char **out) {
+    size_t length = strlen(given);
+    while (length > 1 && given[length - 1] == '/') length--;
+    return lbk__copy_bytes(context, given, length, out);
+}
+
+/* Whether there is something to test on in the end. */
+static lbk_status check_test_split(const lbk__study *study) {
+    lbk__truth truth;
+    LBK_TRY(lbk__truth_open(study->context, study->pack, study->recipe.test_split, &truth));
+    lbk__truth_close(study->context, &truth);
+    return LBK_OK;
+}
+
 static lbk_status open_study(lbk__study *study, const lbk_study_options *options) {
     lbk_context *context = study->context;
     if (!options->recipe || !options->out || !*options->out)
         return lbk__fail(context, LBK_INVALID_ARGUMENT, "a study needs a recipe and a folder to write to");
     LBK_TRY(lbk__recipe_open(context, options->recipe, &study->recipe));
-    LBK_TRY(lbk__copy_string(context, options->out, &study->folder));
+    LBK_TRY(copy_folder(context, options->out, &study->folder));
     LBK_TRY(choose_path(study, options->pack, study->recipe.pack, &study->pack_path));
     LBK_TRY(choose_path(study, options->images, study->recipe.images, &study->images));
     LBK_TRY(choose_path(study, options->init, NULL, &study->init));
@@ -46,6 +61,7 @@ static lbk_status open_study(lbk__study *study, const lbk_study_options *options
     LBK_TRY(lbk__make_folder(context, study->folder));
     LBK_TRY(lbk__lock_folder(context, study->folder, &study->lock));
     LBK_TRY(lbk_pack_open(context, study->pack_path, &study->pack));
+    LBK_TRY(check_test_split(study));
     if (options->teacher) LBK_TRY(take_teacher(study, options));
     return lbk__study_name_teacher(study);
 }
@@ -80,6 +96,12 @@ static lbk_status add_tuning(lbk__study *study, int student, int method) {
     return LBK_OK;
 }
 
+/* What is wrong with a student's configuration, or with the grid, is said before the teacher is trained; of
+ * students that start from the teacher it cannot be, since their sizes are the teacher's. */
+static lbk_status add_early(lbk__study *study, int student, int method) {
+    return study->recipe.students[student].num_from_teacher ? LBK_OK : add_tuning(study, student, method);
+}
+
 static lbk_status add_chosen(lbk__study *study, int student, int method) {
     const lbk__recipe *r = &study->recipe;
     const int point = study->chosen[student * r->num_methods + method];
@@ -107,6 +129,7 @@ static lbk_status check_chosen(const lbk__study *study) {
 
 static lbk_status run_stages(lbk__study *study) {
     json_t *models;
+    LBK_TRY(add_all(study, add_early));
     LBK_TRY(lbk__study_run_teacher(study));
     LBK_TRY(lbk__study_probe(study));
     LBK_TRY(add_all(study, add_tuning));

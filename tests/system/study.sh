@@ -6,6 +6,7 @@ set -u
 make_tiny_data
 cd "$work" || exit 1
 sed -i 's/"text": "a picture of the thing"/"text": "a <script>thing<\/script> of the sea"/' data.jsonl
+sed -i '1s/"label": "[a-z]*"/"label": "hot"/' data.jsonl # a class that test does not have
 pack_tiny_data
 
 cat >student.yaml <<END
@@ -73,6 +74,36 @@ study given.yaml --out taken --teacher given
 expect_code 0
 [ "$(grep '"",teacher' taken/results.csv)" = "$(grep '"",teacher' whole/results.csv)" ] || wrong 'another teacher than the given one'
 [ ! -e "$(ls -d taken/teacher-*)/metrics.jsonl" ] || wrong 'a given teacher was trained'
+# As a shell completes the folder's name. Then another test split than before: only that is done again.
+study given.yaml --out taken/ --teacher given
+expect_code 0
+sed 's/^pack/test_split: train\npack/' given.yaml >other.yaml
+study other.yaml --out taken --teacher given
+expect_code 0; grep -q '"num_samples": 56' taken/results.json || wrong 'results are not of the split that the recipe names now'
+[ "$(ls taken/cells | wc -l)" = 1 ] || wrong 'another test split is another training'
+# A metric that the bootstrap does not know, and a name longer than most.
+long=$(printf 'é%.0s' $(seq 300))
+sed "s/half of it/$long/; s/\[kd\]/[kd, msd-uniform]/; s/from_teacher/set: [train.metric=f1_macro]\n    from_teacher/" given.yaml >long.yaml
+study long.yaml --out taken --teacher given
+expect_code 0; expect_out "^$long, kd"
+grep -q ' to KD</span></div></div>' taken/report.html || wrong 'a difference that was not tested should be told as such'
+
+# study.json is a file like others.
+broken() { # SED-COMMAND
+    rm -rf broken
+    cp -r taken broken
+    sed -i "$1" broken/study.json
+    run "$LIMBECK" report broken
+}
+broken 's/"students": \[/"students": [], "were": [/'
+expect_code 3; expect_err 'study.json: has no student'
+broken 's/"methods": \[/"methods": [], "were": [/'
+expect_code 3; expect_err 'has no method'
+broken 's/"parameters": [0-9]*/"parameters": 0/'
+expect_code 0
+broken 's/"name": "kd"/"name": "k,d\\n"/'
+expect_code 0; grep -q '","k,d$' broken/results.csv || wrong 'a name breaks the table'
+
 study given.yaml --out taken --teacher given --init given
 expect_code 2; expect_err 'leave out either the teacher given or given'
 study study.yaml --out taken2 --teacher given
@@ -88,6 +119,11 @@ grep -q '&lt;script&gt;' $page || wrong 'a sample of the data should be shown, e
 [ "$(grep -oE "(src|href)='?[a-z]+:[^,]{0,24}" $page | grep -v "src='data:image/jpeg;base64" | wc -l)" = 0 ] || wrong 'the page needs the network'
 grep -q "src='data:image/jpeg;base64,/9j/" $page || wrong 'no picture in the page'
 grep -q "no number here is the paper" $page || wrong 'the page should say whose numbers these are'
+grep -q '<th scope=row>hot</th><td>–</td><td>–</td><td>0</td>' $page || wrong 'a class without samples has no mean saliency'
+mkdir home
+echo 'exit status 1' >home/.gnuplot
+HOME=$work/home run "$LIMBECK" report whole
+expect_code 0
 if command -v gnuplot >/dev/null; then
     grep -q '<figure><figcaption>score against size</figcaption><svg ' $page || wrong 'a plot is missing'
 fi
@@ -138,8 +174,12 @@ bad 's/distill.alpha:/distill.alhpa:/' bad 'no key distill.alhpa; did you mean d
 bad 's/methods:/metods:/' bad 'metods.*did you mean methods'
 bad 's/folds: 2/folds: 1/' bad 'folds: "1": a whole number from 2'
 bad 's/\[0.3, 0.9\]/[0.3, 0.30]/' whole 'the same value twice'
-bad 's/\[0.3, 0.9\]/[0.3, 9]/' whole 'distill.alpha is "9"'
+bad '/from_teacher/d; s/\[0.3, 0.9\]/[0.3, 9]/' bad 'distill.alpha is "9"'
 bad '/^pack/d' bad 'names no pack'
+bad 's/^images/test_split: tset\nimages/' bad 'no sample in a split "tset"'
+many=$(seq -s, 101)
+bad "s/\[0.3, 0.9\]/[$many]/; s/\[kl, js\]/[$many]/" bad 'grid: has more than 10000 points'
+[ -z "$(ls bad)" ] || wrong 'what is wrong with a recipe should be said before anything is trained'
 study none.yaml --out bad
 expect_code 5; expect_err 'none.yaml'
 run "$LIMBECK" report none
