@@ -6,8 +6,8 @@
  *     that says what was wrong, where, and what to do: lbk_error(context).
  *   - A context and everything made from it belong to one thread at a time. Contexts do not share anything.
  *   - The library never prints, exits or installs handlers: log, progress and interruption are callbacks.
- * What a call changes of its thread (errno, locale, number of OpenMP threads) is what it was when it returns;
- *     numbers in texts and files have a point in every locale.
+ *   - What a call changes of its thread (errno, locale, number of OpenMP threads) is what it was when it
+ *     returns. Numbers in texts and files have a point in every locale.
  *   - Strings are UTF-8. Paths are relative to the working directory unless a field says otherwise.
  *   - Files appear whole or not at all. Whatever is written, one process writes: LBK_BUSY while another does.
  *   - Strings that a function returns through `char **` are freed with lbk_free(context, pointer).

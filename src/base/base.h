@@ -9,11 +9,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* What the library changes of the calling thread while it works. */
+typedef struct lbk__host {
+    locale_t locale;
+    int num_threads; /* OpenMP's, for the next parallel region */
+} lbk__host;
+
 struct lbk_context {
     lbk_context_options options;
     int num_threads;
-    int calls;       /* public functions at work, one within the other */
-    locale_t locale; /* of the thread before the outermost one, base/guest.h */
+    int calls;      /* public functions at work, one within the other */
+    lbk__host host; /* the thread before the outermost one, base/guest.h */
     char error[1024];
     bool starved; /* see lbk__check_starved */
 };

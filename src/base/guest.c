@@ -1,8 +1,9 @@
-/* guest.c: the locale by uselocale, which changes this thread only. The C locale is a constant of libc:
- * making it allocates nothing and there is nothing to free. */
+/* guest.c: the locale by uselocale, the number of threads by omp_set_num_threads, which change this thread
+ * only. The C locale is a constant of libc: making it allocates nothing and there is nothing to free. */
 #include "base/guest.h"
 
 #include <errno.h>
+#include <omp.h>
 
 static locale_t c_locale(void) {
     return newlocale(LC_ALL_MASK, "C", (locale_t)0);
@@ -10,25 +11,33 @@ static locale_t c_locale(void) {
 
 lbk__guest lbk__guest_enter(lbk_context *context) {
     const int error = errno;
-    const lbk__guest guest = {context, uselocale(c_locale()), error};
-    if (context->calls++ == 0) context->locale = guest.locale;
+    const lbk__guest guest = {context, {uselocale(c_locale()), omp_get_max_threads()}, error};
+    if (context->calls++ == 0) context->host = guest.before;
+    omp_set_num_threads(context->num_threads);
     return guest;
+}
+
+static void put_back(const lbk__host *state) {
+    uselocale(state->locale);
+    omp_set_num_threads(state->num_threads);
 }
 
 void lbk__guest_leave(const lbk__guest *guest) {
     guest->context->calls--;
-    uselocale(guest->locale);
+    put_back(&guest->before);
     errno = guest->error;
 }
 
-locale_t lbk__guest_out(const lbk_context *context) {
-    return uselocale(context->locale);
+lbk__host lbk__guest_out(const lbk_context *context) {
+    const lbk__host own = {uselocale((locale_t)0), omp_get_max_threads()};
+    if (context->calls) put_back(&context->host);
+    return own;
 }
 
-void lbk__guest_back(locale_t own) {
-    uselocale(own);
+void lbk__guest_back(const lbk__host *own) {
+    put_back(own);
 }
 
 void lbk__guest_thread(void) {
-    uselocale(c_locale());
+    put_back(&(lbk__host){c_locale(), 1});
 }

@@ -15,9 +15,9 @@ void lbk__log(lbk_context *context, lbk_log_level level, const char *format, ...
     vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
     lbk__printable(shown, sizeof shown, line, strlen(line));
-    const locale_t own = lbk__guest_out(context);
+    const lbk__host own = lbk__guest_out(context);
     context->options.log(context->options.user, level, shown);
-    lbk__guest_back(own);
+    lbk__guest_back(&own);
 }
 
 void lbk__report(lbk_context *context, const char *stage, const char *unit, uint64_t done, uint64_t total,
@@ -26,16 +26,16 @@ void lbk__report(lbk_context *context, const char *stage, const char *unit, uint
     char shown[256];
     if (note) note = lbk__printable(shown, sizeof shown, note, strlen(note));
     lbk_progress progress = {.stage = stage, .unit = unit, .done = done, .total = total, .note = note};
-    const locale_t own = lbk__guest_out(context);
+    const lbk__host own = lbk__guest_out(context);
     context->options.progress(context->options.user, &progress);
-    lbk__guest_back(own);
+    lbk__guest_back(&own);
 }
 
 bool lbk__interrupted(lbk_context *context) {
     if (!context->options.interrupted) return false;
-    const locale_t own = lbk__guest_out(context);
+    const lbk__host own = lbk__guest_out(context);
     const bool stop = context->options.interrupted(context->options.user) != 0;
-    lbk__guest_back(own);
+    lbk__guest_back(&own);
     return stop;
 }
 

@@ -105,9 +105,9 @@ static lbk_status write_record(stream *s, record *r, lbk_line_sink *sink, void *
     LBK_TRY(status);
     s->num_records++;
     s->num_failed += json_object_get(r->answer, "error") != NULL;
-    const locale_t own = lbk__guest_out(context);
+    const lbk__host own = lbk__guest_out(context);
     const bool taken = sink(user, text) == 0;
-    lbk__guest_back(own);
+    lbk__guest_back(&own);
     lbk_free(context, text);
     return taken ? LBK_OK : lbk__fail(context, LBK_IO, "the answers could not be written");
 }

@@ -5,7 +5,6 @@
 
 #include "base/guest.h"
 
-#include <omp.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -95,7 +94,6 @@ static void *work(void *user) {
                                          .allow_outside = p->context->options.allow_outside};
     int64_t job;
     lbk__guest_thread();
-    omp_set_num_threads(1); /* of this thread: what is computed outside a tape has no context to ask */
     while (take(p, &job)) {
         lbk_context *context;
         w->name = p->jobs->name(p->jobs->user, job);

@@ -2,6 +2,7 @@
  * and exporting, what it was; and a program whose locale writes commas gets the bytes of one that does not.
  */
 #define _GNU_SOURCE /* environ, sigabbrev_np */
+#include "base/guest.h"
 #include "small_run.h"
 
 #include <errno.h>
@@ -149,13 +150,21 @@ static void work(small_run *run, const char *name) {
     free(pack), free(data), free(vocab), free(out);
 }
 
+enum { HOST_THREADS = 3 };
+
+static void log_with_own_threads(void *user, lbk_log_level level, const char *line) {
+    assert_int_equal(omp_get_max_threads(), HOST_THREADS); /* callbacks are the program's */
+    small_run_log(user, level, line);
+}
+
 static void a_program_is_left_as_it_was(void **state) {
     small_run *run = *state;
     char *log = small_run_path(run, "output");
     fflush(NULL);
     const int out = dup(STDOUT_FILENO), error = dup(STDERR_FILENO);
     assert_true(freopen(log, "w", stdout) && dup2(STDOUT_FILENO, STDERR_FILENO) >= 0);
-    omp_set_num_threads(3);
+    omp_set_num_threads(HOST_THREADS);
+    run->context->options.log = log_with_own_threads;
     fesetround(FE_TONEAREST);
     signal(SIGPIPE, SIG_IGN);
     printf("what the program has yet to write"); /* … is not written for it */
@@ -167,6 +176,25 @@ static void a_program_is_left_as_it_was(void **state) {
     dup2(out, STDOUT_FILENO), dup2(error, STDERR_FILENO);
     close(out), close(error);
     free(before.environment), free(before.folder), free(log);
+}
+
+/* A loop that says nothing of threads takes as many as the context has, also within a call that calls. */
+static void check_threads_of_a_call(lbk_context *context, int calls) {
+    LBK__GUEST(context);
+    assert_int_equal(omp_get_max_threads(), context->num_threads);
+    const lbk__host own = lbk__guest_out(context);
+    assert_int_equal(omp_get_max_threads(), HOST_THREADS);
+    lbk__guest_back(&own);
+    if (calls > 1) check_threads_of_a_call(context, calls - 1);
+    assert_int_equal(omp_get_max_threads(), context->num_threads);
+}
+
+static void threads_are_the_contexts(void **state) {
+    small_run *run = *state;
+    omp_set_num_threads(HOST_THREADS);
+    run->context->num_threads = 1;
+    check_threads_of_a_call(run->context, 2);
+    assert_int_equal(omp_get_max_threads(), HOST_THREADS);
 }
 
 static void log_with_commas(void *user, lbk_log_level level, const char *line) {
@@ -212,6 +240,7 @@ static void a_locale_with_commas_changes_no_byte(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(a_program_is_left_as_it_was),
+        TEST(threads_are_the_contexts),
         TEST(a_locale_with_commas_changes_no_byte),
     };
     return cmocka_run_group_tests_name("guest", tests, NULL, NULL);

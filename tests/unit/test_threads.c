@@ -71,7 +71,6 @@ static const small_run *shared_data; /* read only */
 static void *run_job(void *user) {
     job *j = user;
     lbk_context *context;
-    omp_set_num_threads(1);
     j->status = lbk_context_create(&(lbk_context_options){.num_threads = 1}, &context);
     if (j->status != LBK_OK) return NULL;
     j->status = steps(context, shared_data, j->folder);
