@@ -210,13 +210,3 @@ void lbk__cache_saliency(const lbk__cache *cache, lbk__saliency kind, int64_t sa
                 ? cache->saliency[((int64_t)kind * LBK__NUM_MODALITIES + m) * cache->key.num_samples + sample]
                 : 0.0f;
 }
-
-void lbk__cache_mean_saliency(const lbk__cache *cache, lbk__saliency kind, const int32_t *indices,
-                              int64_t count, double out[LBK__NUM_MODALITIES]) {
-    out[0] = out[1] = 0;
-    for (int64_t i = 0; i < count; i++) {
-        float saliency[LBK__NUM_MODALITIES];
-        lbk__cache_saliency(cache, kind, indices[i], saliency);
-        for (int m = 0; m < LBK__NUM_MODALITIES; m++) out[m] += (double)saliency[m] / (double)count;
-    }
-}

@@ -75,8 +75,5 @@ const float *lbk__cache_logits(const lbk__cache *cache, lbk_view view, int64_t s
 /* S(text), S(image) of a sample; 0 with one view. */
 void lbk__cache_saliency(const lbk__cache *cache, lbk__saliency kind, int64_t sample,
                          float out[LBK__NUM_MODALITIES]);
-/* S̄ of (9) over the samples listed; 0 where none are. */
-void lbk__cache_mean_saliency(const lbk__cache *cache, lbk__saliency kind, const int32_t *indices,
-                              int64_t count, double out[LBK__NUM_MODALITIES]);
 
 #endif

@@ -54,9 +54,12 @@ static void make_rule(lbk__training *t) {
         (lbk__weight_rule){.weighting = (lbk__weighting)config->distill.weights, .rho = config->distill.rho};
     for (size_t v = 0; v < config->distill.fixed_weights.count; v++)
         t->rule.fixed[v] = config->distill.fixed_weights.items[v];
-    if (t->cache)
-        lbk__cache_mean_saliency(t->cache, (lbk__saliency)config->distill.saliency, t->samples.train,
-                                 t->samples.count, t->rule.mean_saliency);
+    for (int64_t i = 0; t->cache && i < t->samples.count; i++) {
+        float saliency[LBK__NUM_MODALITIES];
+        lbk__training_saliency(t, t->samples.train[i], saliency);
+        for (int m = 0; m < LBK__NUM_MODALITIES; m++)
+            t->rule.mean_saliency[m] += (double)saliency[m] / (double)t->samples.count;
+    }
 }
 
 /* What a run learned from: the teacher, or what was made of it out of fold. */

@@ -20,13 +20,21 @@ int32_t lbk__group_batch(const lbk__training *t, const lbk__group *g, int32_t fi
     return (int32_t)LBK_MIN(t->config->train.batch_size, g->count - first);
 }
 
+void lbk__training_saliency(const lbk__training *t, int32_t index, float out[LBK__NUM_MODALITIES]) {
+    const lbk__saliency kind = (lbk__saliency)t->config->distill.saliency;
+    if (kind == LBK__SALIENCY_LABEL && !t->samples.labelled[index])
+        out[0] = out[1] = 0;
+    else
+        lbk__cache_saliency(t->cache, kind, index, out);
+}
+
 void lbk__training_weights(const lbk__training *t, int32_t index, float out[LBK_NUM_VIEWS]) {
     float saliency[LBK__NUM_MODALITIES];
     if (t->meta.network) {
         memcpy(out, t->meta.sample_weights + (size_t)index * LBK_NUM_VIEWS, LBK_NUM_VIEWS * sizeof *out);
         return;
     }
-    lbk__cache_saliency(t->cache, (lbk__saliency)t->config->distill.saliency, index, saliency);
+    lbk__training_saliency(t, index, saliency);
     lbk__sample_weights(&t->rule, saliency, out);
 }
 
@@ -42,8 +50,7 @@ static lbk_status gather(lbk__training *t, const int32_t *samples, int32_t count
             memcpy(b->teacher + ((size_t)v * (size_t)count + (size_t)i) * classes,
                    lbk__cache_logits(t->cache, (lbk_view)v, samples[i]), classes * sizeof *b->teacher);
     for (int32_t i = 0; t->cache && i < count; i++)
-        lbk__cache_saliency(t->cache, (lbk__saliency)t->config->distill.saliency, samples[i],
-                            b->saliency + i * LBK__NUM_MODALITIES);
+        lbk__training_saliency(t, samples[i], b->saliency + i * LBK__NUM_MODALITIES);
     return LBK_OK;
 }
 

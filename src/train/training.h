@@ -140,6 +140,9 @@ lbk_status lbk__training_plan(lbk__training *training);
 /* One optimizer step: gradient accumulation over the next samples of the epoch. LBK_NUMERIC after ten steps
  * in a row without a finite gradient. Allocates nothing. */
 lbk_status lbk__training_step(lbk__training *training);
+/* (6) of a sample of the pack, of text and image, as distill.saliency has it; `label` says nothing, 0, of a
+ * sample whose label is not used. */
+void lbk__training_saliency(const lbk__training *training, int32_t index, float out[LBK__NUM_MODALITIES]);
 /* The weights of (5) of a sample of the pack. */
 void lbk__training_weights(const lbk__training *training, int32_t index, float out[LBK_NUM_VIEWS]);
 

@@ -110,23 +110,6 @@ static void an_empty_cache_is_a_cache(void **state) {
     check_content(f);
 }
 
-static void means_run_over_the_samples_listed(void **state) {
-    fixture *f = *state;
-    write_cache(f);
-    lbk__cache *cache;
-    check_ok(f->context, lbk__cache_open(f->context, f->path, &cache));
-    const int32_t listed[] = {4, 1};
-    float first[2], second[2];
-    double mean[2];
-    lbk__cache_saliency(cache, LBK__SALIENCY_JS, 4, first);
-    lbk__cache_saliency(cache, LBK__SALIENCY_JS, 1, second);
-    lbk__cache_mean_saliency(cache, LBK__SALIENCY_JS, listed, 2, mean);
-    for (int m = 0; m < 2; m++) check_near(mean[m], 0.5 * ((double)first[m] + (double)second[m]), 1e-15);
-    lbk__cache_mean_saliency(cache, LBK__SALIENCY_JS, listed, 0, mean);
-    assert_true(mean[0] == 0 && mean[1] == 0);
-    lbk__cache_close(cache);
-}
-
 static void mismatches_are_named(void **state) {
     fixture *f = *state;
     write_cache(f);
@@ -362,7 +345,6 @@ int main(void) {
         cmocka_unit_test_setup_teardown(what_was_put_comes_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(many_samples_come_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_empty_cache_is_a_cache, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(means_run_over_the_samples_listed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(mismatches_are_named, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_cache_knows_its_precision, set_up, tear_down),
         cmocka_unit_test_setup_teardown(identity_is_what_a_cache_says_and_of_what, set_up, tear_down),

@@ -177,12 +177,95 @@ static void wrong_teachers_are_refused(void **state) {
     free(teacher), free(pack), free(cache);
 }
 
+/* The pack's data once more, without the labels of split "extra". */
+static void pack_without_extra_labels(const small_run *run) {
+    static const char *const classes[] = {"cat", "dog", "fox"};
+    size_t size;
+    char *data = small_run_read(run, "data.jsonl", &size), *out = small_run_path(run, "bare.jsonl"),
+         *vocab = small_run_path(run, "vocab.txt"), *pack = small_run_path(run, "bare");
+    FILE *file = fopen(out, "w");
+    assert_non_null(file);
+    for (char *line = strtok(data, "\n"); line; line = strtok(NULL, "\n")) {
+        json_t *sample = json_loads(line, 0, NULL);
+        if (strstr(line, "\"extra\"")) json_object_del(sample, "label");
+        json_dumpf(sample, file, JSON_COMPACT);
+        fputc('\n', file);
+        json_decref(sample);
+    }
+    fclose(file);
+    const lbk_pack_options options = {.source = LBK_SOURCE_JSONL,
+                                      .path = out,
+                                      .vocab = vocab,
+                                      .visual = LBK_VISUAL_PATCHES,
+                                      .image_size = 8,
+                                      .patch_size = 4,
+                                      .classes = classes,
+                                      .num_classes = LBK_COUNT(classes)};
+    check_ok(run->context, lbk_pack_build(run->context, &options, pack, NULL));
+    free(data), free(out), free(vocab), free(pack);
+}
+
+/* A saliency made of labels must not carry those of unlabelled splits into the student. */
+static void labels_of_unlabelled_splits_are_not_used(void **state) {
+    small_run *run = *state;
+    static const char *const weights[] = {"distill.weights=population", "distill.weights=instance",
+                                          "distill.weights=learned"};
+    char *teacher = small_run_path(run, "teacher"), *pack = small_run_path(run, "bare"),
+         *cache = small_run_path(run, "bare_cache"), bare[300];
+    pack_without_extra_labels(run);
+    const lbk_probe_options options = {.teacher = teacher, .pack = pack, .out = cache};
+    check_ok(run->context, lbk_probe(run->context, &options, NULL));
+    snprintf(bare, sizeof bare, "pack=%s", pack);
+    for (size_t i = 0; i < LBK_COUNT(weights); i++) {
+        char with[16], without[16], a[32], b[40];
+        snprintf(with, sizeof with, "with%zu", i), snprintf(without, sizeof without, "without%zu", i);
+        snprintf(a, sizeof a, "%s/metrics.jsonl", with), snprintf(b, sizeof b, "%s/metrics.jsonl", without);
+#define LABELS SMALL_STUDENT, weights[i], "distill.saliency=label", "distill.unlabelled_splits=[extra]"
+        check_ok(run->context, small_run_go(run, CHANGES(LABELS), "cache", with, 0, NULL));
+        check_ok(run->context, small_run_go(run, CHANGES(LABELS, bare), "bare_cache", without, 0, NULL));
+#undef LABELS
+        small_run_same_file(run, a, b);
+    }
+    free(teacher), free(pack), free(cache);
+}
+
+/* (9): shares of the mean saliencies of the samples that are learned from. */
+static void population_weights_are_those_of_the_training_samples(void **state) {
+    small_run *run = *state;
+    char *path = small_run_path(run, "cache");
+    lbk__cache *cache;
+    double mean[LBK__NUM_MODALITIES] = {0};
+    check_ok(run->context, lbk__cache_open(run->context, path, &cache));
+    for (int i = 0; i < TRAIN; i++) {
+        float saliency[LBK__NUM_MODALITIES];
+        lbk__cache_saliency(cache, LBK__SALIENCY_TV, i, saliency);
+        mean[0] += (double)saliency[0], mean[1] += (double)saliency[1];
+    }
+    check_ok(run->context,
+             small_run_go(run,
+                          CHANGES(SMALL_STUDENT, "distill.weights=population", "distill.saliency=tv",
+                                  "distill.rho=0.2", "train.max_steps=1"),
+                          "cache", "student", 0, NULL));
+    int count;
+    json_t *line = small_run_last(run, "student", "weights", &count);
+    check_near(small_run_number(line, "joint_mean"), 0.2, 1e-7);
+    check_near(small_run_number(line, "text_mean"), 0.8 * mean[0] / (mean[0] + mean[1]), 1e-7);
+    check_near(small_run_number(line, "image_mean"), 0.8 * mean[1] / (mean[0] + mean[1]), 1e-7);
+    json_decref(line);
+    lbk__cache_close(cache);
+    free(path);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, small_run_set_up_cache, small_run_tear_down)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(every_method_and_weighting_runs),    TEST(a_student_follows_its_teacher),
-        TEST(accumulation_weighs_labels_rightly), TEST(a_resumed_distillation_is_the_uninterrupted_one),
+        TEST(every_method_and_weighting_runs),
+        TEST(a_student_follows_its_teacher),
+        TEST(accumulation_weighs_labels_rightly),
+        TEST(labels_of_unlabelled_splits_are_not_used),
+        TEST(population_weights_are_those_of_the_training_samples),
+        TEST(a_resumed_distillation_is_the_uninterrupted_one),
         TEST(wrong_teachers_are_refused),
     };
     return cmocka_run_group_tests_name("distilling", tests, NULL, NULL);
