@@ -30,18 +30,20 @@ static tensors tensors_of(const lbk__optimizer *optimizer, const lbk__checkpoint
 typedef struct whole_field {
     const char *name;
     size_t offset;
+    int least;
+    bool is_free; /* not bounded by the number of steps */
 } whole_field;
 
 static const whole_field wholes[] = {
-    {"step", offsetof(lbk__train_state, step)},
-    {"epoch", offsetof(lbk__train_state, epoch)},
-    {"position", offsetof(lbk__train_state, position)},
-    {"evaluated_step", offsetof(lbk__train_state, evaluated_step)},
-    {"best_step", offsetof(lbk__train_state, best_step)},
-    {"evaluations_since_best", offsetof(lbk__train_state, evaluations_since_best)},
-    {"skipped", offsetof(lbk__train_state, skipped)},
-    {"skipped_in_a_row", offsetof(lbk__train_state, skipped_in_a_row)},
-    {"meta_skipped", offsetof(lbk__train_state, meta_skipped)},
+    {"step", offsetof(lbk__train_state, step), 0, true},
+    {"epoch", offsetof(lbk__train_state, epoch), 0, false},
+    {"position", offsetof(lbk__train_state, position), 0, true},
+    {"evaluated_step", offsetof(lbk__train_state, evaluated_step), -1, false},
+    {"best_step", offsetof(lbk__train_state, best_step), 0, false},
+    {"evaluations_since_best", offsetof(lbk__train_state, evaluations_since_best), 0, false},
+    {"skipped", offsetof(lbk__train_state, skipped), 0, false},
+    {"skipped_in_a_row", offsetof(lbk__train_state, skipped_in_a_row), 0, false},
+    {"meta_skipped", offsetof(lbk__train_state, meta_skipped), 0, false},
 };
 
 /* Structs of doubles. */
@@ -179,8 +181,9 @@ static lbk_status read_state(lbk__json_in in, lbk__optimizer *optimizer, lbk__tr
                          in.where, kind, (int)version, (int)VERSION);
     LBK_TRY(check_key(in, key));
     for (size_t i = 0; i < LBK_COUNT(wholes); i++) {
+        const int64_t most = wholes[i].is_free ? INT64_MAX : state->step; /* which is read first */
         int64_t value;
-        LBK_TRY(lbk__json_get_integer(in, wholes[i].name, -1, INT64_MAX, &value));
+        LBK_TRY(lbk__json_get_integer(in, wholes[i].name, wholes[i].least, most, &value));
         memcpy((char *)state + wholes[i].offset, &value, sizeof value);
     }
     LBK_TRY(lbk__json_get_integer(in, "updates", 0, INT64_MAX, &optimizer->step));

@@ -238,9 +238,10 @@ lbk_status lbk__training_start(lbk__training *t, bool resume, lbk__run_mark *mar
     lbk__checkpoint_part parts[LBK__MAX_CHECKPOINT_PARTS];
     const size_t count = lbk__training_parts(t, parts);
     LBK_TRY(lbk__checkpoint_load(t->run.checkpoint, &t->optimizer, parts, count, &t->state, &t->key, mark));
-    if (t->state.position > t->samples.count)
-        return lbk__fail(t->context, LBK_BAD_DATA, "%s: stands at sample %lld of %lld", t->run.checkpoint,
-                         (long long)t->state.position, (long long)t->samples.count);
+    if (t->state.position >= t->samples.count || t->state.step > lbk__training_total_steps(t))
+        return lbk__fail(t->context, LBK_BAD_DATA, "%s: stands at sample %lld of %lld, step %lld of %lld",
+                         t->run.checkpoint, (long long)t->state.position, (long long)t->samples.count,
+                         (long long)t->state.step, (long long)lbk__training_total_steps(t));
     return LBK_OK;
 }
 

@@ -1,4 +1,5 @@
 /* Training runs from start to end on a small pack: what a run folder holds, exact resumption, refusals. */
+#define _GNU_SOURCE /* memmem */
 #include "small_run.h"
 
 #include "data/pack.h"
@@ -390,6 +391,42 @@ static void another_configuration_cannot_resume(void **state) {
     free(path);
 }
 
+/* Puts another number in place of a key's in the checkpoint's description. */
+static void change_checkpoint(const small_run *run, const char *key, const char *value) {
+    char *path = small_run_path(run, "out/checkpoint/state.safetensors"), pattern[40];
+    size_t size;
+    char *bytes = small_run_read(run, "out/checkpoint/state.safetensors", &size);
+    const int length = snprintf(pattern, sizeof pattern, "\\\"%s\\\":", key);
+    char *at = memmem(bytes, size, pattern, (size_t)length);
+    assert_non_null(at);
+    at += length;
+    assert_true(strspn(at, "-0123456789") >= strlen(value));
+    memset(at, ' ', strspn(at, "-0123456789"));
+    memcpy(at, value, strlen(value));
+    check_ok(run->context, lbk__write_file(run->context, path, bytes, size));
+    free(bytes), free(path);
+}
+
+/* Its hash is that of its tensors: what it says of itself may be anything. */
+static void a_checkpoint_that_stands_nowhere_is_refused(void **state) {
+    small_run *run = *state;
+    static const char *const changes[][2] = {
+        {"position", "-1"}, {"position", "99"}, {"epoch", "9"}, {"best_step", "9"}, {"skipped", "9"}};
+    for (size_t i = 0; i < LBK_COUNT(changes); i++) {
+        run->asked = 0, run->stop_at = 4; /* in step 3, at sample 16 */
+        assert_int_equal(small_run_go(run, CHANGES("train.batch_size=8"), NULL, "out", 0, NULL),
+                         LBK_INTERRUPTED);
+        run->stop_at = 0;
+        change_checkpoint(run, changes[i][0], changes[i][1]);
+        check_fails(run->context, LBK_BAD_DATA, "state.safetensors",
+                    small_run_go(run, CHANGES("train.batch_size=8"), NULL, "out", 1, NULL));
+        char *folder = small_run_path(run, "out"), command[128];
+        snprintf(command, sizeof command, "rm -r %s", folder);
+        assert_int_equal(system(command), 0);
+        free(folder);
+    }
+}
+
 /* Killed after its first best model, before its first checkpoint, a run starts again; a foreign best/ stays.
  */
 static void only_a_runs_own_model_is_written_over(void **state) {
@@ -495,6 +532,7 @@ int main(void) {
         TEST(another_configuration_cannot_resume),
         TEST(only_a_runs_own_model_is_written_over),
         TEST(numbers_that_run_away_end_the_run),
+        TEST(a_checkpoint_that_stands_nowhere_is_refused),
         TEST(what_gave_up_leaves_a_good_checkpoint),
         TEST(every_allocation_may_fail),
     };
