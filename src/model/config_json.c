@@ -46,6 +46,22 @@ static const char *key_of(const json_t *json, const char *key) {
     return key;
 }
 
+/* Others use BERT's names for something else: RoBERTa counts positions from the padding's id on, ERNIE adds
+ * embeddings of tasks, LayoutLM those of places on a page. */
+static lbk_status refuse_families(lbk_context *context, const char *path, const json_t *json) {
+    static const char *const known[] = {"bert", "distilbert", "electra", "visual_bert"};
+    const char *type = json_string_value(json_object_get(json, "model_type"));
+    char shown[64];
+    if (!type) return LBK_OK; /* BERTs of the first years do not say it */
+    for (size_t i = 0; i < LBK_COUNT(known); i++)
+        if (strcmp(type, known[i]) == 0) return LBK_OK;
+    return lbk__fail(
+        context, LBK_BAD_DATA,
+        "%s: \"model_type\" is \"%s\"; only bert (MiniLM and TinyBERT, too), distilbert, electra "
+        "and visual_bert are supported",
+        path, lbk__printable(shown, sizeof shown, type, strlen(type)));
+}
+
 /* What would make another function of the same weights. */
 static lbk_status refuse_variants(lbk_context *context, const char *path, const json_t *json) {
     static const char *const supported[][2] = {{"hidden_act", "gelu"},
@@ -58,8 +74,10 @@ static lbk_status refuse_variants(lbk_context *context, const char *path, const 
             return lbk__fail(context, LBK_BAD_DATA, "%s: \"%s\" is \"%s\"; only \"%s\" is supported", path,
                              key, lbk__printable(shown, sizeof shown, value, strlen(value)), supported[i][1]);
     }
-    if (json_is_true(json_object_get(json, "bypass_transformer")))
-        return lbk__fail(context, LBK_BAD_DATA, "%s: \"bypass_transformer\" is not supported", path);
+    static const char *const unsupported[] = {"bypass_transformer", "is_decoder"};
+    for (size_t i = 0; i < LBK_COUNT(unsupported); i++)
+        if (json_is_true(json_object_get(json, unsupported[i])))
+            return lbk__fail(context, LBK_BAD_DATA, "%s: \"%s\" is not supported", path, unsupported[i]);
     return LBK_OK;
 }
 
@@ -73,6 +91,7 @@ lbk_status lbk__config_json_sizes(lbk_context *context, const char *path, const 
     const lbk__json_in in = {context, path, json};
     const char *type = json_string_value(json_object_get(json, "model_type"));
     const bool visual = type && strcmp(type, "visual_bert") == 0;
+    LBK_TRY(refuse_families(context, path, json));
     LBK_TRY(refuse_variants(context, path, json));
     LBK_TRY(integer(in, "vocab_size", -1, &c->vocab_size));
     LBK_TRY(integer(in, key_of(json, "hidden_size"), -1, &c->hidden_size));
@@ -149,11 +168,12 @@ static lbk_status text_of(lbk_context *context, const json_t *value, char **out)
 lbk_status lbk__config_json_rest(lbk__model *model, const char *path, const json_t *json) {
     LBK_TRY(read_labels(model, path, json));
     const json_t *own = json_object_get(json, "limbeck");
-    model->max_text_tokens = 128;
+    const lbk__json_in in = {model->context, path, own};
+    int64_t longest = model->max_text_tokens;
+    if (own && lbk__json_has(in, "max_text_tokens"))
+        LBK_TRY(lbk__json_get_integer(in, "max_text_tokens", 2, INT32_MAX, &longest));
+    model->max_text_tokens = (int32_t)longest;
     model->cased = json_is_true(json_object_get(own, "cased"));
-    if (own)
-        LBK_TRY(integer((lbk__json_in){model->context, path, own}, "max_text_tokens", 128,
-                        &model->max_text_tokens));
     LBK_TRY(read_label_kind(model, path, json_object_get(json, "problem_type"),
                             json_object_get(own, "label_kind")));
     LBK_TRY(read_thresholds(model, path, json_object_get(own, "thresholds")));

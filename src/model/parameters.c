@@ -142,6 +142,7 @@ lbk_status lbk__model_create(lbk_context *context, const lbk__model_config *conf
     lbk__model *model;
     LBK_TRY(LBK_ALLOC(context, model, 1));
     model->precision = LBK__PRECISION_FP32;
+    model->max_text_tokens = 128;
     lbk_status status = LBK_OK;
     model->context = context;
     model->config = *config;

@@ -130,10 +130,11 @@ static bool reads_the_same(const lbk__model_source *from, const lbk__model *mode
     return !begins(name, "cls.") || from->config.classifier_pooling == model->config.classifier_pooling;
 }
 
-/* In shape and type. Of position tables, the first rows are a table too. */
+/* In shape and type. Of tables of positions and of segments, the first rows are a table too. */
 static bool fits(const lbk__parameter *parameter, const lbk__tensor_spec *spec) {
     const lbk__tensor_spec ours = lbk__parameter_spec(parameter);
-    const bool prefix = strstr(parameter->name, "position_embeddings") != NULL;
+    const bool prefix =
+        strstr(parameter->name, "position_embeddings") || strstr(parameter->name, "token_type_embeddings");
     return lbk__dtype_is_float(spec->dtype) && spec->rank == ours.rank && spec->shape[1] == ours.shape[1] &&
            (spec->shape[0] == ours.shape[0] || (prefix && spec->shape[0] > ours.shape[0]));
 }

@@ -186,6 +186,10 @@ static void what_does_not_fit_is_named(void **state) {
                      "tensor \"bert.embeddings.word_embeddings.weight\" is F32 [7, 4], but "
                      "visual_bert.embeddings.word_embeddings.weight must be F32 [8, 4]");
     check_bert_fails(config, "\"gelu\"", "\"relu\"", LBK_BAD_DATA, "\"hidden_act\" is \"relu\"");
+    check_bert_fails(config, "\"model_type\": \"bert\"", "\"model_type\": \"roberta\"", LBK_BAD_DATA,
+                     "\"model_type\" is \"roberta\"");
+    check_bert_fails(config, "\"is_decoder\": false", "\"is_decoder\": true", LBK_BAD_DATA,
+                     "\"is_decoder\" is not supported");
     check_bert_fails(config, "\"num_attention_heads\": 2", "\"num_attention_heads\": 3", LBK_INVALID_ARGUMENT,
                      "config.json: hidden_size 4 is no multiple");
     check_bert_fails(tokenizer, "WordPiece", "Unigram", LBK_BAD_DATA, "only WordPiece is supported");

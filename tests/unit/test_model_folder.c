@@ -135,16 +135,21 @@ static void weights_start_from_a_text_encoder(void **state) {
     for (int i = 0; i < 3; i++) {
         lbk_context *context = check_context();
         char *folder = check_folder(), *report;
-        lbk__model *source = make(context, small, 1);
-        write_text_encoder(context, source, folder, prefixes[i], i == 1);
         lbk__model_config config = small;
+        config.type_vocab_size = 2 + i;
+        lbk__model *source = make(context, config, 1);
+        write_text_encoder(context, source, folder, prefixes[i], i == 1);
+        config.type_vocab_size = 2;
         config.num_hidden_layers = 2;
         lbk__model *model = make(context, config, 2), *untouched = make(context, config, 2);
         static const int32_t layers[] = {2, 0};
         check_ok(context, lbk__model_init_from(model, folder, layers, 2, &report));
         check_layer_is(model, 0, source, 2, i == 1 ? 1e-4f : 0.0f);
         check_layer_is(model, 1, source, 0, i == 1 ? 1e-4f : 0.0f);
-        const char *visual = "visual_bert.embeddings.visual_position_embeddings.weight";
+        const char *visual = "visual_bert.embeddings.visual_position_embeddings.weight",
+                   *segment = "visual_bert.embeddings.token_type_embeddings.weight"; /* of more, the first */
+        check_near((double)values_of(model, segment)[2 * HIDDEN - 1],
+                   (double)values_of(source, segment)[2 * HIDDEN - 1], i == 1 ? 1e-4 : 0);
         check_near((double)values_of(model, visual)[3], (double)values_of(untouched, visual)[3], 0);
         assert_memory_equal(values_of(model, "cls.weight"), values_of(untouched, "cls.weight"),
                             3 * HIDDEN * 4);
@@ -210,6 +215,8 @@ static void what_does_not_fit_is_named(void **state) {
                        "no number");
     check_config_fails(context, source, folder, "\"hidden_size\": 6", "\"hidden_size\": \"6\"",
                        "hidden_size");
+    check_config_fails(context, source, folder, "\"max_text_tokens\": 128", "\"max_text_tokens\": 0",
+                       "max_text_tokens");
     check_ok(context, lbk__write_file(context, path, "{\"model_type\": \"visual_bert\"", 28));
     check_fails(context, LBK_BAD_DATA, "config.json, line 1", lbk__model_load(context, folder, &none));
     lbk__model_free(source);
