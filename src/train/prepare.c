@@ -31,7 +31,7 @@ static lbk_status open_cache(lbk__training *t) {
     LBK_GO(lbk__cache_open(t->context, path, &t->cache));
     LBK_GO(lbk__cache_match(t->cache, &wanted));
     LBK_GO(lbk__cache_verify(t->cache));
-    if (lbk__cache_views(lbk__cache_made_from(t->cache)) < t->num_views)
+    if (t->method == LBK__METHOD_MSD && lbk__cache_made_from(t->cache)->joint_only)
         status = lbk__fail(
             t->context, LBK_MISMATCH,
             "%s: has the teacher's logits under the joint view only; distill.method msd and its weights "

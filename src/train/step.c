@@ -42,14 +42,15 @@ void lbk__training_weights(const lbk__training *t, int32_t index, float out[LBK_
 static lbk_status gather(lbk__training *t, const int32_t *samples, int32_t count) {
     lbk__step_buffers *b = &t->buffers;
     const size_t classes = (size_t)t->num_classes;
+    const bool taught = t->method != LBK__METHOD_ALONE; /* with a cache, alone is measured against it only */
     LBK_TRY(lbk__batch_fill(t->context, t->pack, samples, count, t->num_views, &t->limits, &b->batch));
     LBK_TRY(lbk__batch_targets(t->pack, samples, count, b->targets, b->labels, b->labelled));
     for (int32_t i = 0; i < count; i++) b->labelled[i] = t->samples.labelled[samples[i]];
-    for (int v = 0; t->cache && v < t->num_views; v++)
+    for (int v = 0; taught && v < t->num_views; v++)
         for (int32_t i = 0; i < count; i++)
             memcpy(b->teacher + ((size_t)v * (size_t)count + (size_t)i) * classes,
                    lbk__cache_logits(t->cache, (lbk_view)v, samples[i]), classes * sizeof *b->teacher);
-    for (int32_t i = 0; t->cache && i < count; i++)
+    for (int32_t i = 0; taught && i < count; i++)
         lbk__training_saliency(t, samples[i], b->saliency + i * LBK__NUM_MODALITIES);
     return LBK_OK;
 }

@@ -272,6 +272,8 @@ static void the_joint_view_alone_serves_kd(void **state) {
     small_run_same_file(run, "ours/metrics.jsonl", "theirs/metrics.jsonl");
     check_fails(run->context, LBK_MISMATCH, "under the joint view only",
                 small_run_go(run, CHANGES("distill.method=msd"), "logits.safetensors", "msd", 0, NULL));
+    check_ok(run->context, small_run_go(run, CHANGES("distill.method=alone", "train.unimodal_weight=0.5"),
+                                        "logits.safetensors", "alone", 0, NULL));
 
     char *text, *cache = small_run_path(run, "theirs/teacher.cache"), *pack = small_run_path(run, "pack"),
                 *model = small_run_path(run, "theirs");
