@@ -242,6 +242,34 @@ static inline json_t *small_run_json(const small_run *run, char *text) {
     return root;
 }
 
+/* The data of folder/pack once more, each sample changed, as folder/name. */
+static inline void small_run_repack(const small_run *run, const char *name, lbk_label_kind kind,
+                                    void (*change)(json_t *sample)) {
+    size_t size;
+    char *data = small_run_read(run, "data.jsonl", &size), *changed = small_run_path(run, "changed.jsonl"),
+         *vocab = small_run_path(run, "vocab.txt"), *pack = small_run_path(run, name), *rest;
+    FILE *file = fopen(changed, "w");
+    assert_non_null(file);
+    for (char *line = strtok_r(data, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+        json_t *sample = json_loads(line, 0, NULL);
+        assert_non_null(sample);
+        change(sample);
+        json_dumpf(sample, file, JSON_COMPACT);
+        fputc('\n', file);
+        json_decref(sample);
+    }
+    fclose(file);
+    const lbk_pack_options options = {.source = LBK_SOURCE_JSONL,
+                                      .path = changed,
+                                      .vocab = vocab,
+                                      .visual = LBK_VISUAL_PATCHES,
+                                      .image_size = 8,
+                                      .patch_size = 4,
+                                      .label_kind = kind};
+    check_ok(run->context, lbk_pack_build(run->context, &options, pack, NULL));
+    free(data), free(changed), free(vocab), free(pack);
+}
+
 /* The last line of a kind in metrics.jsonl; *count lines of it. */
 static inline json_t *small_run_last(const small_run *run, const char *folder, const char *kind, int *count) {
     char name[64];

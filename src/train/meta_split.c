@@ -111,9 +111,9 @@ static lbk_status take_split(lbk__training *t) {
 
 /* ---- is it one that can be learned from? ---- */
 
-static bool has_class(const lbk_sample *sample, int32_t class) {
+static bool has_label(const lbk_sample *sample, int32_t class, float score) {
     for (int32_t k = 0; k < sample->num_labels; k++)
-        if (sample->classes[k] == class) return true;
+        if (sample->classes[k] == class) return sample->scores[k] == score;
     return false;
 }
 
@@ -136,7 +136,7 @@ static lbk_status check(const lbk__training *t) {
         LBK_TRY(lbk_pack_sample(t->pack, s->meta[i], &other));
         if (other.num_labels != first.num_labels) return LBK_OK;
         for (int32_t k = 0; k < other.num_labels; k++)
-            if (!has_class(&first, other.classes[k])) return LBK_OK;
+            if (!has_label(&first, other.classes[k], other.scores[k])) return LBK_OK;
     }
     return lbk__fail(t->context, LBK_INVALID_ARGUMENT,
                      "all %lld samples of the meta split have the same label: nothing about telling classes "

@@ -143,6 +143,27 @@ static void strata_of_several_labels(void **state) {
     json_decref(split), json_decref(classes);
 }
 
+static void score_one_class(json_t *sample) {
+    const int number = atoi(json_string_value(json_object_get(sample, "id")) + 1);
+    if (!json_object_get(sample, "label")) return;
+    json_object_del(sample, "label");
+    json_object_set_new(sample, "scores", json_pack("{s:f}", "cat", number % 4 / 4.0));
+}
+
+/* Of one class, scores tell samples apart. */
+static void one_class_with_scores_is_enough(void **state) {
+    small_run *run = *state;
+    small_run_repack(run, "pack", LBK_LABEL_SOFT, score_one_class);
+    small_run_teach(run, "soft_teacher", "soft_cache");
+    check_ok(run->context,
+             small_run_go(run, CHANGES(SMALL_STUDENT, "distill.weights=learned", "distill.meta_split=extra"),
+                          "soft_cache", "out", 0, NULL));
+    int count;
+    json_t *meta = small_run_last(run, "out", "meta", &count);
+    assert_true(small_run_number(meta, "gradient_norm") > 0);
+    json_decref(meta);
+}
+
 static double first_of(small_run *run, const char *const *changes, const char *out, const char *kind,
                        const char *key) {
     int count;
@@ -309,6 +330,7 @@ int main(void) {
         TEST(learned_weights_are_learned),
         TEST(meta_splits_are_stratified),
         TEST(strata_of_several_labels),
+        TEST(one_class_with_scores_is_enough),
         TEST(what_is_watched_adds_up),
         TEST(accumulation_does_not_change_what_is_learned),
         TEST(learned_weights_resume_to_the_byte),
