@@ -4,29 +4,31 @@
 #include <math.h>
 #include <string.h>
 
-/* Name and whether larger is better, in the order of the fields. */
+enum { SINGLE = 1 << LBK_LABEL_SINGLE, MULTI = 1 << LBK_LABEL_MULTI, SOFT = 1 << LBK_LABEL_SOFT };
+
+/* Name, whether larger is better, and the label kinds that it is for, in the order of the fields. */
 /* clang-format off */
-#define METRICS(X)                  \
-    X(accuracy, true)               \
-    X(auroc, true)                  \
-    X(mean_average_precision, true) \
-    X(f1_micro, true)               \
-    X(f1_macro, true)               \
-    X(f1_weighted, true)            \
-    X(f1_samples, true)             \
-    X(vqa_accuracy, true)           \
-    X(ece, false)                   \
-    X(loss, false)                  \
-    X(kl, false)                    \
-    X(entropy, false)
+#define METRICS(X)                                   \
+    X(accuracy, true, SINGLE | MULTI)                \
+    X(auroc, true, SINGLE | MULTI)                   \
+    X(mean_average_precision, true, SINGLE | MULTI)  \
+    X(f1_micro, true, SINGLE | MULTI)                \
+    X(f1_macro, true, SINGLE | MULTI)                \
+    X(f1_weighted, true, SINGLE | MULTI)             \
+    X(f1_samples, true, MULTI)                       \
+    X(vqa_accuracy, true, SOFT)                      \
+    X(ece, false, SINGLE | MULTI | SOFT)             \
+    X(loss, false, SINGLE | MULTI | SOFT)            \
+    X(kl, false, SINGLE | MULTI | SOFT)              \
+    X(entropy, false, SINGLE | MULTI | SOFT)
 /* clang-format on */
 
-#define NAME(name, rises) #name,
+#define NAME(name, rises, kinds) #name,
 const char *const lbk__metric_names[] = {METRICS(NAME) NULL};
 #undef NAME
 
 double lbk__metric_value(const lbk__metrics *metrics, const char *name) {
-#define VALUE(field, rises) \
+#define VALUE(field, rises, kinds) \
     if (strcmp(name, #field) == 0) return metrics->field;
     METRICS(VALUE)
 #undef VALUE
@@ -34,15 +36,23 @@ double lbk__metric_value(const lbk__metrics *metrics, const char *name) {
 }
 
 bool lbk__metric_rises(const char *name) {
-#define RISES(field, rises) \
+#define RISES(field, rises, kinds) \
     if (strcmp(name, #field) == 0) return rises;
     METRICS(RISES)
 #undef RISES
     return true;
 }
 
+bool lbk__metric_applies(const char *name, lbk_label_kind label_kind) {
+#define APPLIES(field, rises, kinds) \
+    if (strcmp(name, #field) == 0) return (kinds) >> label_kind & 1;
+    METRICS(APPLIES)
+#undef APPLIES
+    return false;
+}
+
 lbk__metrics lbk__no_metrics(void) {
-#define UNDEFINED(field, rises) .field = NAN,
+#define UNDEFINED(field, rises, kinds) .field = NAN,
     return (lbk__metrics){METRICS(UNDEFINED).num_samples = 0};
 #undef UNDEFINED
 }

@@ -37,6 +37,8 @@ lbk__metrics lbk__no_metrics(void);
 double lbk__metric_value(const lbk__metrics *metrics, const char *name);
 /* Whether larger is better: all but loss, ece, kl, entropy. */
 bool lbk__metric_rises(const char *name);
+/* Whether it can be defined for labels of that kind; `kl` if there is a teacher. */
+bool lbk__metric_applies(const char *name, lbk_label_kind label_kind);
 
 /* A soft target as a double. Ten annotators' accuracies are multiples of 1/30, kept as float32: as doubles
  * again, their mean is the official scorer's to its last digits. */

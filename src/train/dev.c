@@ -43,8 +43,7 @@ static lbk_status judge(lbk__training *t, double value) {
     if (isnan(value) && state->best_step == 0)
         return lbk__fail(
             t->context, LBK_INVALID_ARGUMENT,
-            "train.metric %s is not defined on the dev split \"%s\": it does not fit the labels, "
-            "or needs a teacher",
+            "train.metric %s is not defined on the dev split \"%s\": it needs labels of more than one class",
             t->metric, t->config->train.dev_split);
     if (better(t, value)) {
         LBK_TRY(lbk__model_save(t->model, NULL, t->run.best));

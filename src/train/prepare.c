@@ -43,9 +43,18 @@ done:
     return status;
 }
 
-static void choose_metric(lbk__training *t) {
+static lbk_status choose_metric(lbk__training *t) {
+    const lbk_label_kind kind = lbk_pack_label_kind(t->pack);
     t->metric = t->config->train.metric;
-    if (strcmp(t->metric, "auto") == 0) t->metric = lbk__main_metric(lbk_pack_label_kind(t->pack));
+    if (strcmp(t->metric, "auto") == 0) t->metric = lbk__main_metric(kind);
+    if (!lbk__metric_applies(t->metric, kind))
+        return lbk__fail(t->context, LBK_INVALID_ARGUMENT,
+                         "train.metric %s is not defined for labels of kind %s", t->metric,
+                         lbk__label_kind_names[kind]);
+    if (strcmp(t->metric, "kl") == 0 && !t->cache)
+        return lbk__fail(t->context, LBK_INVALID_ARGUMENT,
+                         "train.metric kl needs a teacher: it is for limbeck distill");
+    return LBK_OK;
 }
 
 static void make_rule(lbk__training *t) {
@@ -163,8 +172,8 @@ lbk_status lbk__training_open(lbk__training *t) {
     t->num_classes = lbk_pack_num_classes(t->pack);
     LBK_TRY(choose_views(t));
     LBK_TRY(open_cache(t));
+    LBK_TRY(choose_metric(t));
     LBK_TRY(lbk__train_samples_choose(t));
-    choose_metric(t);
     make_rule(t);
     LBK_TRY(make_key(t));
     return make_model(t);

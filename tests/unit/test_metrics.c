@@ -26,6 +26,7 @@ static void metrics_are_scikit_learns(void **state) {
     (void)state;
     lbk_context *context = check_context();
     lbk__safetensors *file;
+    bool defined[3][16] = {{false}}; /* by label kind and metric: in some case */
     check_ok(context, lbk__safetensors_open(context, "tests/golden/metrics.safetensors", &file));
     for (int k = 0; k < golden_cases(file); k++) {
         lbk__labels targets;
@@ -39,9 +40,15 @@ static void metrics_are_scikit_learns(void **state) {
                 isnan(want[m]) ? isnan(value) : fabs(value - want[m]) <= 1e-9 * fmax(1, fabs(want[m]));
             if (!same)
                 fail_msg("case %d: %s is %.12g, scikit-learn %.12g", k, lbk__metric_names[m], value, want[m]);
+            defined[input.label_kind][m] |= !isnan(value);
         }
         lbk__labels_free(context, &targets);
     }
+    for (int kind = 0; kind < 3; kind++)
+        for (int m = 0; lbk__metric_names[m]; m++)
+            assert_int_equal(lbk__metric_applies(lbk__metric_names[m], (lbk_label_kind)kind),
+                             defined[kind][m]);
+    assert_false(lbk__metric_applies("elsewhere", LBK_LABEL_SINGLE));
     lbk__safetensors_close(file);
     lbk_context_destroy(context);
 }

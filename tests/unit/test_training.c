@@ -328,6 +328,18 @@ static void a_run_starts_from_another_model(void **state) {
 
 /* ---- refusals ---- */
 
+static void make_dev_one_class(json_t *sample) {
+    if (strcmp(json_string_value(json_object_get(sample, "split")), "dev") == 0)
+        json_object_set_new(sample, "label", json_string("cat"));
+}
+
+static void a_metric_that_dev_does_not_define_is_refused(void **state) {
+    small_run *run = *state;
+    small_run_repack(run, "pack", LBK_LABEL_SINGLE, make_dev_one_class);
+    check_fails(run->context, LBK_INVALID_ARGUMENT, "auroc is not defined on the dev split \"dev\"",
+                small_run_go(run, CHANGES("train.metric=auroc"), NULL, "out", 0, NULL));
+}
+
 static void what_cannot_work_is_refused(void **state) {
     small_run *run = *state;
     const struct {
@@ -339,7 +351,9 @@ static void what_cannot_work_is_refused(void **state) {
         {"pack=nowhere", LBK_IO, "nowhere"},
         {"train.train_split=missing", LBK_INVALID_ARGUMENT, "missing"},
         {"train.dev_split=train", LBK_INVALID_ARGUMENT, "\"train\" is named twice"},
-        {"train.metric=f1_samples", LBK_INVALID_ARGUMENT, "f1_samples is not defined on the dev split"},
+        {"train.metric=f1_samples", LBK_INVALID_ARGUMENT,
+         "f1_samples is not defined for labels of kind single"},
+        {"train.metric=kl", LBK_INVALID_ARGUMENT, "kl needs a teacher"},
         {"model.max_position_embeddings=3", LBK_MISMATCH, "positions for 3"},
         {"train.memory_limit=1", LBK_OK, ""},
     };
@@ -529,6 +543,7 @@ int main(void) {
         TEST(a_run_stops_when_nothing_gets_better),
         TEST(a_run_starts_from_another_model),
         TEST(what_cannot_work_is_refused),
+        TEST(a_metric_that_dev_does_not_define_is_refused),
         TEST(another_configuration_cannot_resume),
         TEST(only_a_runs_own_model_is_written_over),
         TEST(numbers_that_run_away_end_the_run),
