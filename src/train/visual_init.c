@@ -36,6 +36,11 @@ static float *parameter(const fit *f, const char *name) {
     return f->model->values + lbk__model_find(f->model, name)->offset;
 }
 
+static lbk_status nothing_to_fit(const fit *f) {
+    return lbk__fail(f->model->context, LBK_INVALID_ARGUMENT,
+                     "model.visual_init words needs training samples that have both a text and an image");
+}
+
 /* ---- words ---- */
 
 static lbk_status gather_words(fit *f, const int32_t *samples, int64_t num_samples) {
@@ -59,9 +64,7 @@ static lbk_status gather_words(fit *f, const int32_t *samples, int64_t num_sampl
         f->first[s.image] = samples[i];
         f->num_texts[s.image]++;
     }
-    if (words == 0)
-        return lbk__fail(f->model->context, LBK_INVALID_ARGUMENT,
-                         "model.visual_init words needs training samples that have both a text and an image");
+    if (words == 0) return nothing_to_fit(f);
     for (int64_t d = 0; d < f->hidden; d++) {
         f->word_mean[d] /= words;
         f->word_variance -= f->word_mean[d] * f->word_mean[d] / (double)f->hidden;
@@ -120,6 +123,7 @@ static void add_products(fit *f, const lbk_sample *s) {
 static lbk_status gather_rows(fit *f) {
     f->stride = 1;
     LBK_TRY(each_image(f, count_rows));
+    if (f->num_rows == 0) return nothing_to_fit(f);
     f->stride = (f->num_rows + MOST_ROWS - 1) / MOST_ROWS;
     f->num_rows = 0;
     LBK_TRY(each_image(f, count_rows));

@@ -1,9 +1,11 @@
 /* The fitted visual projection against the normal equations of its regression, written out sample by sample.
  */
+#define _GNU_SOURCE /* memmem */
 #include "small_run.h"
 
 #include "base/half.h"
 #include "data/pack.h"
+#include "format/safetensors.h"
 #include "model/parameters.h"
 #include "train/visual_init.h"
 
@@ -150,6 +152,32 @@ static void samples_without_text_and_image_are_refused(void **state) {
     free(path);
 }
 
+/* All rows become the last image's, which is not of the training split. */
+static void take_rows_away(const small_run *run) {
+    char *path = small_run_path(run, "pack");
+    lbk__safetensors *file;
+    size_t size;
+    char *bytes = small_run_read(run, "pack", &size);
+    check_ok(run->context, lbk__safetensors_open(run->context, path, &file));
+    const lbk__tensor_entry *offsets = lbk__safetensors_find(file, "visual.offset");
+    char *found = memmem(bytes, size, offsets->data, offsets->bytes);
+    assert_non_null(found);
+    memset(found, 0, offsets->bytes - sizeof(int64_t));
+    lbk__safetensors_close(file);
+    check_ok(run->context, lbk__write_file(run->context, path, bytes, size));
+    free(bytes), free(path);
+}
+
+static void images_without_rows_are_refused(void **state) {
+    small_run *run = *state;
+    char from[300];
+    check_ok(run->context, small_run_go(run, CHANGES("train.epochs=1"), NULL, "first", 0, NULL));
+    take_rows_away(run);
+    snprintf(from, sizeof from, "model.init_from=%s/first", run->folder);
+    check_fails(run->context, LBK_INVALID_ARGUMENT, "both a text and an image",
+                small_run_go(run, CHANGES(from, "model.visual_init=words"), NULL, "second", 0, NULL));
+}
+
 static void a_run_starts_from_it(void **state) {
     small_run *run = *state;
     lbk_config *config;
@@ -169,6 +197,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(the_projection_solves_the_regression, small_run_set_up,
                                         small_run_tear_down),
         cmocka_unit_test_setup_teardown(samples_without_text_and_image_are_refused, small_run_set_up,
+                                        small_run_tear_down),
+        cmocka_unit_test_setup_teardown(images_without_rows_are_refused, small_run_set_up,
                                         small_run_tear_down),
         cmocka_unit_test_setup_teardown(a_run_starts_from_it, small_run_set_up, small_run_tear_down),
     };
