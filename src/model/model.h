@@ -32,7 +32,6 @@ typedef struct lbk__parameter {
     int rank;           /* in the file: 1 or 2 */
     size_t offset;      /* of its first number in `values`, and in every array laid out like it */
     bool decay;         /* weight decay applies: matrices, not biases and norms */
-    bool lookup;        /* an embedding table: its gradient touches few rows */
 } lbk__parameter;
 
 typedef struct lbk__model {

@@ -53,15 +53,13 @@ typedef struct listing {
 } listing;
 
 /* `follows`: directly behind the parameter before, so that the two make one matrix. */
-static void list(listing *l, const char *name, int32_t rows, int32_t cols, int rank, bool lookup,
-                 bool follows) {
+static void list(listing *l, const char *name, int32_t rows, int32_t cols, int rank, bool follows) {
     if (l->status != LBK_OK) return;
     lbk__model *model = l->model;
     l->status = LBK_GROW(model->context, model->parameters, l->capacity, model->num_parameters + 1);
     if (l->status != LBK_OK) return;
     lbk__parameter *parameter = &model->parameters[model->num_parameters++];
-    *parameter =
-        (lbk__parameter){.rows = rows, .cols = cols, .rank = rank, .decay = rank == 2, .lookup = lookup};
+    *parameter = (lbk__parameter){.rows = rows, .cols = cols, .rank = rank, .decay = rank == 2};
     snprintf(parameter->name, sizeof parameter->name, "%s", name);
     if (!follows) model->num_values = LBK_ROUND_UP(model->num_values, (size_t)ALIGNED_FLOATS);
     parameter->offset = model->num_values;
@@ -71,17 +69,17 @@ static void list(listing *l, const char *name, int32_t rows, int32_t cols, int r
 static void list_linear(listing *l, const char *name, int32_t out, int32_t in) {
     char full[96];
     snprintf(full, sizeof full, "%.80s.weight", name);
-    list(l, full, out, in, 2, false, false);
+    list(l, full, out, in, 2, false);
     snprintf(full, sizeof full, "%.80s.bias", name);
-    list(l, full, 1, out, 1, false, false);
+    list(l, full, 1, out, 1, false);
 }
 
 static void list_norm(listing *l, const char *name, int32_t hidden) {
     char full[96];
     snprintf(full, sizeof full, "%.80s.weight", name);
-    list(l, full, 1, hidden, 1, false, false);
+    list(l, full, 1, hidden, 1, false);
     snprintf(full, sizeof full, "%.80s.bias", name);
-    list(l, full, 1, hidden, 1, false, false);
+    list(l, full, 1, hidden, 1, false);
 }
 
 /* A pooler that no logit reads is there for transformers, and training leaves it as it is. */
@@ -98,7 +96,7 @@ static void list_layer(listing *l, const lbk__model_config *c, int32_t layer) {
         for (int i = 0; i < 3; i++) {
             snprintf(name, sizeof name, "visual_bert.encoder.layer.%d.attention.self.%s.%s", layer,
                      projections[i], part ? "bias" : "weight");
-            list(l, name, part ? 1 : c->hidden_size, c->hidden_size, part ? 1 : 2, false, i > 0);
+            list(l, name, part ? 1 : c->hidden_size, c->hidden_size, part ? 1 : 2, i > 0);
         }
     snprintf(name, sizeof name, "visual_bert.encoder.layer.%d.attention.output.dense", layer);
     list_linear(l, name, c->hidden_size, c->hidden_size);
@@ -115,15 +113,15 @@ static void list_layer(listing *l, const lbk__model_config *c, int32_t layer) {
 static lbk_status list_parameters(lbk__model *model) {
     const lbk__model_config *c = &model->config;
     listing l = {.model = model};
-    list(&l, "visual_bert.embeddings.word_embeddings.weight", c->vocab_size, c->hidden_size, 2, true, false);
+    list(&l, "visual_bert.embeddings.word_embeddings.weight", c->vocab_size, c->hidden_size, 2, false);
     list(&l, "visual_bert.embeddings.position_embeddings.weight", c->max_position_embeddings, c->hidden_size,
-         2, true, false);
+         2, false);
     list(&l, "visual_bert.embeddings.token_type_embeddings.weight", c->type_vocab_size, c->hidden_size, 2,
-         true, false);
+         false);
     list(&l, "visual_bert.embeddings.visual_position_embeddings.weight", c->max_position_embeddings,
-         c->hidden_size, 2, true, false);
+         c->hidden_size, 2, false);
     list(&l, "visual_bert.embeddings.visual_token_type_embeddings.weight", c->type_vocab_size, c->hidden_size,
-         2, true, false);
+         2, false);
     list_linear(&l, "visual_bert.embeddings.visual_projection", c->hidden_size, c->visual_embedding_dim);
     list_norm(&l, "visual_bert.embeddings.LayerNorm", c->hidden_size);
     for (int32_t layer = 0; layer < c->num_hidden_layers; layer++) list_layer(&l, c, layer);
