@@ -275,7 +275,8 @@ enum { LBK_MAX_FOLDS = 100 };
  * dev.
  *
  * `folds` K: the logits of each labelled training sample come from one of K other teachers, trained as the
- * run folder `teacher` was but without that sample's fold, in OUT.folds/; all other samples' from `teacher`.
+ * run folder `teacher` was, on labels, but without that sample's fold, in OUT.folds/; all other samples'
+ * from `teacher`.
  * Goes on where an interrupted call stopped. */
 LBK_PUBLIC lbk_status lbk_probe(lbk_context *context, const lbk_probe_options *options, char **summary);
 

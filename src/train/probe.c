@@ -8,6 +8,8 @@
 #include "train/probe_summary.h"
 #include "train/report.h"
 
+#include <string.h>
+
 /* A model's answers on their way to the cache. */
 typedef struct probing {
     const lbk_pack *pack;
@@ -78,6 +80,20 @@ done:
     return status;
 }
 
+/* Folds train from labels; of a model that was distilled they would be other kinds of teachers. */
+static lbk_status check_trained(const lbk__model *teacher, const char *folder) {
+    json_t *json = teacher->made_from ? json_loads(teacher->made_from, 0, NULL) : NULL;
+    const char *method = json_string_value(json_object_get(json, "method"));
+    const bool distilled = method && strcmp(method, lbk__method_names[LBK__METHOD_ALONE]) != 0;
+    json_decref(json);
+    if (!distilled) return LBK_OK;
+    return lbk__fail(
+        teacher->context, LBK_INVALID_ARGUMENT,
+        "%s: was distilled from a teacher of its own; folds are for teachers that were trained on "
+        "labels",
+        folder);
+}
+
 /* Trains the other teachers where folds are wanted, then probes. */
 static lbk_status probe(lbk__model *teacher, const lbk_pack *pack, const lbk__cache_key *key,
                         const lbk_probe_options *options) {
@@ -86,6 +102,7 @@ static lbk_status probe(lbk__model *teacher, const lbk_pack *pack, const lbk__ca
     char *folder = NULL;
     lbk_status status = LBK_OK;
     if (options->folds) {
+        LBK_GO(check_trained(teacher, options->teacher));
         LBK_GO(lbk__format(context, &folder, "%s.folds", options->out));
         LBK_GO(
             lbk__folds_train(context, options->teacher, options->pack, pack, options->folds, folder, &folds));

@@ -156,6 +156,10 @@ static void what_does_not_fit_is_refused(void **state) {
     check_fails(run->context, LBK_INVALID_ARGUMENT, "folds is 1", probe(run, "teacher", "other", 1, 0));
     check_fails(run->context, LBK_INVALID_ARGUMENT, "cannot be made of",
                 probe(run, "teacher", "other", LBK_MAX_FOLDS, 0));
+    check_ok(run->context, small_run_go(run, CHANGES("train.max_steps=2"), "cache", "distilled", 0, NULL));
+    check_fails(run->context, LBK_INVALID_ARGUMENT, "was distilled from a teacher",
+                probe(run, "distilled", "other", FOLDS, 0));
+    check_ok(run->context, probe(run, "distilled", "assistant", 0, 0));
     /* A student that stopped with one cache does not go on with the other. */
     check_ok(run->context, probe(run, "teacher", "cache", FOLDS, 1));
     check_ok(run->context, probe(run, "teacher", "plain", 0, 0));
