@@ -73,10 +73,9 @@ lbk_status lbk_model_set_images(lbk_model *model, const char *root, const char *
  * features, among that file's attributes. */
 static lbk_status use_encoder(lbk_model *model, const json_t *source, lbk_pack_options *options,
                               const char *root) {
-    const json_t *attributes = json_object_get(source, "attributes"),
-                 *identity = lbk__extractor_is_identity(source) ? source : attributes;
+    const json_t *identity = lbk__extractor_identity_in(source);
     const char *weights = options->encoder.weights, *projection = options->encoder.projection;
-    if (!lbk__extractor_is_identity(identity))
+    if (!identity)
         return lbk__fail(model->context, LBK_MISMATCH,
                          "%s: the visual rows of this model were not made by an image encoder of limbeck's",
                          weights);

@@ -2,6 +2,7 @@
 #include "data/pack.h"
 #include "distill/cache.h"
 #include "train/infer.h"
+#include "vision/extractor.h"
 
 #include <jansson.h>
 #include <string.h>
@@ -30,15 +31,54 @@ static lbk_status check_classes(const lbk__model *model, const lbk_pack *pack) {
     return LBK_OK;
 }
 
-/* Whether rows of the same width were made the same way: by patches of the same sizes, or by features. */
-static bool same_visual_source(const char *ours, const char *theirs) {
-    json_t *a = json_loads(ours, 0, NULL), *b = json_loads(theirs, 0, NULL);
-    bool same = true;
-    static const char *const keys[] = {"kind", "image_size", "patch_size"};
-    for (size_t k = 0; k < LBK_COUNT(keys); k++) {
-        json_t *x = json_object_get(a, keys[k]), *y = json_object_get(b, keys[k]);
-        same = same && (x == y || json_equal(x, y));
+/* The next line of a vocab.txt, without its end; false behind the last one. */
+static bool next_line(const char **rest, const char *end, const char **line, size_t *length) {
+    if (*rest == end) return false;
+    const char *stop = memchr(*rest, '\n', (size_t)(end - *rest));
+    *line = *rest;
+    *length = (size_t)((stop ? stop : end) - *line);
+    if (*length && (*line)[*length - 1] == '\r') --*length;
+    *rest = stop ? stop + 1 : end;
+    return true;
+}
+
+/* A token's id must mean the same word to both; the model may know more words. */
+static lbk_status check_vocabulary(const lbk__model *model, const lbk_pack *pack) {
+    size_t size, our_length = 0, their_length;
+    const char *theirs = lbk__pack_vocab(pack, &size), *ours = model->vocab, *our_line = "", *their_line;
+    if (!ours) return LBK_OK;
+    const char *const their_end = theirs + size, *const our_end = ours + model->vocab_length;
+    for (int32_t id = 0; next_line(&theirs, their_end, &their_line, &their_length); id++) {
+        char our_word[64], their_word[64];
+        const bool known = next_line(&ours, our_end, &our_line, &our_length);
+        if (known && our_length == their_length && memcmp(our_line, their_line, our_length) == 0) continue;
+        return lbk__fail(model->context, LBK_MISMATCH,
+                         "token %d is \"%s\" in the pack and %s%s%s for the model: pack the data with the "
+                         "model's vocab.txt",
+                         id, lbk__printable(their_word, sizeof their_word, their_line, their_length),
+                         known ? "\"" : "nothing",
+                         known ? lbk__printable(our_word, sizeof our_word, our_line, our_length) : "",
+                         known ? "\"" : "");
     }
+    return LBK_OK;
+}
+
+static bool same_values(const json_t *a, const json_t *b, const char *const *keys) {
+    for (; *keys; keys++) {
+        json_t *x = json_object_get(a, *keys), *y = json_object_get(b, *keys);
+        if (x != y && !json_equal(x, y)) return false;
+    }
+    return true;
+}
+
+bool lbk__same_visual_source(const char *ours, const char *theirs) {
+    static const char *const of_encoders[] = {"extractor", "weights_sha256",    "input_size",
+                                              "grid",      "projection_sha256", NULL};
+    static const char *const of_others[] = {"kind", "image_size", "patch_size", NULL};
+    json_t *a = json_loads(ours, 0, NULL), *b = json_loads(theirs, 0, NULL);
+    const json_t *our_encoder = lbk__extractor_identity_in(a), *their_encoder = lbk__extractor_identity_in(b);
+    const bool same = our_encoder && their_encoder ? same_values(our_encoder, their_encoder, of_encoders)
+                                                   : same_values(a, b, of_others);
     json_decref(a);
     json_decref(b);
     return same;
@@ -54,7 +94,7 @@ static lbk_status check_visual(const lbk__model *model, const lbk_pack *pack) {
             "the model's training",
             model->config.visual_embedding_dim, dim);
     const char *theirs = lbk__pack_visual_description(pack);
-    if (model->visual_source && !same_visual_source(model->visual_source, theirs))
+    if (model->visual_source && !lbk__same_visual_source(model->visual_source, theirs))
         return lbk__fail(
             model->context, LBK_MISMATCH,
             "the model was trained on visual rows made by %s, the pack's are made by %s: pack the "
@@ -84,6 +124,7 @@ static lbk_status check_sample(const lbk__model *model, const lbk_pack *pack, in
 lbk_status lbk__check_fit(const lbk__model *model, const lbk_pack *pack, const int32_t *indices,
                           int64_t count) {
     LBK_TRY(check_classes(model, pack));
+    LBK_TRY(check_vocabulary(model, pack));
     LBK_TRY(check_visual(model, pack));
     for (int64_t i = 0; i < count; i++) LBK_TRY(check_sample(model, pack, indices[i]));
     return LBK_OK;

@@ -26,10 +26,14 @@ int32_t lbk__inference_num_views(const lbk__inference *inference);
  * reports; NULL: none. Allocates nothing. */
 lbk_status lbk__inference_run(lbk__inference *inference, const char *stage, lbk__infer_sink sink, void *user);
 
-/* LBK_MISMATCH unless the model's classes, label kind and visual rows (width, how they are made) are those of
- * the pack, and every token and length of the samples listed is within the model's tables; the sentence says
- * which is not. */
+/* LBK_MISMATCH unless the model's classes, label kind, words and visual rows (width, how they are made) are
+ * those of the pack, and every token and length of the samples listed is within the model's tables; the
+ * sentence says which is not. */
 lbk_status lbk__check_fit(const lbk__model *model, const lbk_pack *pack, const int32_t *indices,
                           int64_t count);
+/* Whether visual rows of the same width were made the same way, by what a model and a pack say of them: by
+ * one image encoder, be it with a file of features in between, else by patches of the same sizes or by
+ * features of one kind. */
+bool lbk__same_visual_source(const char *ours, const char *theirs);
 
 #endif

@@ -207,11 +207,17 @@ json_t *lbk__extractor_identity(const lbk__extractor *x) {
     return identity;
 }
 
-bool lbk__extractor_is_identity(const json_t *object) {
+static bool is_identity(const json_t *object) {
     return json_is_string(json_object_get(object, "extractor")) &&
            json_is_string(json_object_get(object, "weights_sha256")) &&
            json_is_integer(json_object_get(object, "input_size")) &&
            json_is_integer(json_object_get(object, "grid"));
+}
+
+const json_t *lbk__extractor_identity_in(const json_t *source) {
+    const json_t *attributes = json_object_get(source, "attributes");
+    if (is_identity(source)) return source;
+    return is_identity(attributes) ? attributes : NULL;
 }
 
 static int32_t small_integer(const json_t *object, const char *key) {

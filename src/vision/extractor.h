@@ -32,8 +32,9 @@ lbk_status lbk__extractor_run(lbk__extractor *extractor, const uint8_t *pixels, 
 /* A new object: "extractor" (the network's name), "weights_sha256", "input_size", "grid", and
  * "projection_sha256" where there is one. NULL when memory is out. */
 json_t *lbk__extractor_identity(const lbk__extractor *extractor);
-/* Whether an object has the keys of an identity, among others. */
-bool lbk__extractor_is_identity(const json_t *object);
+/* The identity in what a pack or a model says of its rows: the object itself, where an encoder made them, or
+ * its "attributes", where they came from a file of features; NULL when neither has all keys of one. */
+const json_t *lbk__extractor_identity_in(const json_t *source);
 /* Name, image size and grid as an identity has them; the name belongs to it. */
 lbk_encoder_options lbk__extractor_options(const json_t *identity);
 /* LBK_MISMATCH, saying what differs, unless the extractor is the one of the identity. */

@@ -261,7 +261,7 @@ static void rows_know_their_extractor(void **state) {
                    *second = open_extractor(context, 1, NULL, 1),
                    *third = open_extractor(context, 2, projection, 1);
     json_t *identity = lbk__extractor_identity(first), *projected = lbk__extractor_identity(third);
-    assert_true(lbk__extractor_is_identity(identity));
+    assert_true(lbk__extractor_identity_in(identity) == identity);
     assert_int_equal(lbk__extractor_options(identity).grid, 2);
     check_ok(context, lbk__extractor_check(first, identity));
     check_ok(context, lbk__extractor_check(third, projected));
@@ -273,9 +273,12 @@ static void rows_know_their_extractor(void **state) {
     check_fails(context, LBK_MISMATCH, "projection is not the one", lbk__extractor_check(third, projected));
     json_object_set_new(identity, "weights_sha256", json_string("0"));
     check_fails(context, LBK_MISMATCH, "not those that made the rows", lbk__extractor_check(first, identity));
+    json_t *of_features = json_pack("{s:s, s:O}", "kind", "hdf5", "attributes", identity);
+    assert_true(lbk__extractor_identity_in(of_features) == identity);
     json_object_del(identity, "grid");
-    assert_false(lbk__extractor_is_identity(identity));
-    json_decref(identity), json_decref(projected);
+    assert_null(lbk__extractor_identity_in(identity));
+    assert_null(lbk__extractor_identity_in(of_features));
+    json_decref(of_features), json_decref(identity), json_decref(projected);
     lbk__extractor_close(first), lbk__extractor_close(second), lbk__extractor_close(third);
     lbk_context_destroy(context);
 }

@@ -116,7 +116,7 @@ static void a_folder_becomes_a_file(void **state) {
     assert_int_equal(info->count, PICTURES);
     assert_int_equal(info->rows, ROWS);
     assert_int_equal(info->width, LBK__EFFICIENTNET_DIM);
-    assert_true(lbk__extractor_is_identity(info->attributes));
+    assert_non_null(lbk__extractor_identity_in(info->attributes));
     assert_string_equal(lbk__features_name(features, 0), "003.gif");
     assert_string_equal(lbk__features_name(features, PICTURES - 1), "inner/002.png");
     float boxes[ROWS * 4];

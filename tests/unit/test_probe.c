@@ -2,6 +2,8 @@
  * kept or refused. */
 #include "probe_fixture.h"
 
+#include "data/pack.h"
+
 /* ---- inference ---- */
 
 typedef struct collected {
@@ -52,6 +54,43 @@ static void order_batching_and_views_change_no_logits(void **state) {
     lbk__model_free(model);
 }
 
+/* The pack's ids must be the model's words; that it knows more of them, or ends lines otherwise, is no harm.
+ */
+static void check_vocabularies(fixture *f, lbk__model *model) {
+    size_t length;
+    const char *theirs = lbk__pack_vocab(f->pack, &length);
+    char other[400];
+    const struct {
+        const char *text, *sentence;
+    } cases[] = {{other, "token 0 is \"[PAD]\" in the pack and \"[UNK]\" for the model"},
+                 {"[PAD]\r\n[UNK]\r\n", "token 2 is \"[CLS]\" in the pack and nothing for the model"}};
+    snprintf(other, sizeof other, "[UNK]\n[PAD]%.*s", (int)(length - 11), theirs + 11);
+    for (size_t i = 0; i < LBK_COUNT(cases); i++) {
+        model->vocab = (char *)(uintptr_t)cases[i].text, model->vocab_length = strlen(cases[i].text);
+        check_fails(f->context, LBK_MISMATCH, cases[i].sentence, lbk__check_fit(model, f->pack, NULL, 0));
+    }
+    model->vocab_length = (size_t)snprintf(other, sizeof other, "%.*smore", (int)length, theirs);
+    model->vocab = other;
+    check_ok(f->context, lbk__check_fit(model, f->pack, NULL, 0));
+    model->vocab = NULL, model->vocab_length = 0;
+}
+
+static void rows_of_another_encoder_are_others(void **state) {
+    (void)state;
+#define ENCODER(hash) \
+    "\"extractor\": \"net\", \"weights_sha256\": \"" hash "\", \"input_size\": 96, \"grid\": 2"
+    static const char direct[] = "{\"kind\": \"encoder\", \"dim\": 4, " ENCODER("ab") "}",
+                      filed[] = "{\"kind\": \"hdf5\", \"attributes\": {" ENCODER("ab") "}}",
+                      other[] = "{\"kind\": \"hdf5\", \"attributes\": {" ENCODER("cd") "}}",
+                      projected[] =
+                          "{\"kind\": \"encoder\", \"projection_sha256\": \"1\", " ENCODER("ab") "}",
+                      unknown[] = "{\"kind\": \"hdf5\", \"attributes\": {}}";
+#undef ENCODER
+    assert_true(lbk__same_visual_source(direct, direct) && lbk__same_visual_source(direct, filed));
+    assert_false(lbk__same_visual_source(filed, other) || lbk__same_visual_source(direct, projected));
+    assert_true(lbk__same_visual_source(filed, unknown) && !lbk__same_visual_source(direct, unknown));
+}
+
 static void a_model_of_another_shape_is_refused(void **state) {
     fixture *f = *state;
     const int32_t all[] = {0, 1, 2, 3, 4, 5, 6};
@@ -78,6 +117,7 @@ static void a_model_of_another_shape_is_refused(void **state) {
     check_fails(f->context, LBK_MISMATCH, "class 1 is \"fog\" for the model and \"dog\" in the pack",
                 lbk__check_fit(model, f->pack, all, 7));
     model->class_names[1][0] = 'd';
+    check_vocabularies(f, model);
     model->config.vocab_size = 5;
     check_fails(f->context, LBK_MISMATCH, "the model knows 0 … 4", lbk__check_fit(model, f->pack, all, 7));
     model->config.vocab_size = 10, model->config.max_position_embeddings = 5;
@@ -203,9 +243,13 @@ static void a_teacher_that_memorised_is_warned_of(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(order_batching_and_views_change_no_logits), TEST(a_model_of_another_shape_is_refused),
-        TEST(a_cache_holds_what_the_teacher_says),       TEST(a_matching_cache_is_kept_another_refused),
-        TEST(an_interrupted_probe_leaves_nothing),       TEST(bad_probes_are_refused),
+        TEST(order_batching_and_views_change_no_logits),
+        TEST(a_model_of_another_shape_is_refused),
+        TEST(rows_of_another_encoder_are_others),
+        TEST(a_cache_holds_what_the_teacher_says),
+        TEST(a_matching_cache_is_kept_another_refused),
+        TEST(an_interrupted_probe_leaves_nothing),
+        TEST(bad_probes_are_refused),
         TEST(a_teacher_that_memorised_is_warned_of),
     };
     return cmocka_run_group_tests_name("probe", tests, NULL, NULL);
