@@ -235,11 +235,11 @@ lbk_status lbk__training_step(lbk__training *t) {
     if (isfinite(step.gradient_norm) && isfinite(step.loss)) {
         update(t, gradients, step.gradient_norm);
         add_step(&t->state.window, &step, &g);
+        if (t->meta.network) lbk__weight_network_observe(t->meta.network, t->meta.features, g.count);
     } else {
         status = skip(t, &g);
     }
     lbk__runner_zero_gradients(t->runner);
-    if (t->meta.network) lbk__weight_network_observe(t->meta.network, t->meta.features, g.count);
     t->state.step++;
     t->state.position += g.count;
     t->samples_done += g.count;

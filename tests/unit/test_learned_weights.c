@@ -282,8 +282,9 @@ static void wrong_meta_splits_are_refused(void **state) {
 #undef GO
 }
 
-/* Makes the first visual number of the last sample that has a picture, one of split "extra", NaN. */
-static void damage_a_picture(const small_run *run) {
+/* Makes the first visual number of the first or the last sample that has a picture, one of split "train" or
+ * "extra", NaN. */
+static void damage_a_picture(const small_run *run, bool first) {
     enum { DIM = 4 * 4 * 3, ROWS = 4 };
     char *path = small_run_path(run, "pack");
     lbk__safetensors *file;
@@ -292,7 +293,7 @@ static void damage_a_picture(const small_run *run) {
     assert_int_equal(rows->shape[1], DIM);
     size_t size;
     char *bytes = small_run_read(run, "pack", &size);
-    const size_t at = 2 * (size_t)(rows->shape[0] - ROWS) * DIM;
+    const size_t at = first ? 0 : 2 * (size_t)(rows->shape[0] - ROWS) * DIM;
     char *found = memmem(bytes, size, rows->data, rows->bytes);
     assert_non_null(found);
     memcpy(found + at, "\xff\x7f", 2);
@@ -306,7 +307,7 @@ static void meta_gradients_that_are_not_finite_are_skipped(void **state) {
     small_run *run = *state;
     char *text;
     int count;
-    damage_a_picture(run);
+    damage_a_picture(run, false);
     check_ok(run->context,
              small_run_go(run,
                           CHANGES(SMALL_STUDENT, "distill.weights=learned", "distill.meta_split=extra",
@@ -323,6 +324,28 @@ static void meta_gradients_that_are_not_finite_are_skipped(void **state) {
     json_decref(summary), json_decref(line);
 }
 
+/* Each step sees the damaged sample: none counts, and the statistics of the features stay as they began. */
+static void steps_that_are_not_finite_teach_no_statistics(void **state) {
+    small_run *run = *state;
+    char *text, *path = small_run_path(run, "out/weight_network.safetensors");
+    lbk__safetensors *file;
+    damage_a_picture(run, true);
+    check_ok(run->context,
+             small_run_go(run,
+                          CHANGES(SMALL_STUDENT, "distill.weights=learned", "distill.meta_split=extra",
+                                  "train.batch_size=50", "train.epochs=4"),
+                          "cache", "out", 0, &text));
+    json_t *summary = small_run_json(run, text);
+    check_near(small_run_number(summary, "skipped_steps"), 4, 0);
+    check_ok(run->context, lbk__safetensors_open(run->context, path, &file));
+    const double *mean = lbk__safetensors_find(file, "feature_mean")->data,
+                 *variance = lbk__safetensors_find(file, "feature_variance")->data;
+    for (int f = 0; f < LBK__NUM_FEATURES; f++) assert_true(mean[f] == 0 && variance[f] == 1);
+    lbk__safetensors_close(file);
+    json_decref(summary);
+    free(path);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, small_run_set_up_cache, small_run_tear_down)
 
 int main(void) {
@@ -336,6 +359,7 @@ int main(void) {
         TEST(learned_weights_resume_to_the_byte),
         TEST(wrong_meta_splits_are_refused),
         TEST(meta_gradients_that_are_not_finite_are_skipped),
+        TEST(steps_that_are_not_finite_teach_no_statistics),
     };
     return cmocka_run_group_tests_name("learned weights", tests, NULL, NULL);
 }
