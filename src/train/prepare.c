@@ -16,7 +16,8 @@ static lbk_status find_cache(lbk__training *t, char **path) {
     if (lbk__exists(t->cache_path)) LBK_TRY(lbk__is_cache(t->context, t->cache_path, &is_cache));
     if (is_cache) return lbk__copy_string(t->context, t->cache_path, path);
     LBK_TRY(lbk__join(t->context, t->run.folder, "teacher.cache", path));
-    return lbk__teacher_logits_cache(t->context, t->cache_path, t->pack, *path);
+    return lbk__teacher_logits_cache(t->context, t->cache_path, t->pack, lbk__exists(t->run.checkpoint),
+                                     *path);
 }
 
 static lbk_status open_cache(lbk__training *t) {

@@ -146,7 +146,7 @@ static bool is_there(const job *j, const char *out) {
 }
 
 lbk_status lbk__teacher_logits_cache(lbk_context *context, const char *logits, const lbk_pack *pack,
-                                     const char *out) {
+                                     bool resume, const char *out) {
     char hash[LBK__HASH_SIZE];
     job j = {.context = context, .path = logits, .pack = pack};
     lbk_status status = LBK_OK;
@@ -158,6 +158,12 @@ lbk_status lbk__teacher_logits_cache(lbk_context *context, const char *logits, c
                              .num_samples = lbk_pack_num_samples(pack),
                              .num_classes = lbk_pack_num_classes(pack)};
     if (is_there(&j, out)) goto done;
+    if (resume && lbk__exists(out))
+        LBK_GO(lbk__fail(
+            context, LBK_MISMATCH,
+            "%s: was made from other logits than those of %s, or of another pack: resume with what the "
+            "run began with, or start a new run folder",
+            out, logits));
     LBK_GO(open_file(&j));
     LBK_GO(write_cache(&j, out));
 done:

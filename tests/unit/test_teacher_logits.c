@@ -258,9 +258,15 @@ static void an_interrupted_run_goes_on_with_its_logits(void **state) {
     run->asked = 0, run->stop_at = 9;
     assert_int_equal(small_run_go(run, NULL, "logits.safetensors", "changed", 0, NULL), LBK_INTERRUPTED);
     run->stop_at = 0;
+    size_t size, size_after;
+    char *before = small_run_read(run, "changed/teacher.cache", &size);
     write_logits(run, 3, NULL, 1);
-    check_fails(run->context, LBK_MISMATCH, "the cache is another",
+    check_fails(run->context, LBK_MISMATCH, "was made from other logits than",
                 small_run_go(run, NULL, "logits.safetensors", "changed", 1, NULL));
+    char *after = small_run_read(run, "changed/teacher.cache", &size_after);
+    assert_int_equal(size, size_after);
+    assert_memory_equal(before, after, size);
+    free(before), free(after);
 }
 
 static void the_joint_view_alone_serves_kd(void **state) {
