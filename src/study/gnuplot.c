@@ -96,9 +96,35 @@ static lbk_status spawn(lbk_context *context, const char *folder, bool *missing)
     return lbk__fail(context, LBK_INTERNAL, "gnuplot failed: see %s/gnuplot.log", folder);
 }
 
-/* What is between <desc> and </svg>, in a tag of ours; gnuplot's own title would be a tooltip. */
+/* What is between `begin` and `end`, for a page that has other plots: ids and what refers to them begin with
+ * the plot's name. Titles are left out: they are lines of the script, and would be tooltips. */
+static lbk_status adopt(lbk_context *context, const char *name, const char *begin, const char *end,
+                        lbk__text *out) {
+    static const char *const before_id[] = {" id='", " id=\"", "href='#", "href=\"#", "url(#"};
+    static const char title[] = "<title>", closing[] = "</title>";
+    bool tag = false;
+    while (begin < end) {
+        const char *close = strncmp(begin, title, sizeof title - 1) == 0 ? strstr(begin, closing) : NULL;
+        size_t length = 1;
+        bool id = false;
+        if (close) {
+            begin = close + sizeof closing - 1;
+            continue;
+        }
+        tag = *begin == '<' || (tag && *begin != '>');
+        for (size_t i = 0; tag && !id && i < LBK_COUNT(before_id); i++)
+            if ((id = strncmp(begin, before_id[i], strlen(before_id[i])) == 0)) length = strlen(before_id[i]);
+        LBK_TRY(lbk__text_append(context, out, begin, length));
+        if (id) LBK_TRY(lbk__text_printf(context, out, "%s-", name));
+        begin += length;
+    }
+    return LBK_OK;
+}
+
+/* What is between <desc> and </svg>, in a tag of ours. */
 static lbk_status read_svg(lbk_context *context, const char *folder, const char *name, json_t *plots) {
-    char *path, *svg = NULL, *inner = NULL;
+    char *path, *svg = NULL;
+    lbk__text inner = {0};
     size_t size;
     int width, height;
     lbk_status status = LBK_OK;
@@ -109,15 +135,17 @@ static lbk_status read_svg(lbk_context *context, const char *folder, const char 
     if (!box || !begin || !end || begin > end || sscanf(box, "viewBox=\"0 0 %d %d", &width, &height) != 2)
         LBK_GO(lbk__fail(context, LBK_IO, "%s: gnuplot did not draw it whole: is the disk full?", path));
     begin += strlen("</desc>");
-    LBK_GO(lbk__format(
+    LBK_GO(lbk__text_printf(
         context, &inner,
-        "<svg viewBox=\"0 0 %d %d\" role=\"img\" xmlns:xlink=\"http://www.w3.org/1999/xlink\">%.*s</svg>",
-        width, height, (int)(end - begin), begin));
-    json_object_set_new(plots, name, json_string(inner));
+        "<svg viewBox=\"0 0 %d %d\" role=\"img\" xmlns:xlink=\"http://www.w3.org/1999/xlink\">", width,
+        height));
+    LBK_GO(adopt(context, name, begin, end, &inner));
+    LBK_GO(lbk__text_append(context, &inner, "</svg>", 6));
+    json_object_set_new(plots, name, json_string(inner.data));
 done:
     lbk_free(context, path);
     lbk_free(context, svg);
-    lbk_free(context, inner);
+    lbk__text_free(context, &inner);
     return status;
 }
 

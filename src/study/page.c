@@ -124,6 +124,7 @@ static void put_card(page *p, const json_t *student, const char *view) {
 
 static void put_head(page *p) {
     const json_t *students = json_object_get(p->root, "students");
+    const double seeds = lbk__json_number(json_object_get(json_array_get(students, 0), "num_seeds"));
     lbk__html_put(&p->html, "<!doctype html><html lang=en><head><meta charset=utf-8>"
                             "<meta name=viewport content='width=device-width,initial-scale=1'><title>");
     lbk__html_text(&p->html, lbk__json_text_of(p->root, "name"));
@@ -134,10 +135,9 @@ static void put_head(page *p) {
     lbk__html_format(
         &p->html,
         "</h1><p class=soft>Distillation of a vision-and-language teacher: %s on %.0f test samples, %.0f "
-        "classes, %.0f seeds. ± and the intervals are 95 %%.</p>",
+        "classes, %.0f seed%s. ± and the intervals are 95 %%.</p>",
         lbk__json_text_of(p->root, "metric"), lbk__json_number(json_object_get(p->root, "num_samples")),
-        lbk__json_number(json_object_get(p->root, "num_classes")),
-        lbk__json_number(json_object_get(json_array_get(students, 0), "num_seeds")));
+        lbk__json_number(json_object_get(p->root, "num_classes")), seeds, seeds == 1 ? "" : "s");
     lbk__html_put(
         &p->html,
         "<nav><a href='#methods'>Methods</a><a href='#views'>One modality</a><a href='#saliency'>Saliency</a>"
@@ -171,8 +171,10 @@ static void put_methods(page *p, bool no_gnuplot) {
         "student's methods, bold below 0.05.");
     const double seeds = lbk__json_number(
         lbk__json_at(json_array_get(json_object_get(p->root, "students"), 0), "num_seeds", NULL));
-    lbk__html_format(&p->html, " Wilcoxon's p cannot be below %.2g with %.0f seeds.</p>", pow(2, 1 - seeds),
-                     seeds);
+    if (seeds > 1)
+        lbk__html_format(&p->html, " Wilcoxon's p cannot be below %.2g with %.0f seeds.", pow(2, 1 - seeds),
+                         seeds);
+    lbk__html_put(&p->html, "</p>");
     if (no_gnuplot)
         lbk__html_put(
             &p->html,

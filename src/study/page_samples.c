@@ -44,7 +44,7 @@ static void put_answers(lbk__html *html, const json_t *answers) {
             const bool right = json_is_true(json_object_get(answer, "right"));
             lbk__html_format(html, "<td><span class='%s'>%s ", right ? "up" : "down", right ? "✓" : "✗");
             put_name(html, lbk__json_text_of(answer, "class"));
-            lbk__html_format(html, "</span> %.0f&thinsp;%%</td>",
+            lbk__html_format(html, "</span> %.0f&#8239;%%</td>",
                              100 * lbk__json_number(json_object_get(answer, "probability")));
         }
         lbk__html_put(html, "</tr>");

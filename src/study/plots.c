@@ -35,22 +35,28 @@ static range with_room(range r) {
 
 /* ---- methods in rows: means with intervals ---- */
 
-/* `part` "score" or "kl" of each method under a view; the teacher's score is a line. */
+/* Of a plot of rows with their names at the left: axis and margins, and a line of text for each. */
+static int height_of(int rows) {
+    return 88 + 16 * rows;
+}
+
 /* Room at the left for names, in gnuplot's characters, which are wider than most. */
 static int margin_for(const json_t *named) {
+    enum { MOST = 32 };
     size_t i, longest = 0;
     json_t *item;
     json_array_foreach(named, i, item) longest = LBK_MAX(longest, strlen(lbk__json_text_of(item, "name")));
-    return (int)(0.87 * (double)longest) + 3;
+    return (int)(0.87 * (double)LBK_MIN(longest, MOST)) + 3;
 }
 
+/* `part` "score" or "kl" of each method under a view; the teacher's score is a line. */
 static void plot_dots(lbk__gnuplot *g, const char *name, const json_t *student, const char *view,
                       const char *part, double teacher, const char *label) {
     const json_t *methods = json_object_get(student, "methods");
     const int count = (int)json_array_size(methods);
     range r = {NAN, NAN};
     widen(&r, teacher);
-    lbk__gnuplot_begin(g, name, WIDTH, 62 + 21 * count);
+    lbk__gnuplot_begin(g, name, WIDTH, height_of(count));
     lbk__gnuplot_put(g, "set lmargin %d\nunset ytics\nset grid noytics\nset border 1\n$d << EOD\n",
                      margin_for(methods));
     for (int m = 0; m < count; m++) {
@@ -251,7 +257,7 @@ static void plot_classes(lbk__gnuplot *g, const json_t *root) {
         count = LBK_MIN(count + 1, MOST_CLASSES);
     }
     if (count == 0) return;
-    lbk__gnuplot_begin(g, "classes", 460, 62 + 18 * count);
+    lbk__gnuplot_begin(g, "classes", 460, height_of(count));
     lbk__gnuplot_put(g, "set lmargin 20\nunset ytics\nset grid noytics\nset border 1\n$d << EOD\n");
     for (int c = 0; c < count; c++) {
         const double text = lbk__json_number(json_object_get(shown[c], "text")),

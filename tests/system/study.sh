@@ -125,6 +125,8 @@ echo 'exit status 1' >home/.gnuplot
 HOME=$work/home run "$LIMBECK" report whole
 expect_code 0
 if command -v gnuplot >/dev/null; then
+    [ -z "$(grep -oE " id=['\"][^'\"]*" $page | sort | uniq -d)" ] || wrong 'an id stands twice in the page'
+    ! grep -q '<title>\$d' $page || wrong "lines of gnuplot's script are tooltips"
     grep -q '<figure><figcaption>score against size</figcaption><svg ' $page || wrong 'a plot is missing'
 fi
 PATH=/nowhere run "$LIMBECK" report whole
