@@ -9,6 +9,7 @@
 #include "train/measure.h"
 #include "train/report.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* ---- marks of what is done ---- */
@@ -90,6 +91,15 @@ static lbk_status mark_diverged(lbk_context *context, const lbk__cell *cell) {
     return mark_done(context, cell->folder, "{\"diverged\": true}\n");
 }
 
+static lbk_status forget_checkpoint(lbk_context *context, const lbk__cell *cell) {
+    char *path;
+    LBK_TRY(lbk__study_path(context, cell->folder, "checkpoint", "state.safetensors", &path));
+    const lbk_status status =
+        remove(path) == 0 ? LBK_OK : lbk__fail_errno(context, "%s: cannot remove", path);
+    lbk_free(context, path);
+    return status;
+}
+
 static lbk_status train_cell(lbk_context *context, const lbk__study *study, const lbk__cell *cell) {
     const lbk__recipe_model *student = &study->recipe.students[cell->student];
     lbk_config *config = NULL;
@@ -100,6 +110,13 @@ static lbk_status train_cell(lbk_context *context, const lbk__study *study, cons
     LBK_GO(lbk__study_cache(context, study, student->folds, &cache));
     LBK_GO(is_there(context, cell->folder, "checkpoint", "state.safetensors", &resume));
     status = lbk_distill(context, config, cache, cell->folder, resume, &summary);
+    if (status == LBK_MISMATCH && resume && student->num_from_teacher) {
+        /* The study's folder was moved, or is called otherwise than before: the run's configuration says
+         * where the teacher was. */
+        lbk__log(context, LBK_LOG_WARNING, "%s: it begins anew", lbk_error(context));
+        LBK_GO(forget_checkpoint(context, cell));
+        status = lbk_distill(context, config, cache, cell->folder, false, &summary);
+    }
     if (status == LBK_OK) status = mark_done(context, cell->folder, summary);
     if (status == LBK_NUMERIC) status = mark_diverged(context, cell);
 done:

@@ -163,6 +163,19 @@ kill -INT $process
 wait $process
 [ $? -eq 130 ] || wrong 'an interrupted study should end with 130'
 
+# Stopped, moved and gone on with: the student that starts from the teacher finds it in its new place.
+sed 's/from_teacher/set: [train.epochs=30, train.batch_size=2]\n    from_teacher/' given.yaml >moved.yaml
+"$LIMBECK" study moved.yaml --out here --teacher given >/dev/null 2>&1 &
+process=$!
+tries=0
+until [ -e here/cells/*/checkpoint/state.safetensors ] || [ $tries -ge 200 ]; do sleep 0.05; tries=$((tries + 1)); done
+kill -INT $process
+wait $process
+[ $? -eq 130 ] || wrong 'an interrupted study should end with 130'
+mv here there
+study moved.yaml --out there --teacher given
+expect_code 0; expect_out '^half of it, kd'
+
 # Recipes that are wrong.
 bad() { # SED-COMMAND FOLDER EXPECTED
     sed "$1" study.yaml >bad.yaml
