@@ -11,7 +11,7 @@
  * sample was drawn. */
 typedef struct lbk__scorer {
     int64_t count;
-    double *part, *whole; /* [count] the metric is Σ part / Σ whole … */
+    double *part, *whole; /* [count] the metric is Σ part / Σ whole (NULL: 1 for each sample) … */
     int32_t *order;       /* [count] … or AUROC: samples by falling score, */
     uint8_t *positive;    /* [count] whether that sample is of the second class, */
     uint8_t *tied;        /* [count] whether the next one in `order` has the same score */

@@ -125,7 +125,10 @@ static lbk_status open_data(lbk__results *r, lbk__json_in in) {
     LBK_TRY(lbk__json_get_string(in, "pack_sha256", &hash));
     LBK_TRY(lbk__json_get_string(in, "test_split", &split));
     LBK_TRY(lbk__json_get_string(in, "cache", &cache));
-    LBK_TRY(lbk_pack_open(r->context, pack, &r->pack));
+    const lbk_status opened = lbk_pack_open(r->context, pack, &r->pack);
+    if (opened != LBK_OK)
+        return lbk__fail_at(r->context, opened, "%s: the study's pack, by its path where the study was run",
+                            in.where);
     if (strcmp(hash, lbk_pack_hash(r->pack)) != 0)
         return lbk__fail(r->context, LBK_MISMATCH, "%s: is not the pack that the study was made with", pack);
     LBK_TRY(lbk__truth_open(r->context, r->pack, split, &r->truth));

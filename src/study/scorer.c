@@ -62,8 +62,12 @@ static void sample_parts(const char *metric, const lbk__metrics_input *input, in
 static lbk_status create_sums(lbk_context *context, const char *metric, const lbk__metrics_input *input,
                               lbk__scorer *out) {
     LBK_TRY(LBK_ALLOC(context, out->part, out->count));
-    LBK_TRY(LBK_ALLOC(context, out->whole, out->count));
-    for (int64_t i = 0; i < out->count; i++) sample_parts(metric, input, i, &out->part[i], &out->whole[i]);
+    if (strcmp(metric, "f1_micro") == 0) LBK_TRY(LBK_ALLOC(context, out->whole, out->count));
+    for (int64_t i = 0; i < out->count; i++) {
+        double whole;
+        sample_parts(metric, input, i, &out->part[i], &whole);
+        if (out->whole) out->whole[i] = whole;
+    }
     return LBK_OK;
 }
 
@@ -137,7 +141,7 @@ double lbk__scorer_score(const lbk__scorer *scorer, const int32_t *times) {
     double part = 0, whole = 0;
     for (int64_t i = 0; i < scorer->count; i++) {
         part += times[i] * scorer->part[i];
-        whole += times[i] * scorer->whole[i];
+        whole += scorer->whole ? times[i] * scorer->whole[i] : times[i];
     }
     return whole > 0 ? part / whole : 0; /* F1 of nothing true and nothing predicted */
 }

@@ -56,6 +56,9 @@ rm whole/results.*
 run "$LIMBECK" report whole --json
 expect_code 0; cmp -s table.csv whole/results.csv || wrong 'report makes another table'
 
+run sh -c "cd whole && '$LIMBECK' report ."
+expect_code 5; expect_err "study.json: the study's pack, by its path where the study was run: pack: cannot open"
+
 # A teacher from elsewhere: nothing is trained for it, and its scores are those of the model that was given.
 cat >given.yaml <<END
 name: given

@@ -73,11 +73,9 @@ static void intervals_are_numpys(void **state) {
     const double *wanted = lbk__safetensors_find(file, "bootstrap")->data;
     enum { MOST = 200 };
     const int64_t n = right->shape[1];
-    double part[2][MOST], whole[MOST];
+    double part[2][MOST];
     for (int64_t i = 0; i < 2 * n; i++) part[i / n][i % n] = ((const uint8_t *)right->data)[i];
-    for (int64_t i = 0; i < n; i++) whole[i] = 1;
-    const lbk__scorer a = {.count = n, .part = part[0], .whole = whole},
-                      b = {.count = n, .part = part[1], .whole = whole};
+    const lbk__scorer a = {.count = n, .part = part[0]}, b = {.count = n, .part = part[1]};
     lbk__interval interval;
     check_ok(context, lbk__paired_bootstrap(context, &a, &b, 1, 500, 9, &interval));
     check_near(interval.low, wanted[0], 1e-9);
@@ -121,18 +119,17 @@ static void equal_sums_are_equal(void **state) {
     (void)state;
     enum { N = 37 };
     lbk_context *context = check_context();
-    double part[4][N], whole[N];
+    double part[4][N];
     int either = 0; /* a sample of X ∪ Y, not of X ∩ Y */
     for (int i = 0; i < N; i++) {
         const bool x = lbk__uniform(4, LBK__STREAM_SYNTHETIC, 0, (uint64_t)i) < 0.4,
                    y = lbk__uniform(4, LBK__STREAM_SYNTHETIC, 1, (uint64_t)i) < 0.6;
         part[0][i] = x, part[1][i] = y, part[2][i] = x || y, part[3][i] = x && y;
-        whole[i] = 1;
         if (x != y) either = i;
     }
     part[2][either] = 0;
     lbk__scorer scorers[4];
-    for (int k = 0; k < 4; k++) scorers[k] = (lbk__scorer){.count = N, .part = part[k], .whole = whole};
+    for (int k = 0; k < 4; k++) scorers[k] = (lbk__scorer){.count = N, .part = part[k]};
     lbk__interval interval;
     check_ok(context, lbk__paired_bootstrap(context, scorers, scorers + 2, 2, 4000, 1, &interval));
     check_near(interval.p, 2 * pow(1 - 1.0 / N, N), 0.05);
