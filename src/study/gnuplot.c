@@ -93,6 +93,8 @@ static lbk_status spawn(lbk_context *context, const char *folder, bool *missing)
     }
     if (WIFEXITED(outcome) && WEXITSTATUS(outcome) == 127) *missing = true; /* found by no path */
     if (*missing || (WIFEXITED(outcome) && WEXITSTATUS(outcome) == 0)) return LBK_OK;
+    if (WIFSIGNALED(outcome) && lbk__interrupted(context))
+        return lbk__fail(context, LBK_INTERRUPTED, "stopped on request");
     return lbk__fail(context, LBK_INTERNAL, "gnuplot failed: see %s/gnuplot.log", folder);
 }
 

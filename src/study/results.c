@@ -1,6 +1,7 @@
 /* results.c: opens what a study left: study.json, the pack, the cache, and predictions on the test split. */
 #include "base/file.h"
 #include "format/json.h"
+#include "study/pool.h"
 #include "study/report.h"
 #include "study/study.h"
 #include "train/report.h"
@@ -10,27 +11,13 @@
 
 /* ---- runs ---- */
 
-static lbk_status score_run(const lbk__results *r, lbk__result_run *run) {
-    const int64_t view_size = r->truth.num_samples * r->truth.num_classes;
-    for (int v = 0; v < LBK_NUM_VIEWS; v++) {
-        const bool taught = run != &r->teacher;
-        const lbk__metrics_input input =
-            lbk__predictions_view(&run->predictions, &r->truth, (lbk_view)v,
-                                  taught ? r->teacher.predictions.logits + v * view_size : NULL);
-        LBK_TRY(lbk__metrics_compute(r->context, &input, &run->metrics[v]));
-        if (lbk__scorer_knows(r->metric, r->truth.label_kind, r->truth.num_classes))
-            LBK_TRY(lbk__scorer_create(r->context, r->metric, &input, &run->scorers[v]));
-    }
-    return LBK_OK;
-}
-
 static lbk_status open_run(const lbk__results *r, const char *folder, lbk__result_run *run) {
     char *path;
     LBK_TRY(lbk__join_inside(r->context, r->folder, folder, &run->folder));
     LBK_TRY(lbk__study_path(r->context, r->folder, "test", lbk__base_name(folder), &path));
     const lbk_status status = lbk__predictions_open(r->context, path, &r->truth, &run->predictions);
     lbk_free(r->context, path);
-    return status == LBK_OK ? score_run(r, run) : status;
+    return status;
 }
 
 static void close_run(lbk_context *context, lbk__result_run *run) {
@@ -105,6 +92,56 @@ static lbk_status open_student(const lbk__results *r, lbk__json_in in, lbk__resu
     return LBK_OK;
 }
 
+/* ---- scores ---- */
+
+/* Every run under every view, side by side: for VQA v2 it is a minute each. */
+typedef struct scoring {
+    const lbk__results *results;
+    lbk__result_run **runs;
+    int64_t num_runs;
+} scoring;
+
+static const char *scored_name(void *user, int64_t job) {
+    const scoring *s = user;
+    return lbk__base_name(s->runs[job / LBK_NUM_VIEWS]->folder);
+}
+
+static lbk_status score(lbk_context *context, void *user, int64_t job) {
+    const scoring *s = user;
+    const lbk__results *r = s->results;
+    lbk__result_run *run = s->runs[job / LBK_NUM_VIEWS];
+    const int v = (int)(job % LBK_NUM_VIEWS);
+    const float *teacher = r->teacher.predictions.logits + v * r->truth.num_samples * r->truth.num_classes;
+    const lbk__metrics_input input =
+        lbk__predictions_view(&run->predictions, &r->truth, (lbk_view)v, run == &r->teacher ? NULL : teacher);
+    lbk__report(context, "report", "views", (uint64_t)v, LBK_NUM_VIEWS, "");
+    if (lbk__interrupted(context)) return lbk__fail(context, LBK_INTERRUPTED, "stopped on request");
+    LBK_TRY(lbk__metrics_compute(context, &input, &run->metrics[v]));
+    if (!lbk__scorer_knows(r->metric, r->truth.label_kind, r->truth.num_classes)) return LBK_OK;
+    return lbk__scorer_create(context, r->metric, &input, &run->scorers[v]);
+}
+
+static lbk_status score_all(lbk__results *r) {
+    scoring s = {.results = r};
+    int64_t most = 1;
+    for (int i = 0; i < r->num_students; i++)
+        for (int m = 0; m < r->students[i].num_methods; m++) most += r->students[i].methods[m].num_runs;
+    LBK_TRY(LBK_ALLOC(r->context, s.runs, most));
+    s.runs[s.num_runs++] = &r->teacher;
+    for (int i = 0; i < r->num_students; i++)
+        for (int m = 0; m < r->students[i].num_methods; m++)
+            for (int k = 0; k < r->students[i].methods[m].num_runs; k++)
+                s.runs[s.num_runs++] = &r->students[i].methods[m].runs[k];
+    const lbk__pool_jobs jobs = {.stage = "report",
+                                 .count = LBK_NUM_VIEWS * s.num_runs,
+                                 .name = scored_name,
+                                 .run = score,
+                                 .user = &s};
+    const lbk_status status = lbk__pool_run(r->context, &jobs);
+    lbk_free(r->context, s.runs);
+    return status;
+}
+
 /* ---- the study ---- */
 
 /* Scores on test are by the metric that dev chose with; where that is a loss, by the task's main one. */
@@ -159,7 +196,7 @@ static lbk_status open_all(lbk__results *r, lbk__json_in in) {
         LBK_TRY(open_student(r, (lbk__json_in){in.context, in.where, json_array_get(students, s)},
                              &r->students[s]));
     }
-    return LBK_OK;
+    return score_all(r);
 }
 
 lbk_status lbk__results_open(lbk_context *context, const char *folder, lbk__results *out) {
