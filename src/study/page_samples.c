@@ -69,7 +69,7 @@ static void put_sample(lbk__html *html, const json_t *sample) {
         put_name(html, json_string_value(class));
         lbk__html_put(html, "</b>");
     }
-    lbk__html_format(html, " · S(text) %.3f · S(image) %.3f · ",
+    lbk__html_format(html, "%sS(text) %.3f · S(image) %.3f · ", i ? " · " : "",
                      lbk__json_number(json_object_get(sample, "saliency_text")),
                      lbk__json_number(json_object_get(sample, "saliency_image")));
     put_name(html, lbk__json_text_of(sample, "id"));
