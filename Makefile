@@ -114,5 +114,6 @@ interop: build ## round trips with transformers, onnxruntime and a published mod
 install: build ## into PREFIX (/usr/local)
 	meson configure build --prefix=$(PREFIX)
 	meson install -C build
+	@test "$$(id -u)" != 0 || ldconfig # or the loader would not know of it in /usr/local
 
 .PHONY: help demo build check kill clang asan tsan valgrind coverage fuzz lint bench interop install

@@ -3,8 +3,7 @@
 # Everything lands in demo/; a second run goes on where the first one stopped.
 #
 # With data of your own: DATA=FILE.jsonl (README.md, "Your own data"), INIT=FOLDER, a BERT-like model in Hugging Face's
-# layout with its vocab.txt, of the hidden size in recipes/demo/teacher.yaml, and ENCODER=FILE.pth, the weights of an
-# EfficientNet-Lite2.
+# layout with its vocab.txt, and ENCODER=FILE.pth, the weights of an EfficientNet-Lite2.
 set -eu
 cd "$(dirname "$0")/.."
 limbeck=build/src/cli/limbeck
