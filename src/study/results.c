@@ -203,7 +203,13 @@ lbk_status lbk__results_open(lbk_context *context, const char *folder, lbk__resu
     *out = (lbk__results){.context = context, .folder = folder};
     char *path;
     LBK_TRY(lbk__study_path(context, folder, "study.json", NULL, &path));
-    lbk_status status = lbk__json_load_file(context, path, &out->study);
+    lbk_status status = LBK_OK;
+    if (!lbk__exists(path))
+        status = lbk__fail(context, LBK_IO,
+                           "%s: has no study.json: is no study, or one that has not ended; `limbeck study` "
+                           "goes on with it",
+                           folder);
+    if (status == LBK_OK) status = lbk__json_load_file(context, path, &out->study);
     if (status == LBK_OK) status = open_all(out, (lbk__json_in){context, path, out->study});
     lbk_free(context, path);
     if (status != LBK_OK) lbk__results_close(out);

@@ -63,7 +63,8 @@ static lbk_status open_study(lbk__study *study, const lbk_study_options *options
     LBK_TRY(lbk_pack_open(context, study->pack_path, &study->pack));
     LBK_TRY(check_test_split(study));
     if (options->teacher) LBK_TRY(take_teacher(study, options));
-    return lbk__study_name_teacher(study);
+    LBK_TRY(lbk__study_name_teacher(study));
+    return lbk__study_check(study);
 }
 
 static void close_study(lbk__study *study) {
@@ -96,8 +97,8 @@ static lbk_status add_tuning(lbk__study *study, int student, int method) {
     return LBK_OK;
 }
 
-/* What is wrong with a student's configuration, or with the grid, is said before the teacher is trained; of
- * students that start from the teacher it cannot be, since their sizes are the teacher's. */
+/* Two cells that are one are found before the teacher is trained; those of students that start from the
+ * teacher cannot be, since their sizes are the teacher's. */
 static lbk_status add_early(lbk__study *study, int student, int method) {
     return study->recipe.students[student].num_from_teacher ? LBK_OK : add_tuning(study, student, method);
 }

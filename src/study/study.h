@@ -41,6 +41,7 @@ typedef struct lbk__study {
     size_t num_cells, capacity;
     int *chosen; /* [students × methods] the point that dev chose */
     char metric[32];
+    bool planning; /* before the teacher is there that students may start from */
 } lbk__study;
 
 /* ---- plan.c: which runs there are ---- */
@@ -63,6 +64,8 @@ lbk_status lbk__study_cache(lbk_context *context, const lbk__study *study, int f
 /* A cell's configuration, in the context given. */
 lbk_status lbk__study_cell_config(lbk_context *context, const lbk__study *study, const lbk__cell *cell,
                                   lbk_config **out);
+/* Whether every configuration can be read and every split is there, before the teacher's long training. */
+lbk_status lbk__study_check(lbk__study *study);
 /* Adds the cell unless it is there. */
 lbk_status lbk__study_add_cell(lbk__study *study, int student, int method, int point, int64_t seed);
 

@@ -133,7 +133,7 @@ static lbk_status check_metric(const lbk_config *config) {
     status = lbk__fail(config->context, LBK_INVALID_ARGUMENT,
                        "train.metric is \"%s\"%s%s; it must be one of auto%s",
                        lbk__printable(shown, sizeof shown, metric, strlen(metric)),
-                       near ? ", perhaps meant as " : "", near ? near : "", names.data);
+                       near ? "; did you mean " : "", near ? near : "", names.data);
 done:
     lbk__text_free(config->context, &names);
     return status;
@@ -209,15 +209,27 @@ static lbk_status read_file(lbk_config *config, const char *path) {
     return status;
 }
 
-lbk_status lbk_config_load(lbk_context *context, const char *path, const char *const *overrides,
-                           size_t num_overrides, lbk_config **out) {
-    LBK__GUEST(context);
+lbk_status lbk__config_read(lbk_context *context, const char *path, const char *const *overrides,
+                            size_t num_overrides, lbk_config **out) {
     *out = NULL;
     lbk_config *config;
     LBK_TRY(lbk__config_create(context, &config));
     lbk_status status = LBK_OK;
     if (path) LBK_GO(read_file(config, path));
     for (size_t i = 0; i < num_overrides; i++) LBK_GO(apply_override(config, overrides[i]));
+    *out = config;
+done:
+    if (status != LBK_OK) lbk_config_close(config);
+    return status;
+}
+
+lbk_status lbk_config_load(lbk_context *context, const char *path, const char *const *overrides,
+                           size_t num_overrides, lbk_config **out) {
+    LBK__GUEST(context);
+    lbk_config *config;
+    lbk_status status = LBK_OK;
+    *out = NULL;
+    LBK_TRY(lbk__config_read(context, path, overrides, num_overrides, &config));
     if (*config->model.init_from) LBK_GO(take_sizes(config));
     status = check_together(config);
     if (status != LBK_OK && path) lbk__fail_at(context, status, "%s", path);

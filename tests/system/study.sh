@@ -193,6 +193,11 @@ bad 's/methods:/metods:/' bad 'metods.*did you mean methods'
 bad 's/folds: 2/folds: 1/' bad 'folds: "1": a whole number from 2'
 bad 's/\[0.3, 0.9\]/[0.3, 0.30]/' whole 'the same value twice'
 bad '/from_teacher/d; s/\[0.3, 0.9\]/[0.3, 9]/' bad 'distill.alpha is "9"'
+bad 's/\[0.3, 0.9\]/[0.3, 9]/' bad 'student half of it: .*distill.alpha is "9"'
+bad 's/set: \[model/set: [train.dev_split=validation, model/' bad 'student out of fold: .*no sample in a split "validation"'
+sed 's/config: student.yaml/config: nowhere.yaml/' study.yaml >bad.yaml
+study bad.yaml --out bad
+expect_code 5; expect_err 'student half of it: nowhere.yaml: cannot open'
 bad '/^pack/d' bad 'names no pack'
 bad 's/^images/test_split: tset\nimages/' bad 'no sample in a split "tset"'
 many=$(seq -s, 101)
@@ -201,5 +206,5 @@ bad "s/\[0.3, 0.9\]/[$many]/; s/\[kl, js\]/[$many]/" bad 'grid: has more than 10
 study none.yaml --out bad
 expect_code 5; expect_err 'none.yaml'
 run "$LIMBECK" report none
-expect_code 5; expect_err 'none/study.json'
+expect_code 5; expect_err 'none: has no study.json'
 finish

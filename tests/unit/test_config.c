@@ -117,7 +117,7 @@ static const struct {
     {"train:\n  learning_rate: nan\n", NULL, "\"nan\"", "a number in"},
     {"train:\n  learning_rate: inf\n", NULL, "\"inf\"", "a number in"},
     {"train:\n  learning_rate: 1e999\n", NULL, "\"1e999\"", "a number in"},
-    {"train:\n  metric: acuracy\n", NULL, "perhaps meant as accuracy", "one of auto, accuracy"},
+    {"train:\n  metric: acuracy\n", NULL, "did you mean accuracy", "one of auto, accuracy"},
     {"distill:\n  method: msdd\n", NULL, "distill.method is \"msdd\"", "alone, kd or msd"},
     {"distill:\n  alpha: 1.01\n", NULL, "\"1.01\"", "[0, 1]"},
     {"distill:\n  temperature: 0\n", NULL, "\"0\"", "(0, 1000]"},
