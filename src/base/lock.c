@@ -46,6 +46,8 @@ static bool still_there(const struct stat *ours, const char *path) {
 static lbk_status take(lbk__lock *lock, const char *busy, const char *what) {
     for (struct stat ours;;) {
         lock->file = open(lock->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+        if (lock->file < 0 && errno == ENOENT)
+            return lbk__fail(lock->context, LBK_IO, "%s: cannot create: no such folder", what);
         if (lock->file < 0) return lbk__fail_errno(lock->context, "%s: cannot create", lock->path);
         if (flock(lock->file, LOCK_EX | LOCK_NB) != 0 || fstat(lock->file, &ours) != 0) break;
         if (still_there(&ours, lock->path)) return LBK_OK;
@@ -90,6 +92,12 @@ done:
     lbk_free(context, folder);
     lbk_free(context, name);
     return status;
+}
+
+lbk_status lbk__lock_file(lbk_context *context, const char *path, lbk__lock *out) {
+    *out = (lbk__lock){0};
+    if (lbk__is_folder(path)) return lbk__fail(context, LBK_IO, "%s: is a folder; name a file", path);
+    return lbk__lock_output(context, path, out);
 }
 
 void lbk__unlock(lbk__lock *lock) {

@@ -21,6 +21,8 @@ lbk_status lbk__lock_folder(lbk_context *context, const char *folder, lbk__lock 
 /* For a file or a folder that will appear as a whole, PATH.lock beside it; removes the dead's temporaries of
  * it. LBK_BUSY while another has it. */
 lbk_status lbk__lock_output(lbk_context *context, const char *path, lbk__lock *out);
+/* The same for a file. LBK_IO, before any work is done for it, where a folder has that name. */
+lbk_status lbk__lock_file(lbk_context *context, const char *path, lbk__lock *out);
 /* Safe when it is not held: call it on every exit. */
 void lbk__unlock(lbk__lock *lock);
 

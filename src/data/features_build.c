@@ -174,7 +174,7 @@ lbk_status lbk_features_build(lbk_context *context, const lbk_features_options *
     size_t num_images;
     lbk_status status = LBK_OK;
     if (summary) *summary = NULL;
-    LBK_GO(lbk__lock_output(context, out, &lock));
+    LBK_GO(lbk__lock_file(context, out, &lock));
     LBK_GO(open_run(&run));
     identity = lbk__extractor_identity(lbk__visual_source_extractor(run.visual));
     LBK_GO(make_features(&run, identity, out, &num_images));

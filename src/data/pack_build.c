@@ -80,7 +80,7 @@ static lbk_status open_builder(lbk_context *context, const lbk_pack_options *opt
     LBK_TRY(add_given_classes(builder));
     LBK_TRY(lbk__read_file(context, options->vocab, LONGEST_VOCAB, &builder->vocab, &builder->vocab_size));
     LBK_TRY(lbk_tokenizer_open(context, options->vocab, options->cased, &builder->tokenizer));
-    LBK_TRY(lbk__lock_output(context, out, &builder->lock));
+    LBK_TRY(lbk__lock_file(context, out, &builder->lock));
     LBK_TRY(open_parts(builder)); /* a place that cannot be written is found before long work */
     LBK_TRY(lbk__loader_open(context, &builder->options, &builder->loader));
     char *root;

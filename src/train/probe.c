@@ -137,7 +137,7 @@ static lbk_status probe_locked(lbk__model *teacher, const lbk_pack *pack, const 
                                const lbk_probe_options *options, bool *kept) {
     lbk__lock lock;
     lbk_status status = LBK_OK;
-    LBK_TRY(lbk__lock_output(teacher->context, options->out, &lock));
+    LBK_TRY(lbk__lock_file(teacher->context, options->out, &lock));
     LBK_GO(keep_existing(teacher->context, key, options, kept));
     if (!*kept) LBK_GO(probe(teacher, pack, key, options));
 done:
