@@ -2,6 +2,7 @@
  */
 #include "cli.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -110,7 +111,9 @@ static const char *missing_in(const json_t *report) {
 static json_t *read_report(const char *path) {
     json_error_t error;
     json_t *report = json_load_file(path, 0, &error);
-    if (!report) {
+    if (!report && json_error_code(&error) == json_error_cannot_open_file) {
+        cli_say("%s: cannot open: %s", path, strerror(errno));
+    } else if (!report) {
         cli_say("%s: line %d: %s", path, error.line, error.text);
     } else if (missing_in(report)) {
         cli_say("%s: is no report of `limbeck eval --json`: it has no \"%s\"", path, missing_in(report));

@@ -11,7 +11,7 @@ typedef struct arguments {
 static const struct argp_option options[] = {
     {"cache", 'k', "FILE", 0, "The teacher's cache, made by `limbeck probe`", 1},
     {"teacher-logits", 'L', "FILE", 0,
-     "Or a teacher's own logits, made by any model: safetensors, .npz or HDF5 (docs/teacher-logits.md)", 1},
+     "Or a teacher's own logits, made by any model (docs/teacher-logits.md)", 1},
     {"method", 'm', "NAME", 0, "alone (3), kd (4) or msd (5): --set distill.method=NAME", 3},
     {"weights", 'w', "NAME", 0,
      "uniform (7), fixed (8), population (9), instance (10), learned or learned-population (11): --set "

@@ -1,24 +1,34 @@
 /* export.c: `limbeck export`: a model for other tools. */
 #include "cli.h"
 
+#include <string.h>
+
 typedef struct arguments {
     lbk_export_options export;
-    bool json;
+    bool format_given, json;
 } arguments;
 
 static const char *const formats[] = {"hf", "onnx", NULL}, *const dtypes[] = {"float32", "float16", NULL};
 
 static const struct argp_option options[] = {
-    {"format", 'f', "NAME", 0, "hf: a folder for transformers (default); onnx: one ONNX file", 0},
+    {"format", 'f', "NAME", 0,
+     "hf: a folder for transformers; onnx: one ONNX file (default: onnx where OUT ends in .onnx, else hf)",
+     0},
     {"dtype", 'd', "NAME", 0, "Weights as float32 (default) or float16", 0},
     {"json", 'j', 0, 0, "Print the summary as JSON", 0},
     {0}};
+
+static bool ends_in(const char *text, const char *end) {
+    const size_t length = strlen(text), tail = strlen(end);
+    return length >= tail && strcmp(text + length - tail, end) == 0;
+}
 
 static error_t parse(int key, char *argument, struct argp_state *state) {
     arguments *given = state->input;
     switch (key) {
     case 'f':
         given->export.format = (lbk_export_format)cli_choice(state, "format", argument, formats);
+        given->format_given = true;
         return 0;
     case 'd':
         given->export.half = cli_choice(state, "dtype", argument, dtypes);
@@ -33,6 +43,8 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
     case ARGP_KEY_END:
         cli_require(state, "MODEL", given->export.model);
         cli_require(state, "OUT", given->export.out);
+        if (!given->format_given && ends_in(given->export.out, ".onnx"))
+            given->export.format = LBK_EXPORT_ONNX;
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;

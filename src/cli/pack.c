@@ -58,6 +58,20 @@ static void set_visual(lbk_pack_options *pack, int choice) {
     if (pack->visual == LBK_VISUAL_ENCODER) pack->encoder.name = visuals[choice];
 }
 
+/* What would be read without being used, the pack being another than was meant. */
+static void check_visual(const lbk_pack_options *pack, struct argp_state *state) {
+    const lbk_encoder_options *encoder = &pack->encoder;
+    const bool encoded = pack->visual == LBK_VISUAL_ENCODER, patches = pack->visual == LBK_VISUAL_PATCHES;
+    if (encoded) cli_require(state, "--weights FILE", encoder->weights);
+    if (!encoded && (encoder->weights || encoder->projection || encoder->grid))
+        argp_error(state, "--weights, --projection and --grid go with --visual efficientnet-lite0 to 4");
+    if (pack->features && (encoded || patches || pack->visual == LBK_VISUAL_NONE))
+        argp_error(state, "--features goes with --visual hdf5, npy or tsv");
+    if (pack->patch_size && !patches) argp_error(state, "--patch-size goes with --visual patches");
+    if (pack->image_size && !patches && !encoded)
+        argp_error(state, "--image-size goes with --visual patches or efficientnet-lite0 to 4");
+}
+
 static error_t parse(int key, char *argument, struct argp_state *state) {
     arguments *given = state->input;
     lbk_pack_options *pack = &given->pack;
@@ -119,7 +133,7 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
         cli_require(state, "DATA", pack->path);
         cli_require(state, "--vocab FILE", pack->vocab);
         cli_require(state, "--out FILE", given->out);
-        if (pack->visual == LBK_VISUAL_ENCODER) cli_require(state, "--weights FILE", pack->encoder.weights);
+        check_visual(pack, state);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;

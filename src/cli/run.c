@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static const struct argp_option run_options[] = {
     {"config", 'c', "FILE", 0, "Read the configuration from a YAML file", 1},
@@ -47,7 +48,23 @@ void cli_run_set(cli_run *run, const char *key, const char *value) {
     free(text);
 }
 
+/* The run's own config.yaml would be written over the one that was given. */
+static bool overwrites_config(const cli_run *run) {
+    struct stat ours, theirs;
+    char *path = cli_format("%s/config.yaml", run->out);
+    const bool same = run->config && !run->resume && stat(run->config, &ours) == 0 &&
+                      stat(path, &theirs) == 0 && ours.st_dev == theirs.st_dev &&
+                      ours.st_ino == theirs.st_ino;
+    free(path);
+    if (same)
+        cli_say("%s: is where the run in %s keeps its own configuration: name another --out, or --resume "
+                "that run",
+                run->config, run->out);
+    return same;
+}
+
 int cli_run_start(const cli_run *run, int num_threads, bool as_json, cli_run_call *call, const char *cache) {
+    if (overwrites_config(run)) return CLI_USAGE;
     const char *const *overrides = (const char *const *)run->overrides.items;
     lbk_context *context = cli_open(num_threads);
     lbk_config *config = NULL;
