@@ -5,6 +5,7 @@
  * "id" is a text or a whole number. "image" may be absent. Labels are "label": text, "labels": [text, …] or
  * "scores": {text: 0 … 1}, by the label kind of the pack; absent or null: unlabelled. "split" absent:
  * "train". Other keys are ignored. */
+#include "base/file.h"
 #include "data/split_lines.h"
 
 #include <string.h>
@@ -45,9 +46,11 @@ static lbk_status add_scores(lbk__json_in in, lbk__record *record) {
 static lbk_status add_labels(const jsonl *loader, lbk__json_in in, lbk__record *record) {
     for (size_t kind = 0; kind < LBK_COUNT(label_keys); kind++)
         if (kind != (size_t)loader->kind && lbk__json_has(in, label_keys[kind]))
-            return lbk__fail(in.context, LBK_BAD_DATA,
-                             "%s: has \"%s\", but the label kind of the pack asks for \"%s\"", in.where,
-                             label_keys[kind], label_keys[loader->kind]);
+            return lbk__fail(
+                in.context, LBK_BAD_DATA,
+                "%s: has \"%s\", but the label kind of the pack asks for \"%s\"; --labels single "
+                "is for \"label\", multi for \"labels\", soft for \"scores\"",
+                in.where, label_keys[kind], label_keys[loader->kind]);
     record->labelled = lbk__json_has(in, label_keys[loader->kind]);
     if (!record->labelled) return LBK_OK;
     if (loader->kind == LBK_LABEL_MULTI) return add_list(in, record);
@@ -83,6 +86,10 @@ static void close_jsonl(lbk__loader *base) {
 lbk_status lbk__load_jsonl(lbk_context *context, const lbk_pack_options *options, lbk__loader **out) {
     *out = NULL;
     jsonl *loader;
+    if (lbk__is_folder(options->path))
+        return lbk__fail(context, LBK_IO,
+                         "%s: is a folder, JSON lines are a file; --source names what a folder holds",
+                         options->path);
     LBK_TRY(LBK_ALLOC(context, loader, 1));
     loader->base = (lbk__loader){.context = context, .next = next, .close = close_jsonl};
     loader->kind = options->label_kind;

@@ -80,7 +80,7 @@ static lbk_status open_description(lbk_pack *pack) {
     kind = json_string_value(json_object_get(root, "kind"));
     if (!kind || strcmp(kind, "pack") != 0) {
         status = lbk__fail(
-            pack->context, LBK_BAD_DATA, "%s: is %s, not a pack; make one with lbk_pack_build", pack->path,
+            pack->context, LBK_BAD_DATA, "%s: is %s, not a pack; make one with `limbeck pack`", pack->path,
             kind ? "another kind of limbeck's files" : "a safetensors file of some other program");
         goto done;
     }

@@ -81,7 +81,7 @@ static lbk_status open_kind(lbk__visual_source *source, const lbk_pack_options *
     if (options->visual == LBK_VISUAL_ENCODER) return open_encoder(source, options, batch);
     if (!options->features)
         return lbk__fail(source->context, LBK_INVALID_ARGUMENT,
-                         "visual rows from features need the file or folder (features)");
+                         "visual rows from features need the file or folder that has them (--features)");
     return options->visual == LBK_VISUAL_HDF5 ? open_features(source, options) : open_rows(source, options);
 }
 
@@ -250,8 +250,12 @@ static lbk_status read_one_picture(lbk__visual_source *source, const char *image
 static lbk_status read_one_feature(lbk__visual_source *source, const char *image, uint16_t *rows) {
     const int64_t index = lbk__features_find(source->features, image);
     if (index >= 0) return lbk__features_read(source->features, index, 1, rows);
-    return lbk__fail(source->context, LBK_BAD_DATA, "%s: has no features of the image \"%s\"",
-                     source->features_path, image);
+    char shown[80];
+    const char *first =
+        lbk__features_describe(source->features)->count ? lbk__features_name(source->features, 0) : "";
+    return lbk__fail(source->context, LBK_BAD_DATA,
+                     "%s: has no features of the image \"%s\"; its names are like \"%s\"",
+                     source->features_path, image, lbk__printable(shown, sizeof shown, first, strlen(first)));
 }
 
 static lbk_status read_features(lbk__visual_source *source, const char *const *images, size_t count,

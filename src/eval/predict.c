@@ -40,11 +40,11 @@ static lbk_status check_rows(const lbk_model *model, const lbk_input *input) {
         return lbk__fail(model->context, LBK_INVALID_ARGUMENT, "an input has %d visual rows",
                          input->num_rows);
     if (input->visual || !input->image || model->visual) return LBK_OK;
-    return lbk__fail(
-        model->context, LBK_INVALID_ARGUMENT,
-        "%s: this model needs more than pictures; give it the weights of its image encoder, or the file of "
-        "region features that has the image, or the rows",
-        input->image);
+    return lbk__fail(model->context, LBK_INVALID_ARGUMENT,
+                     "%s: this model reads region features, not pictures: give the file that has this "
+                     "image's (--features), or "
+                     "the weights of the image encoder that made them (--weights), or the rows",
+                     input->image);
 }
 
 /* Images become rows here and nowhere else. Those that fail are read once more, alone, for the sentence. */

@@ -1,6 +1,8 @@
 /* hdf5_object.c: files and data sets. */
 #include "format/hdf5_object.h"
 
+#include "base/file.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -25,6 +27,7 @@ lbk_status lbk__hdf5_fail(lbk_context *context, const char *path, const char *fo
 }
 
 lbk_status lbk__hdf5_open(lbk_context *context, const char *path, hid_t *out) {
+    if (lbk__is_folder(path)) return lbk__fail(context, LBK_IO, "%s: is a folder, not an HDF5 file", path);
     FILE *file = fopen(path, "rbe"); /* for the system's reason */
     if (!file) return lbk__fail_errno(context, "%s: cannot open", path);
     fclose(file);

@@ -79,8 +79,10 @@ static lbk_status read_json_ids(lbk__logits_file *file) {
     json_t *ids = NULL, *id;
     size_t i;
     lbk_status status = LBK_OK;
+    char where[512];
     if (!text) return bad(file, "has no \"ids\" in its metadata: a JSON array of the samples' ids");
-    LBK_TRY(lbk__json_load_bytes(file->context, file->path, text, strlen(text), &ids));
+    snprintf(where, sizeof where, "%s: \"ids\" in its metadata must be a JSON array", file->path);
+    LBK_TRY(lbk__json_load_bytes(file->context, where, text, strlen(text), &ids));
     if (!json_is_array(ids)) LBK_GO(bad(file, "\"ids\" in its metadata is no JSON array"));
     json_array_foreach(ids, i, id) {
         if (json_is_integer(id))
@@ -96,7 +98,8 @@ done:
 static lbk_status open_safetensors(lbk__logits_file *file) {
     LBK_TRY(lbk__safetensors_open(file->context, file->path, &file->safetensors));
     const lbk__tensor_entry *logits = lbk__safetensors_find(file->safetensors, "logits");
-    if (!logits) return bad(file, "has no tensor \"logits\"");
+    if (!logits)
+        return bad(file, "has no tensor \"logits\": is neither a teacher's cache nor a file of logits");
     if (!lbk__dtype_is_float(logits->dtype)) return bad(file, "\"logits\" must be float");
     file->data = logits->data;
     file->dtype = logits->dtype;
@@ -240,8 +243,11 @@ static lbk_status open_by_content(lbk__logits_file *file) {
     lbk_status status;
     LBK_TRY(lbk__map_open(file->context, file->path, &map));
     const bool npz = map.size >= 4 && memcmp(map.data, "PK\3\4", 4) == 0,
-               hdf5 = map.size >= 8 && memcmp(map.data, "\x89HDF\r\n\x1a\n", 8) == 0;
+               hdf5 = map.size >= 8 && memcmp(map.data, "\x89HDF\r\n\x1a\n", 8) == 0,
+               safetensors = map.size > 8 && map.data[8] == '{';
     lbk__map_close(&map);
+    if (!npz && !hdf5 && !safetensors)
+        return bad(file, "is neither safetensors nor .npz nor HDF5 (docs/teacher-logits.md)");
     if (npz) return open_npz(file);
     if (!hdf5) return open_safetensors(file);
     H5E_BEGIN_TRY {

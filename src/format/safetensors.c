@@ -57,7 +57,7 @@ static lbk_status read_header(lbk__safetensors *file) {
     if (length > left)
         return lbk__fail(
             file->context, LBK_BAD_DATA,
-            "%s: says its header has %llu bytes, but %zu follow: truncated, or no safetensors file",
+            "%s: is no safetensors file, or truncated: its header would have %llu bytes, %zu follow",
             file->path, (unsigned long long)length, left);
     if (length > LONGEST_HEADER)
         return lbk__fail(file->context, LBK_BAD_DATA, "%s: its header has %llu bytes, at most %d are allowed",

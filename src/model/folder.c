@@ -21,9 +21,25 @@ lbk_status lbk__model_folder(lbk_context *context, const char *folder, char **ou
     if (direct) return lbk__copy_string(context, folder, out);
     if (best) return lbk__join(context, folder, "best", out);
     *out = NULL;
+    if (!lbk__exists(folder))
+        return lbk__fail(
+            context, LBK_IO,
+            "%s: no such folder: a model is a folder on this machine, with a config.json; none is "
+            "downloaded",
+            folder);
     return lbk__fail(
         context, LBK_IO,
         "%s: has neither config.json nor best/config.json: no model folder, no finished run folder", folder);
+}
+
+/* A model with another head, or with none, is not lost: it must come in by another door. */
+static lbk_status find_classifier(const lbk__model *model, const lbk__weights *weights) {
+    if (lbk__weights_find(weights, "cls.weight") >= 0) return LBK_OK;
+    return lbk__fail(
+        model->context, LBK_BAD_DATA,
+        "%s: has no classifier, \"cls.weight\"; `limbeck import` makes a model of others, or start "
+        "from it (model.init_from)",
+        lbk__weights_path(weights));
 }
 
 static lbk_status load_weights(lbk__model *model, const char *folder) {
@@ -31,8 +47,10 @@ static lbk_status load_weights(lbk__model *model, const char *folder) {
     lbk_status status = lbk__weights_open_folder(model->context, folder, &weights);
     for (size_t i = 0; status == LBK_OK && i < model->num_parameters; i++) {
         const lbk__tensor_spec wanted = lbk__parameter_spec(&model->parameters[i]);
-        status = lbk__weights_read_as(weights, wanted.name, wanted.rank, wanted.shape,
-                                      model->values + model->parameters[i].offset);
+        if (strcmp(wanted.name, "cls.weight") == 0) status = find_classifier(model, weights);
+        if (status == LBK_OK)
+            status = lbk__weights_read_as(weights, wanted.name, wanted.rank, wanted.shape,
+                                          model->values + model->parameters[i].offset);
     }
     lbk__weights_close(weights);
     return status;

@@ -23,7 +23,7 @@ static lbk_status check_classes(const lbk__model *model, const lbk_pack *pack) {
             return lbk__fail(
                 model->context, LBK_MISMATCH,
                 "class %d is \"%s\" for the model and \"%s\" in the pack: pack the data with the model's "
-                "classes",
+                "classes in its order (--classes), or name them in id2label of its config.json",
                 c, lbk__printable(ours, sizeof ours, model->class_names[c], strlen(model->class_names[c])),
                 lbk__printable(theirs, sizeof theirs, lbk_pack_class_name(pack, c),
                                strlen(lbk_pack_class_name(pack, c))));
@@ -87,6 +87,11 @@ bool lbk__same_visual_source(const char *ours, const char *theirs) {
 static lbk_status check_visual(const lbk__model *model, const lbk_pack *pack) {
     int32_t dim = lbk_pack_visual_dim(pack);
     if (dim == 0) return LBK_OK;
+    if (model->config.visual_embedding_dim == 1 && dim != 1)
+        return lbk__fail(
+            model->context, LBK_MISMATCH,
+            "the model reads no pictures, as a text encoder that was imported: train it on the pack "
+            "first (model.init_from), or pack with --visual none");
     if (dim != model->config.visual_embedding_dim)
         return lbk__fail(
             model->context, LBK_MISMATCH,

@@ -29,7 +29,8 @@ static lbk_status check_content(lbk__run *run, bool resume) {
     /* A run that was killed before its first checkpoint may start again, over a best/ of its own. */
     if (!resume && (lbk__exists(run->checkpoint) || (lbk__exists(run->best) && !begun)))
         return lbk__fail(run->context, LBK_INVALID_ARGUMENT,
-                         "%s: holds a run already: resume it, or take another folder", run->folder);
+                         "%s: holds a run already: resume it (--resume), or take another folder",
+                         run->folder);
     return LBK_OK;
 }
 

@@ -18,13 +18,13 @@ static lbk_status append(lbk__training *t, const int32_t *indices, int64_t count
     return LBK_OK;
 }
 
-static lbk_status append_split(lbk__training *t, const char *name, bool use_labels) {
-    int32_t *indices = NULL;
-    int64_t count = 0;
-    lbk_status status = LBK_OK;
-    LBK_GO(lbk__pack_split(t->pack, name, &indices, &count));
-    LBK_GO(append(t, indices, count, use_labels));
-done:
+/* The split that `key` of the configuration names. */
+static lbk_status append_split(lbk__training *t, const char *key, const char *name, bool use_labels) {
+    int32_t *indices;
+    int64_t count;
+    lbk_status status = lbk__pack_split(t->pack, name, &indices, &count);
+    if (status != LBK_OK) return lbk__fail_at(t->context, status, "%s", key);
+    status = append(t, indices, count, use_labels);
     lbk_free(t->context, indices);
     return status;
 }
@@ -52,7 +52,8 @@ static lbk_status check_names(const lbk_config *config, bool meta) {
 static lbk_status choose_dev(lbk__training *t) {
     lbk__train_samples *s = &t->samples;
     int64_t count, kept = 0;
-    LBK_TRY(lbk__pack_split(t->pack, t->config->train.dev_split, &s->dev, &count));
+    lbk_status status = lbk__pack_split(t->pack, t->config->train.dev_split, &s->dev, &count);
+    if (status != LBK_OK) return lbk__fail_at(t->context, status, "train.dev_split");
     for (int64_t i = 0; i < count; i++) {
         lbk_sample sample;
         LBK_TRY(lbk_pack_sample(t->pack, s->dev[i], &sample));
@@ -74,10 +75,11 @@ lbk_status lbk__train_samples_choose(lbk__training *t) {
     LBK_TRY(check_names(config, lbk__training_learns_weights(t)));
     LBK_TRY(LBK_ALLOC(t->context, s->train, lbk_pack_num_samples(t->pack)));
     LBK_TRY(LBK_ALLOC(t->context, s->labelled, lbk_pack_num_samples(t->pack)));
-    LBK_TRY(append_split(t, config->train.train_split, true));
+    LBK_TRY(append_split(t, "train.train_split", config->train.train_split, true));
     if (lbk__training_learns_weights(t)) LBK_TRY(lbk__meta_split_choose(t));
     for (size_t i = 0; extra && i < config->distill.unlabelled_splits.count; i++)
-        LBK_TRY(append_split(t, config->distill.unlabelled_splits.items[i], false));
+        LBK_TRY(
+            append_split(t, "distill.unlabelled_splits", config->distill.unlabelled_splits.items[i], false));
     if (s->count == 0)
         return lbk__fail(t->context, LBK_INVALID_ARGUMENT,
                          "%s: no sample of the training split \"%s\" has a label", config->pack,

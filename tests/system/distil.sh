@@ -78,6 +78,14 @@ run "$LIMBECK" distill --config tiny.yaml --pack pack --method kd --out without-
 expect_code 2
 run "$LIMBECK" train --config tiny.yaml --pack pack --set train.epoch=3 --out bad
 expect_code 2; expect_err 'did you mean train.epochs'
+run "$LIMBECK" train --config tiny.yaml --pack pack --set train.dev_split=validation --out bad-split
+expect_code 2; expect_err 'train.dev_split: pack: has no sample in a split "validation"; its splits:'
+run "$LIMBECK" train --config teacher/config.yaml --out teacher
+expect_code 2; expect_err 'teacher/config.yaml: is where the run in teacher keeps its own'
+run "$LIMBECK" distill --config tiny.yaml --pack pack --teacher-logits data.jsonl --out bad
+expect_code 3; expect_err 'data.jsonl: is neither safetensors nor .npz nor HDF5'
+run "$LIMBECK" probe --teacher teacher --pack pack --out pictures --force
+expect_code 5; expect_err 'pictures: is a folder; name a file'
 run "$LIMBECK" train --config none.yaml --out bad
 expect_code 5; expect_err '^limbeck: none.yaml'
 run "$LIMBECK" train --config tiny.yaml --pack none --out bad

@@ -26,6 +26,10 @@ run "$LIMBECK" import "$golden/bert"
 expect_code 2; expect_err 'OUT is missing'
 run "$LIMBECK" import "$golden" "$work/none"
 expect_code 5; expect_err 'no model folder'
+run "$LIMBECK" import google-bert/bert-base-uncased "$work/none"
+expect_code 5; expect_err 'no such folder: .* none is downloaded'
+run "$LIMBECK" predict --model "$golden/visual_pretraining" --text a
+expect_code 3; expect_err 'has no classifier, "cls.weight"; `limbeck import`'
 run "$LIMBECK" export "$work/bert" "$work/hf" --dtype float16
 expect_code 0; expect_out '^dtype +float16$'
 [ -s "$work/hf/tokenizer.json" ] || wrong 'no tokenizer.json'
@@ -33,6 +37,10 @@ run "$LIMBECK" predict --model "$work/hf" --text 'Ab A'
 expect_code 0; expect_out '^owl '
 run "$LIMBECK" export "$work/bert" "$work/bert.onnx" --format onnx
 expect_code 0; expect_out '^format +onnx$'
+run "$LIMBECK" export "$work/bert" "$work/named.onnx"
+expect_code 0; cmp -s "$work/bert.onnx" "$work/named.onnx" || wrong 'a file named .onnx is another than with --format onnx'
+run "$LIMBECK" export "$work/bert" "$work/folder.onnx" --format hf
+expect_code 0; [ -s "$work/folder.onnx/config.json" ] || wrong '--format hf should be what decides'
 run "$LIMBECK" export "$work/bert" "$work/hf"
 expect_code 2; expect_err 'is a model already'
 run "$LIMBECK" export "$work/bert" "$work/x" --format pb

@@ -71,6 +71,24 @@ pack none.jsonl --out bad
 expect_code 5; expect_err 'none.jsonl'
 pack data.jsonl --out nowhere/pack
 expect_code 5; expect_err 'nowhere/pack'
+expect_err 'nowhere/pack: cannot create: no such folder'
+pack data.jsonl --out pictures
+expect_code 5; expect_err 'pictures: is a folder; name a file'
+pack . --out bad
+expect_code 5; expect_err 'is a folder, JSON lines are a file'
+pack data.jsonl --labels multi --out bad
+expect_code 3; expect_err '"label", but .* asks for "labels"; --labels single is for "label"'
 pack data.jsonl --patch-size 15 --out bad
 expect_code 2; expect_err '15'
+# Options that would be read without being used.
+pack data.jsonl --features features.h5 --out bad
+expect_code 2; expect_err 'features goes with --visual hdf5, npy or tsv'
+pack data.jsonl --weights encoder.pth --out bad
+expect_code 2; expect_err 'go with --visual efficientnet-lite0'
+run "$LIMBECK" pack data.jsonl --vocab vocab.txt --visual none --image-size 32 --out bad
+expect_code 2; expect_err 'image-size goes with --visual patches'
+run "$LIMBECK" pack data.jsonl --vocab vocab.txt --visual none --patch-size 16 --out bad
+expect_code 2; expect_err 'patch-size goes with --visual patches'
+run "$LIMBECK" pack data.jsonl --vocab vocab.txt --visual hdf5 --features pictures --out bad
+expect_code 5; expect_err 'pictures: is a folder, not an HDF5 file'
 finish

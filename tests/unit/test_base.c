@@ -132,6 +132,7 @@ static void texts_are_made_printable(void **state) {
     assert_int_equal(lbk__utf8_valid("\xf0\x9f\x98\x80", 4), 4);
     const char *const names[] = {"learning_rate", "batch_size", NULL};
     assert_string_equal(lbk__nearest("learnin_rate", names), "learning_rate");
+    assert_string_equal(lbk__nearest("learn", names), "learning_rate");
     assert_null(lbk__nearest("zzzzz", names));
 }
 

@@ -202,7 +202,7 @@ static void what_does_not_fit_is_named(void **state) {
     check_fails(context, LBK_INVALID_ARGUMENT, "init_layers names 2",
                 lbk__model_init_from(deep, folder, layers, 2, NULL));
     check_fails(context, LBK_BAD_DATA, "visual_bert", lbk__model_load(context, folder, &none));
-    check_fails(context, LBK_IO, "no model folder", lbk__model_load(context, "/nowhere", &none));
+    check_fails(context, LBK_IO, "no such folder", lbk__model_load(context, "/nowhere", &none));
     check_ok(context, lbk__model_save(source, NULL, folder));
     char path[300];
     snprintf(path, sizeof path, "%s/model.safetensors", folder);

@@ -128,7 +128,7 @@ static void features_become_rows(void **state) {
     lbk_model *model = open_model(f, 4, "{\"kind\": \"hdf5\"}", LBK_LABEL_SINGLE);
     lbk_input named = {.text = "red", .image = "a/2.webp"};
     float wanted[LBK_NUM_VIEWS][CLASSES], got[LBK_NUM_VIEWS][CLASSES];
-    check_fails(f->context, LBK_INVALID_ARGUMENT, "or the file of region features",
+    check_fails(f->context, LBK_INVALID_ARGUMENT, "give the file that has this image's (--features)",
                 lbk_model_predict(model, &named, got[0], NULL));
     check_ok(f->context, lbk_model_set_images(model, NULL, features));
     check_ok(f->context, lbk_model_predict(model, &named, got[0], NULL));
@@ -184,7 +184,8 @@ static void pictures_go_through_the_encoder(void **state) {
         float wanted[LBK_NUM_VIEWS][CLASSES], got[LBK_NUM_VIEWS][CLASSES];
         const lbk_input raw = {.text = "red", .image = "0.tiff"},
                         handed = {.text = "red", .visual = rows, .num_rows = 4};
-        check_fails(f->context, LBK_INVALID_ARGUMENT, "give it the weights of its image encoder",
+        check_fails(f->context, LBK_INVALID_ARGUMENT,
+                    "or the weights of the image encoder that made them (--weights)",
                     lbk_model_predict(model, &raw, got[0], NULL));
         check_ok(f->context, lbk_model_predict(model, &handed, wanted[0], NULL));
         check_ok(f->context, lbk_model_set_encoder(model, f->folder, weights, NULL));

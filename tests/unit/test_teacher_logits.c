@@ -52,7 +52,7 @@ static void what_is_no_such_file_is_refused(void **state) {
         {"tests/golden/torch/zip.bin", "has no array logits.npy"},
         {"tests/golden/dtypes.safetensors", "has no tensor \"logits\""},
         {"tests/golden/features/half.h5", "has no data set \"logits\""},
-        {"tests/golden/export/float32.onnx", "safetensors"},
+        {"tests/golden/export/float32.onnx", "is neither safetensors nor .npz nor HDF5"},
     };
     lbk_context *context = check_context();
     lbk__logits_file *file;
