@@ -127,13 +127,16 @@ static lbk_status read_labels(lbk__model *model, const char *path, const json_t 
     return LBK_OK;
 }
 
-/* `problem`: what models that are not ours say; nothing is single. */
+/* `problem`: what models that are not ours say, if anything: whether classes exclude each other. */
 static lbk_status read_label_kind(lbk__model *model, const char *path, const json_t *problem,
                                   const json_t *value) {
     const char *name = json_string_value(value ? value : problem);
     if (!value) {
         const bool multi = name && strcmp(name, "multi_label_classification") == 0;
         model->label_kind = multi ? LBK_LABEL_MULTI : LBK_LABEL_SINGLE;
+        model->other_label_kinds = multi  ? 1U << LBK_LABEL_SOFT
+                                   : name ? 0
+                                          : 1U << LBK_LABEL_MULTI | 1U << LBK_LABEL_SOFT;
         return LBK_OK;
     }
     for (size_t kind = 0; name && kind < LBK_COUNT(kind_names); kind++)
@@ -194,7 +197,8 @@ static json_t *short_real(float value) {
 }
 
 static json_t *own_object(const lbk__model *model) {
-    json_t *own = json_pack("{s:s, s:b, s:i}", "label_kind", kind_names[model->label_kind], "cased",
+    json_t *own = json_pack("{s:s*, s:b, s:i}", "label_kind",
+                            model->other_label_kinds ? NULL : kind_names[model->label_kind], "cased",
                             model->cased, "max_text_tokens", (int)model->max_text_tokens);
     if (model->visual_source)
         json_object_set_new(own, "visual", json_loads(model->visual_source, JSON_DECODE_ANY, NULL));
@@ -224,9 +228,10 @@ json_t *lbk__config_json_make(const lbk__model *model, lbk__dtype dtype) {
     json_object_set_new(json, "layer_norm_eps", short_real(c->layer_norm_eps));
     json_object_set_new(json, "initializer_range", short_real(c->initializer_range));
     json_object_set_new(json, "torch_dtype", json_string(dtype == LBK__F16 ? "float16" : "float32"));
-    json_object_set_new(json, "problem_type",
-                        json_string(model->label_kind == LBK_LABEL_SINGLE ? "single_label_classification"
-                                                                          : "multi_label_classification"));
+    if (model->label_kind != LBK_LABEL_SINGLE)
+        json_object_set_new(json, "problem_type", json_string("multi_label_classification"));
+    else if (!model->other_label_kinds)
+        json_object_set_new(json, "problem_type", json_string("single_label_classification"));
     json_t *id2label = json_object(), *label2id = json_object();
     for (int32_t i = 0; i < c->num_labels; i++) {
         char key[16], name[32];

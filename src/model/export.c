@@ -61,6 +61,8 @@ lbk_status lbk_export(lbk_context *context, const lbk_export_options *options, c
     if (summary) *summary = NULL;
     if (options->format == LBK_EXPORT_HF) LBK_TRY(lbk__refuse_model(context, options->out));
     LBK_TRY(lbk__model_load(context, options->model, &model));
+    if (options->format == LBK_EXPORT_ONNX)
+        model->other_label_kinds = 0; /* no pack follows that would tell */
     LBK_GO(options->format == LBK_EXPORT_ONNX ? lbk__lock_file(context, options->out, &lock)
                                               : lbk__model_lock(context, options->out, &lock));
     LBK_GO(options->format == LBK_EXPORT_ONNX ? lbk__export_onnx(model, half, options->out)

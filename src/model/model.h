@@ -44,8 +44,10 @@ typedef struct lbk__model {
     /* What travels with the weights: */
     char **class_names; /* [num_labels], or NULL */
     lbk_label_kind label_kind;
-    float *thresholds; /* [num_labels] multi-label decision thresholds on probabilities, or NULL: 0.5 */
-    char *vocab;       /* content of vocab.txt, or NULL */
+    unsigned
+        other_label_kinds; /* bits of kinds: a model from elsewhere, which does not say, may be these too */
+    float *thresholds;     /* [num_labels] multi-label decision thresholds on probabilities, or NULL: 0.5 */
+    char *vocab;           /* content of vocab.txt, or NULL */
     size_t vocab_length;
     int cased;
     int32_t max_text_tokens;

@@ -7,7 +7,9 @@
 #include <jansson.h>
 #include <string.h>
 
-static lbk_status check_classes(const lbk__model *model, const lbk_pack *pack) {
+static lbk_status check_classes(lbk__model *model, const lbk_pack *pack) {
+    if (model->other_label_kinds >> lbk_pack_label_kind(pack) & 1)
+        model->label_kind = lbk_pack_label_kind(pack);
     int32_t count = lbk_pack_num_classes(pack);
     if (model->config.num_labels != count)
         return lbk__fail(model->context, LBK_MISMATCH,
@@ -126,8 +128,7 @@ static lbk_status check_sample(const lbk__model *model, const lbk_pack *pack, in
     return LBK_OK;
 }
 
-lbk_status lbk__check_fit(const lbk__model *model, const lbk_pack *pack, const int32_t *indices,
-                          int64_t count) {
+lbk_status lbk__check_fit(lbk__model *model, const lbk_pack *pack, const int32_t *indices, int64_t count) {
     LBK_TRY(check_classes(model, pack));
     LBK_TRY(check_vocabulary(model, pack));
     LBK_TRY(check_visual(model, pack));

@@ -28,9 +28,8 @@ lbk_status lbk__inference_run(lbk__inference *inference, const char *stage, lbk_
 
 /* LBK_MISMATCH unless the model's classes, label kind, words and visual rows (width, how they are made) are
  * those of the pack, and every token and length of the samples listed is within the model's tables; the
- * sentence says which is not. */
-lbk_status lbk__check_fit(const lbk__model *model, const lbk_pack *pack, const int32_t *indices,
-                          int64_t count);
+ * sentence says which is not. A model from elsewhere that does not say its label kind takes the pack's. */
+lbk_status lbk__check_fit(lbk__model *model, const lbk_pack *pack, const int32_t *indices, int64_t count);
 /* Whether visual rows of the same width were made the same way, by what a model and a pack say of them: by
  * one image encoder, be it with a file of features in between, else by patches of the same sizes or by
  * features of one kind. */

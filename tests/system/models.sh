@@ -26,6 +26,14 @@ run "$LIMBECK" import "$golden/bert"
 expect_code 2; expect_err 'OUT is missing'
 run "$LIMBECK" import "$golden" "$work/none"
 expect_code 5; expect_err 'no model folder'
+# Whose label kind nobody has told takes that of the pack; whose is told, not.
+grep -q '"label_kind"\|"problem_type"' "$work/bert/config.json" && wrong 'the label kind is not known, and yet it is told'
+cp -r "$golden/bert" "$work/source"
+sed -i 's/"problem_type": null/"problem_type": "multi_label_classification"/' "$work/source/config.json"
+run "$LIMBECK" import "$work/source" "$work/several"
+expect_code 0; grep -q '"problem_type": "multi_label_classification"' "$work/several/config.json" || wrong 'the problem type is lost'
+run "$LIMBECK" predict "$work/several" --text 'Ab A' --json
+expect_code 0; expect_out '"labels": \['
 run "$LIMBECK" import google-bert/bert-base-uncased "$work/none"
 expect_code 5; expect_err 'no such folder: .* none is downloaded'
 run "$LIMBECK" predict --model "$golden/visual_pretraining" --text a
