@@ -4,6 +4,7 @@
 
 #include "format/weights.h"
 #include "model/config_json.h"
+#include "model/vocabulary.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -91,7 +92,8 @@ lbk_status lbk__model_load(lbk_context *context, const char *given, lbk__model *
     }
     LBK_GO(lbk__config_json_rest(model, path, json));
     LBK_GO(load_weights(model, folder));
-    LBK_GO(load_vocab(model, folder));
+    LBK_GO(json_object_get(json, "limbeck") ? load_vocab(model, folder)
+                                            : lbk__vocabulary_read(model, folder));
     *out = model;
 done:
     if (status != LBK_OK) lbk__model_free(model);

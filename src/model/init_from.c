@@ -1,5 +1,6 @@
 /* init_from.c: the weights that training starts from: those of a source that the model has room for. */
 #include "model/source.h"
+#include "model/vocabulary.h"
 
 static lbk_status check_layers(const lbk__model_source *from, const lbk__model *model, const int32_t *layers,
                                size_t num_layers) {
@@ -31,6 +32,18 @@ done:
     return status;
 }
 
+/* Embeddings of other words would be taken for those of the pack's. */
+static lbk_status check_vocabulary(const lbk__model_source *from, const lbk__model *model) {
+    lbk__model theirs = {.context = from->context}; /* for its vocabulary alone */
+    if (!model->vocab) return LBK_OK;
+    lbk_status status = lbk__vocabulary_read(&theirs, from->folder);
+    if (status == LBK_OK && theirs.vocab)
+        status = lbk__vocabulary_match(from->context, theirs.vocab, theirs.vocab_length, model->vocab,
+                                       model->vocab_length);
+    lbk_free(from->context, theirs.vocab);
+    return status;
+}
+
 lbk_status lbk__model_init_from(lbk__model *model, const char *given, const int32_t *layers,
                                 size_t num_layers, char **report) {
     lbk__model_source from;
@@ -38,6 +51,7 @@ lbk_status lbk__model_init_from(lbk__model *model, const char *given, const int3
     lbk_status status = LBK_OK;
     if (report) *report = NULL;
     LBK_TRY(lbk__model_source_open(model->context, given, &from));
+    LBK_GO(check_vocabulary(&from, model));
     LBK_GO(check_layers(&from, model, layers, num_layers));
     LBK_GO(lbk__model_take(&from, model, layers, true, &taken));
     if (report) LBK_GO(describe(&from, &taken, report));

@@ -72,6 +72,10 @@ lbk_status lbk__model_load(lbk_context *context, const char *folder, lbk__model 
 /* config.json, model.safetensors, vocab.txt; `values` (may be NULL: the model's own) laid out as
  * model->values. */
 lbk_status lbk__model_save(const lbk__model *model, const float *values, const char *folder);
+/* LBK_MISMATCH unless each token of a pack's vocab.txt, `theirs`, is the same word in a model's, `ours`,
+ * which may have more; however lines end. */
+lbk_status lbk__vocabulary_match(lbk_context *context, const char *ours, size_t our_size, const char *theirs,
+                                 size_t their_size);
 /* SHA-256 of the weights and the configuration: the teacher's identity in a cache. */
 lbk_status lbk__model_hash(const lbk__model *model, char out[65]);
 

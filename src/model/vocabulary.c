@@ -85,6 +85,37 @@ static lbk_status from_vocab_txt(lbk__model *model, const char *folder) {
     return status;
 }
 
+/* The next line of a vocab.txt, without its end; false behind the last one. */
+static bool next_line(const char **rest, const char *end, const char **line, size_t *length) {
+    if (*rest == end) return false;
+    const char *stop = memchr(*rest, '\n', (size_t)(end - *rest));
+    *line = *rest;
+    *length = (size_t)((stop ? stop : end) - *line);
+    if (*length && (*line)[*length - 1] == '\r') --*length;
+    *rest = stop ? stop + 1 : end;
+    return true;
+}
+
+lbk_status lbk__vocabulary_match(lbk_context *context, const char *ours, size_t our_size, const char *theirs,
+                                 size_t their_size) {
+    const char *const our_end = ours + our_size, *const their_end = theirs + their_size, *our_line = "",
+                      *their_line;
+    size_t our_length = 0, their_length;
+    for (int32_t id = 0; next_line(&theirs, their_end, &their_line, &their_length); id++) {
+        char our_word[64], their_word[64];
+        const bool known = next_line(&ours, our_end, &our_line, &our_length);
+        if (known && our_length == their_length && memcmp(our_line, their_line, our_length) == 0) continue;
+        return lbk__fail(context, LBK_MISMATCH,
+                         "token %d is \"%s\" in the pack and %s%s%s for the model: pack the data with the "
+                         "model's vocab.txt",
+                         id, lbk__printable(their_word, sizeof their_word, their_line, their_length),
+                         known ? "\"" : "nothing",
+                         known ? lbk__printable(our_word, sizeof our_word, our_line, our_length) : "",
+                         known ? "\"" : "");
+    }
+    return LBK_OK;
+}
+
 lbk_status lbk__vocabulary_read(lbk__model *model, const char *folder) {
     char *path = NULL;
     json_t *json = NULL;

@@ -33,38 +33,6 @@ static lbk_status check_classes(lbk__model *model, const lbk_pack *pack) {
     return LBK_OK;
 }
 
-/* The next line of a vocab.txt, without its end; false behind the last one. */
-static bool next_line(const char **rest, const char *end, const char **line, size_t *length) {
-    if (*rest == end) return false;
-    const char *stop = memchr(*rest, '\n', (size_t)(end - *rest));
-    *line = *rest;
-    *length = (size_t)((stop ? stop : end) - *line);
-    if (*length && (*line)[*length - 1] == '\r') --*length;
-    *rest = stop ? stop + 1 : end;
-    return true;
-}
-
-/* A token's id must mean the same word to both; the model may know more words. */
-static lbk_status check_vocabulary(const lbk__model *model, const lbk_pack *pack) {
-    size_t size, our_length = 0, their_length;
-    const char *theirs = lbk__pack_vocab(pack, &size), *ours = model->vocab, *our_line = "", *their_line;
-    if (!ours) return LBK_OK;
-    const char *const their_end = theirs + size, *const our_end = ours + model->vocab_length;
-    for (int32_t id = 0; next_line(&theirs, their_end, &their_line, &their_length); id++) {
-        char our_word[64], their_word[64];
-        const bool known = next_line(&ours, our_end, &our_line, &our_length);
-        if (known && our_length == their_length && memcmp(our_line, their_line, our_length) == 0) continue;
-        return lbk__fail(model->context, LBK_MISMATCH,
-                         "token %d is \"%s\" in the pack and %s%s%s for the model: pack the data with the "
-                         "model's vocab.txt",
-                         id, lbk__printable(their_word, sizeof their_word, their_line, their_length),
-                         known ? "\"" : "nothing",
-                         known ? lbk__printable(our_word, sizeof our_word, our_line, our_length) : "",
-                         known ? "\"" : "");
-    }
-    return LBK_OK;
-}
-
 static bool same_values(const json_t *a, const json_t *b, const char *const *keys) {
     for (; *keys; keys++) {
         json_t *x = json_object_get(a, *keys), *y = json_object_get(b, *keys);
@@ -107,6 +75,22 @@ static lbk_status check_visual(const lbk__model *model, const lbk_pack *pack) {
             "the model was trained on visual rows made by %s, the pack's are made by %s: pack the "
             "images as for the model's training",
             model->visual_source, theirs);
+    return LBK_OK;
+}
+
+/* The ids of a text must mean to the model what they mean in the pack. */
+static lbk_status check_vocabulary(const lbk__model *model, const lbk_pack *pack) {
+    size_t length;
+    const char *vocab = lbk__pack_vocab(pack, &length);
+    if (model->vocab)
+        LBK_TRY(lbk__vocabulary_match(model->context, model->vocab, model->vocab_length, vocab, length));
+    const bool known = model->cased || model->visual_source; /* models from elsewhere may not say */
+    if (known && (model->cased != 0) != lbk__pack_cased(pack))
+        return lbk__fail(model->context, LBK_MISMATCH,
+                         model->cased
+                             ? "the model's texts keep their case, the pack's do not: pack with --cased"
+                             : "the model's texts are lower-cased, the pack's are not: pack without "
+                               "--cased");
     return LBK_OK;
 }
 

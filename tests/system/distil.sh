@@ -74,6 +74,18 @@ run "$LIMBECK" pack other.jsonl --vocab vocab.txt --image-size 32 --patch-size 1
 expect_code 0
 run "$LIMBECK" distill --config tiny.yaml --pack other --cache cache --out mismatch
 expect_code 4; expect_err '^limbeck: '
+# Words of another vocabulary have other ids.
+sed 's/^sun$/moon/' vocab.txt >moon.txt
+run "$LIMBECK" pack data.jsonl --vocab moon.txt --image-size 32 --patch-size 16 --out moon
+expect_code 0
+run "$LIMBECK" probe --teacher teacher --pack moon --out bad
+expect_code 4; expect_err 'token 7 is "moon" in the pack and "sun" for the model'
+run "$LIMBECK" train --config tiny.yaml --pack moon --set model.init_from=teacher --out bad
+expect_code 4; expect_err 'model.init_from: token 7 is "moon" in the pack'
+run "$LIMBECK" pack data.jsonl --vocab vocab.txt --cased --image-size 32 --patch-size 16 --out cased
+expect_code 0
+run "$LIMBECK" eval --model teacher --pack cased
+expect_code 4; expect_err 'lower-cased, .* pack without --cased'
 run "$LIMBECK" distill --config tiny.yaml --pack pack --method kd --out without-cache-kd
 expect_code 2
 run "$LIMBECK" train --config tiny.yaml --pack pack --set train.epoch=3 --out bad
