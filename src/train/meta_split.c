@@ -89,6 +89,12 @@ static lbk_status draw(lbk__training *t) {
     lbk__shuffle((uint64_t)t->config->seed, LBK__STREAM_META, UINT32_MAX, candidates, (uint64_t)count);
     LBK_GO(sort_by_stratum(t, candidates, count, frequency, sorted));
     take_share(s, sorted, count, t->config->distill.meta_fraction, taken);
+    if (s->count == 0 && s->num_meta)
+        status =
+            lbk__fail(t->context, LBK_INVALID_ARGUMENT,
+                      "distill.meta_fraction %g leaves nothing of the training split \"%s\" to learn from; "
+                      "ask for less",
+                      t->config->distill.meta_fraction, t->config->train.train_split);
 done:
     lbk_free(t->context, candidates);
     lbk_free(t->context, sorted);

@@ -267,6 +267,21 @@ static void learned_weights_resume_to_the_byte(void **state) {
     }
 }
 
+static void label_all(json_t *sample) {
+    const int number = atoi(json_string_value(json_object_get(sample, "id")) + 1);
+    json_object_set_new(sample, "label", json_string(number % 2 ? "cat" : "dog"));
+}
+
+static void a_meta_split_leaves_something_to_learn_from(void **state) {
+    small_run *run = *state;
+    small_run_repack(run, "pack", LBK_LABEL_SINGLE, label_all);
+    small_run_teach(run, "labelled_teacher", "labelled_cache");
+    check_fails(run->context, LBK_INVALID_ARGUMENT, "leaves nothing of the training split",
+                small_run_go(run,
+                             CHANGES(SMALL_STUDENT, "distill.weights=learned", "distill.meta_fraction=0.999"),
+                             "labelled_cache", "out", 0, NULL));
+}
+
 static void wrong_meta_splits_are_refused(void **state) {
     small_run *run = *state;
     const lbk_status bad = LBK_INVALID_ARGUMENT;
@@ -357,6 +372,7 @@ int main(void) {
         TEST(what_is_watched_adds_up),
         TEST(accumulation_does_not_change_what_is_learned),
         TEST(learned_weights_resume_to_the_byte),
+        TEST(a_meta_split_leaves_something_to_learn_from),
         TEST(wrong_meta_splits_are_refused),
         TEST(meta_gradients_that_are_not_finite_are_skipped),
         TEST(steps_that_are_not_finite_teach_no_statistics),
