@@ -85,7 +85,7 @@ typedef struct lbk__loss_input {
     const int32_t *labels;   /* [B] (single), −1 unlabelled */
     const uint8_t *labelled; /* [B]; unlabelled samples have no CE term */
     const float *weights;    /* [B][3] for msd */
-    double scale;            /* multiplies the gradient only: 1 / gradient_accumulation_steps */
+    double scale;            /* multiplies the gradient only: the batch's share in its optimizer step */
 } lbk__loss_input;
 
 /* Means over the B samples (CE: over the labelled ones, 0 without any), not scaled. */

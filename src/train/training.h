@@ -137,8 +137,8 @@ lbk_status lbk__training_plan(lbk__training *training);
 
 /* ---- step.c ---- */
 
-/* One optimizer step: gradient accumulation over the next samples of the epoch. LBK_NUMERIC after ten steps
- * in a row without a finite gradient. Allocates nothing. */
+/* One optimizer step: gradient accumulation over the next samples of the epoch. LBK_NUMERIC after
+ * train.max_skipped_steps in a row without a finite loss and gradient. Allocates nothing. */
 lbk_status lbk__training_step(lbk__training *training);
 /* (6) of a sample of the pack, of text and image, as distill.saliency has it; `label` says nothing, 0, of a
  * sample whose label is not used. */
