@@ -88,9 +88,9 @@ typedef enum lbk__run_mode {
     LBK__RUN_STATES /* forward only, which gives the last layer's hidden states [T, hidden_size] */
 } lbk__run_mode;
 
-/* One line per part, in bytes; `total` is their sum. */
+/* One line per part, in bytes. */
 typedef struct lbk__plan_size {
-    size_t weights, gradients, activations, total;
+    size_t weights, gradients, activations;
 } lbk__plan_size;
 
 typedef struct lbk__runner lbk__runner;
@@ -105,7 +105,6 @@ lbk_status lbk__runner_create(lbk__model *model, const float *weights, const lbk
 lbk_status lbk__runner_create_beside(lbk__runner *owner, const float *weights,
                                      const lbk__batch_limits *limits, lbk__runner **out);
 void lbk__runner_free(lbk__runner *runner);
-lbk__plan_size lbk__runner_size(const lbk__runner *runner);
 /* What a runner would need, without making it. */
 lbk_status lbk__runner_estimate(lbk__model *model, const lbk__batch_limits *limits, lbk__run_mode mode,
                                 lbk__plan_size *out);

@@ -48,7 +48,6 @@ done:
 static lbk__plan_size size_of(const lbk__model *model, const lbk__tape *tape, lbk__run_mode mode) {
     lbk__plan_size size = {.weights = model->num_values * sizeof(float), .activations = tape->arena_bytes};
     if (!infers(mode)) size.gradients = size.weights;
-    size.total = size.weights + size.gradients + size.activations;
     return size;
 }
 
@@ -108,11 +107,6 @@ void lbk__runner_free(lbk__runner *runner) {
         lbk_free(context, runner->touched);
     }
     lbk_free(context, runner);
-}
-
-lbk__plan_size lbk__runner_size(const lbk__runner *runner) {
-    const lbk__tape_mode mode = runner->tape->mode;
-    return size_of(runner->model, runner->tape, mode == LBK__TAPE_INFER ? LBK__RUN_INFER : LBK__RUN_TRAIN);
 }
 
 lbk_status lbk__runner_estimate(lbk__model *model, const lbk__batch_limits *limits, lbk__run_mode mode,

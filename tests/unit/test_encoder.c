@@ -289,11 +289,11 @@ static void modes_agree_and_memory_shrinks(void **state) {
     open_fixture(&f, 30, 3);
     const size_t logits = (size_t)f.batch.num_sequences * CLASSES, count = f.model->num_values;
     float *first = malloc(logits * sizeof *first), *d_logits = random_array(logits, 51), *gradients = NULL;
-    size_t bytes[3];
+    lbk__plan_size sizes[3];
     for (int mode = LBK__RUN_META; mode >= LBK__RUN_INFER; mode--) {
         lbk__runner *runner;
         check_ok(f.context, lbk__runner_create(f.model, NULL, &f.limits, (lbk__run_mode)mode, 11, &runner));
-        bytes[mode] = lbk__runner_size(runner).activations;
+        check_ok(f.context, lbk__runner_estimate(f.model, &f.limits, (lbk__run_mode)mode, &sizes[mode]));
         const float *z = lbk__runner_forward(runner, &f.batch, -1);
         if (mode == LBK__RUN_META) memcpy(first, z, logits * sizeof *first);
         if (mode == LBK__RUN_INFER) {
@@ -312,8 +312,8 @@ static void modes_agree_and_memory_shrinks(void **state) {
         for (size_t i = 0; i < count; i++) assert_true(lbk__runner_gradients(runner)[i] == 0.0f);
         lbk__runner_free(runner);
     }
-    assert_true(bytes[LBK__RUN_INFER] < bytes[LBK__RUN_TRAIN] &&
-                bytes[LBK__RUN_TRAIN] < bytes[LBK__RUN_META]);
+    assert_true(sizes[LBK__RUN_INFER].activations < sizes[LBK__RUN_TRAIN].activations &&
+                sizes[LBK__RUN_TRAIN].activations < sizes[LBK__RUN_META].activations);
     free(first);
     free(d_logits);
     free(gradients);
