@@ -27,16 +27,6 @@ static lbk__slot slot(recorder *r, const char *prefix, const char *name) {
     return (lbk__slot){0};
 }
 
-/* `count` parameters that lie behind each other as one. */
-static lbk__slot stacked(recorder *r, const char *prefix, const char *first, int32_t count) {
-    lbk__slot s = slot(r, prefix, first);
-    if (s.rows == 1)
-        s.cols *= count;
-    else
-        s.rows *= count;
-    return s;
-}
-
 static lbk__tensor *linear(recorder *r, lbk__tensor *x, lbk__slot weight, lbk__slot bias,
                            lbk__activation activation) {
     lbk__tensor *y = NULL;
@@ -78,12 +68,14 @@ static lbk__tensor *pick(recorder *r, lbk__tensor *x) {
     return y;
 }
 
-/* x [T, H] → [T, H] */
+/* x [T, H] → [T, H]. Query, key and value lie behind each other: one product makes all three. */
 static lbk__tensor *attention(recorder *r, lbk__tensor *x, const char *prefix) {
     const lbk__model_config *c = &r->model->config;
-    lbk__tensor *all = linear(r, x, stacked(r, prefix, "attention.self.query.weight", 3),
-                              stacked(r, prefix, "attention.self.query.bias", 3), LBK__IDENTITY),
-                *y = NULL;
+    lbk__slot weight = slot(r, prefix, "attention.self.query.weight"), /* [H, H] → [3H, H] */
+        bias = slot(r, prefix, "attention.self.query.bias");           /* [1, H] → [1, 3H] */
+    weight.rows *= 3;
+    bias.cols *= 3;
+    lbk__tensor *all = linear(r, x, weight, bias, LBK__IDENTITY), *y = NULL;
     if (r->status == LBK_OK)
         r->status =
             lbk__op_attention(r->tape, all, c->num_attention_heads, c->attention_probs_dropout_prob, &y);

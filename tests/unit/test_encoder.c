@@ -176,6 +176,32 @@ static void fast_equals_reference(void **state) {
     compare_fast_with_reference(16, 16, 8);
 }
 
+static double value_of(const fixture *f, const char *name, int32_t k) {
+    return (double)f->model->values[lbk__model_find(f->model, name)->offset + (size_t)k];
+}
+
+/* Of one number, a norm leaves its bias: the last one's is all that the classifier reads. */
+static void one_number_a_token_is_enough(void **state) {
+    (void)state;
+    fixture f;
+    open_fixture(&f, 1, 1);
+    const double pooled = tanh(value_of(&f, "visual_bert.pooler.dense.weight", 0) *
+                                   value_of(&f, "visual_bert.encoder.layer.2.output.LayerNorm.bias", 0) +
+                               value_of(&f, "visual_bert.pooler.dense.bias", 0));
+    for (int mode = LBK__RUN_META; mode >= LBK__RUN_INFER; mode--) {
+        lbk__runner *runner;
+        check_ok(f.context, lbk__runner_create(f.model, NULL, &f.limits, (lbk__run_mode)mode, 11, &runner));
+        const float *logits = lbk__runner_forward(runner, &f.batch, -1);
+        for (int32_t i = 0; i < f.batch.num_sequences * CLASSES; i++)
+            check_near((double)logits[i],
+                       value_of(&f, "cls.weight", i % CLASSES) * pooled +
+                           value_of(&f, "cls.bias", i % CLASSES),
+                       1e-6);
+        lbk__runner_free(runner);
+    }
+    close_fixture(&f);
+}
+
 /* Matrices of the size that BERT's have, for its width: what rounding does to activations, it does there. */
 static void open_calm_fixture(fixture *f, int32_t hidden, int32_t heads) {
     open_fixture(f, hidden, heads);
@@ -357,6 +383,7 @@ static void hidden_states_give_the_logits(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fast_equals_reference),
+        cmocka_unit_test(one_number_a_token_is_enough),
         cmocka_unit_test(bf16_is_near_the_reference),
         cmocka_unit_test(both_bf16_products_agree),
         cmocka_unit_test(int8_is_near_the_reference),
