@@ -174,7 +174,7 @@ static void plot_weights(lbk__gnuplot *g, const json_t *root, size_t s) {
             lbk__gnuplot_put(g, "EOD\n");
         }
         epoch_tics(g, last);
-        lbk__gnuplot_tics(g, 'y', 0, fmax(1.02, most * 1.05));
+        lbk__gnuplot_tics(g, 'y', 0, fmax(1.02, fmin(most, 1e9) * 1.05));
         lbk__gnuplot_put(g, "set style fill transparent solid 0.14 noborder\nplot ");
         for (int v = 0; lbk__view_names[v]; v++)
             lbk__gnuplot_put(
@@ -330,7 +330,7 @@ static void plot_size(lbk__gnuplot *g, const json_t *root, const char *name, con
             const char *of = lbk__json_text_of(model, "name");
             const double at = scale * lbk__json_number(json_object_get(model, key)),
                          score = (i == 0) == (p == 0) ? score_of(root, of, points[p]) : NAN;
-            if (isnan(score) || !(at > 0)) continue;
+            if (isnan(score) || !(at > 1e-9 && at < 1e12)) continue; /* no size and no time */
             widen(&x, log10(at)), widen(&y, score);
             lbk__gnuplot_put(g, "%.9g %.9g\n", at, score);
         }

@@ -179,10 +179,11 @@ static lbk_status open_data(lbk__results *r, lbk__json_in in) {
 
 static lbk_status open_all(lbk__results *r, lbk__json_in in) {
     const json_t *students;
-    const char *kind, *teacher;
+    const char *kind, *name, *teacher;
     int64_t version;
     LBK_TRY(lbk__json_get_string(in, "kind", &kind));
     LBK_TRY(lbk__json_get_integer(in, "version", 1, 1, &version));
+    LBK_TRY(lbk__json_get_string(in, "name", &name));
     LBK_TRY(open_data(r, in));
     LBK_TRY(choose_metric(r, in));
     LBK_TRY(lbk__json_get_string(in, "teacher", &teacher));
