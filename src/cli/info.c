@@ -26,14 +26,15 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
     }
 }
 
-static const struct argp argp = {options,
-                                 parse,
-                                 "PATH",
-                                 "Explains a pack, a teacher cache, a model or a run folder: counts, labels, "
-                                 "lengths, hashes, what made it.",
-                                 NULL,
-                                 NULL,
-                                 NULL};
+static const struct argp argp = {
+    options,
+    parse,
+    "PATH",
+    "Explains a pack, a teacher cache, a model, a run folder or a study: counts, labels, "
+    "lengths, hashes, what made it.",
+    NULL,
+    NULL,
+    NULL};
 
 int cli_info(int argc, char **argv) {
     arguments given = {0};

@@ -33,6 +33,18 @@ static void note(cyaml_log_t level, void *user, const char *format, va_list argu
     }
 }
 
+/* "Expecting SEQUENCE, got event: SCALAR", for those who do not know YAML's grammar. */
+static const char *plain(const char *message) {
+    static const char *const words[][2] = {
+        {"Expecting SEQUENCE", "a list is wanted, as in [1, 2]"},
+        {"Expecting MAPPING", "keys with their values are wanted, indented below it"},
+        {"Expecting STRING", "one value is wanted, no list and no keys"},
+    };
+    for (size_t i = 0; i < LBK_COUNT(words); i++)
+        if (strncmp(message, words[i][0], strlen(words[i][0])) == 0) return words[i][1];
+    return message;
+}
+
 static lbk_status explain(lbk_context *context, const char *where, cyaml_err_t error, const report *r) {
     char place[320], name[132] = "";
     if (error == CYAML_ERR_OOM) return lbk__fail(context, LBK_NO_MEMORY, "%s: out of memory", where);
@@ -46,7 +58,7 @@ static lbk_status explain(lbk_context *context, const char *where, cyaml_err_t e
         snprintf(name, sizeof name, "%s%s%s: ", r->num_fields > 1 ? r->field[1] : "",
                  r->num_fields > 1 ? "." : "", r->field[0]);
     return lbk__fail(context, LBK_INVALID_ARGUMENT, "%s: %s%s", place, name,
-                     r->message[0] ? r->message : cyaml_strerror(error));
+                     r->message[0] ? plain(r->message) : cyaml_strerror(error));
 }
 
 static void *allocate(void *user, void *pointer, size_t size) {

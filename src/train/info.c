@@ -2,6 +2,7 @@
 #include "distill/cache.h"
 
 #include "base/guest.h"
+#include "format/json.h"
 #include "format/safetensors.h"
 #include "model/folder.h"
 #include "model/parameters.h"
@@ -150,12 +151,33 @@ done:
     return status;
 }
 
-/* ---- model and run folders ---- */
+/* ---- folders of models, runs and studies ---- */
+
+/* What a study's study.json says of it; *found false where there is none. */
+static lbk_status describe_study(lbk_context *context, const char *folder, json_t *out, bool *found) {
+    static const char *const keys[] = {"name",   "pack",    "pack_sha256", "test_split",
+                                       "metric", "teacher", "machine"};
+    char *path;
+    json_t *study = NULL;
+    LBK_TRY(lbk__join(context, folder, "study.json", &path));
+    *found = lbk__exists(path);
+    lbk_status status = *found ? lbk__json_load_file(context, path, &study) : LBK_OK;
+    lbk_free(context, path);
+    if (!study) return status;
+    json_object_set_new(out, "kind", json_string("study"));
+    for (size_t i = 0; i < LBK_COUNT(keys); i++)
+        if (json_object_get(study, keys[i])) json_object_set(out, keys[i], json_object_get(study, keys[i]));
+    json_decref(study);
+    return LBK_OK;
+}
 
 static lbk_status describe_folder(lbk_context *context, const char *given, json_t *out) {
     char *folder = NULL, *path = NULL, hash[LBK__HASH_SIZE];
     lbk__model *model = NULL;
+    bool study = false;
     lbk_status status = LBK_OK;
+    LBK_GO(describe_study(context, given, out, &study));
+    if (study) goto done;
     LBK_GO(lbk__model_folder(context, given, &folder));
     LBK_GO(lbk__model_load(context, folder, &model));
     LBK_GO(lbk__join(context, folder, "model.safetensors", &path));

@@ -53,6 +53,8 @@ cp whole/results.csv table.csv
 study study.yaml --out whole
 expect_code 0; cmp -s table.csv whole/results.csv || wrong 'another table when little was to be done'
 rm whole/results.*
+run "$LIMBECK" info whole
+expect_code 0; expect_out '^kind +study'; expect_out '^name +warm & <cool>'; expect_out '^pack sha256 +[0-9a-f]{64}'
 run "$LIMBECK" report whole --json
 expect_code 0; cmp -s table.csv whole/results.csv || wrong 'report makes another table'
 
@@ -188,6 +190,7 @@ bad() { # SED-COMMAND FOLDER EXPECTED
     expect_code 2; expect_err "$3"
 }
 bad 's/seeds: \[1, 2\]/seeds: [1, 1]/' bad 'bad.yaml: seeds: "1": stands there twice'
+bad 's/seeds: \[1, 2\]/seeds: 2/' bad 'line [0-9]+: seeds: a list is wanted'
 bad 's/kd, msd-uniform/msd-uniform/' bad 'kd must be among them'
 bad 's/msd-uniform/msd-unifrom/' bad '"msd-unifrom": alone, kd, or msd-'
 bad 's/distill.alpha:/distill.alhpa:/' bad 'no key distill.alhpa; did you mean distill.alpha'
