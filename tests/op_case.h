@@ -126,7 +126,8 @@ static inline lbk_status op_record(op_case *c, const op_spec *s) {
 }
 
 /* The plan is made for somewhat more than the batch has. */
-static inline void op_open(op_case *c, lbk_context *context, const op_spec *s, bool reference) {
+static inline void op_open(op_case *c, lbk_context *context, const op_spec *s, lbk__tape_mode mode,
+                           bool reference) {
     *c = (op_case){.context = context,
                    .layout = {.rows = {s->rows, s->num_sequences, s->visual},
                               .tokens = s->tokens,
@@ -138,8 +139,8 @@ static inline void op_open(op_case *c, lbk_context *context, const op_spec *s, b
     for (int extent = 0; extent < LBK__NUM_EXTENTS; extent++) most[extent] = c->layout.rows[extent] + 2;
     for (int32_t i = 0; i < s->num_sequences; i++)
         longest = LBK_MAX(longest, s->start[i + 1] - s->start[i] + 1);
-    check_ok(context, lbk__tape_create(context, LBK__TAPE_META, reference, LBK__PRECISION_FP32, most, longest,
-                                       &c->tape));
+    check_ok(context,
+             lbk__tape_create(context, mode, reference, LBK__PRECISION_FP32, most, longest, &c->tape));
     check_ok(context, op_record(c, s));
     check_ok(context, lbk__tape_plan(c->tape, c->output, false));
     c->point += c->weights;

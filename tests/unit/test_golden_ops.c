@@ -48,7 +48,7 @@ static const double *answer(const lbk__safetensors *file, int k, const char *nam
 static void compare_case(lbk_context *context, const lbk__safetensors *file, int k, bool reference) {
     const op_spec spec = spec_of(file, k);
     op_case c;
-    op_open(&c, context, &spec, reference);
+    op_open(&c, context, &spec, LBK__TAPE_META, reference);
     double *point = rule(k, "point", c.point), *u = rule(k, "u", c.point), *v = rule(k, "v", c.result);
     double *y = malloc((c.result + 1) * sizeof *y), *gradient = malloc((c.point + 1) * sizeof *gradient);
     const double tolerance = reference ? 1e-12 : 2e-6, size = 1e-3;

@@ -4,6 +4,7 @@
 #include "op_case.h"
 
 #include "base/random.h"
+#include "kernel/lines.h"
 
 enum { MOST_ROWS = 120, MOST_SEQUENCES = 6, TRIALS = 12 };
 
@@ -81,10 +82,10 @@ typedef struct bench {
     double *at, *u, *v, *y, *gradient, *tangent; /* point, direction, covector; the reference's answers */
 } bench;
 
-static void open_bench(bench *b, lbk_context *context, int32_t kind, uint32_t trial) {
-    *b = (bench){.context = context, .dice = {.stream = 1000u * (uint32_t)kind + trial}};
-    roll(&b->dice, kind, &b->random);
-    op_open(&b->reference, context, &b->random.spec, true);
+/* The op is b->random's. */
+static void open_bench(bench *b, lbk_context *context) {
+    b->context = context;
+    op_open(&b->reference, context, &b->random.spec, LBK__TAPE_META, true);
     b->point = b->reference.point, b->result = b->reference.result;
     b->at = normals(&b->dice, b->point), b->u = normals(&b->dice, b->point);
     b->v = normals(&b->dice, b->result);
@@ -153,7 +154,7 @@ static void backward_and_tangent_are_adjoint(bench *b) {
 
 static void fast_is_the_reference(bench *b, const double *prior, const double *sum) {
     op_case fast;
-    op_open(&fast, b->context, &b->random.spec, false);
+    op_open(&fast, b->context, &b->random.spec, LBK__TAPE_META, false);
     double *y = malloc((b->result + 1) * sizeof *y), *gradient = malloc((b->point + 1) * sizeof *gradient);
     op_forward(&fast, b->at, y);
     op_compare("fast forward", y, b->y, b->result, 1e-2, 4e-6);
@@ -184,8 +185,9 @@ static void gradients_add(bench *b) {
 static void check_op(int32_t kind) {
     lbk_context *context = check_context();
     for (uint32_t trial = 0; trial < TRIALS; trial++) {
-        bench b;
-        open_bench(&b, context, kind, trial);
+        bench b = {.dice = {.stream = 1000u * (uint32_t)kind + trial}};
+        roll(&b.dice, kind, &b.random);
+        open_bench(&b, context);
         backward_and_tangent_are_adjoint(&b);
         tangent_is_the_central_difference(&b);
         backward_is_the_central_difference(&b);
@@ -198,6 +200,32 @@ static void check_op(int32_t kind) {
 static void linear(void **state) {
     (void)state;
     check_op(OP_LINEAR);
+}
+/* Twice: the second time what was made of the weights is known. */
+static void inference_is_the_reference(bench *b) {
+    op_case fast;
+    op_open(&fast, b->context, &b->random.spec, LBK__TAPE_INFER, false);
+    double *y = malloc((b->result + 1) * sizeof *y);
+    for (int time = 0; time < 2; time++) {
+        op_forward(&fast, b->at, y);
+        op_compare("fast forward, inference", y, b->y, b->result, 1e-2, 4e-6);
+    }
+    free(y);
+    op_close(&fast);
+}
+
+/* Large enough for weights to be copied, transposed and not. */
+static void large_linear(void **state) {
+    (void)state;
+    lbk_context *context = check_context();
+    bench b = {.dice = {.stream = 9000},
+               .random.spec = {.kind = OP_LINEAR, .rows = 600, .cols = 300, .out = 110, .activation = 1}};
+    assert_true(lbk__lines_bytes(true, 600, 110, 300) > 0 && lbk__lines_bytes(false, 600, 300, 110) > 0);
+    open_bench(&b, context);
+    inference_is_the_reference(&b);
+    gradients_add(&b);
+    close_bench(&b);
+    lbk_context_destroy(context);
 }
 static void layernorm(void **state) {
     (void)state;
@@ -230,14 +258,9 @@ static void pick(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(linear),
-        cmocka_unit_test(layernorm),
-        cmocka_unit_test(attention),
-        cmocka_unit_test(absorb_keys),
-        cmocka_unit_test(pooled_attention),
-        cmocka_unit_test(dropout),
-        cmocka_unit_test(embed),
-        cmocka_unit_test(pick),
+        cmocka_unit_test(linear),    cmocka_unit_test(large_linear), cmocka_unit_test(layernorm),
+        cmocka_unit_test(attention), cmocka_unit_test(absorb_keys),  cmocka_unit_test(pooled_attention),
+        cmocka_unit_test(dropout),   cmocka_unit_test(embed),        cmocka_unit_test(pick),
     };
     return cmocka_run_group_tests_name("ops", tests, NULL, NULL);
 }

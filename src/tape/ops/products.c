@@ -1,8 +1,10 @@
 /* products.c: linear's products in float32, bfloat16 (inputs rounded, sums float32) and int8 (forward only).
  *
- * W is rounded or packed into op->constant, once as long as it does not change; the rest into scratch. */
+ * W is rounded, packed or laid out anew into op->constant, once as long as it does not change; the rest into
+ * scratch. */
 #include "tape/ops/products.h"
 
+#include "kernel/lines.h"
 #include "kernel/narrow.h"
 
 typedef struct sizes {
@@ -45,12 +47,23 @@ static void ask_bf16(lbk__tape *tape, lbk__op *op) {
     op->scratch.bytes = size * most;
 }
 
-/* Packed where all batches are small: what one prediction at a time needs. */
+/* For inference a copy of W is kept: packed where all batches are small, what one prediction at a time needs;
+ * Wᵀ by whole cache lines where that pays. In training W is another at each step. */
 static lbk_status ask_fp32(lbk__tape *tape, lbk__op *op) {
-    const int32_t rows = tape->max_rows[op->output->extent];
-    if (tape->mode != LBK__TAPE_INFER || rows < 1 || rows > LBK__PACKED_MAX_ROWS) return LBK_OK;
-    LBK_TRY(lbk__packed_create(tape->context, op->output->cols, op->input[0]->cols, rows, &op->packed));
-    if (op->packed) op->constant.bytes = lbk__packed_bytes(op->packed);
+    const int32_t rows = tape->max_rows[op->output->extent], in = op->input[0]->cols, out = op->output->cols;
+    const size_t forward = lbk__lines_bytes(true, rows, out, in); /* tangent, too */
+    if (tape->mode != LBK__TAPE_INFER) {
+        op->scratch.bytes = larger(forward, lbk__lines_bytes(false, rows, in, out));
+        return LBK_OK;
+    }
+    op->constant.bytes = forward;
+    op->lines = forward > 0;
+    if (rows < 1 || rows > LBK__PACKED_MAX_ROWS) return LBK_OK;
+    LBK_TRY(lbk__packed_create(tape->context, out, in, rows, &op->packed));
+    if (op->packed) {
+        op->constant.bytes = lbk__packed_bytes(op->packed);
+        op->lines = false;
+    }
     return LBK_OK;
 }
 
@@ -64,12 +77,22 @@ lbk_status lbk__products_ask(lbk__tape *tape, lbk__op *op) {
     return op->precision == LBK__PRECISION_FP32 ? ask_fp32(tape, op) : LBK_OK;
 }
 
-/* lbk__gemm, whose want of memory is told when the pass is over. */
+/* lbk__gemm without gaps in A and C. Want of memory is told when the pass is over. */
 static void gemm(lbk__tape *tape, bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k,
-                 const float *a, int64_t lda, const float *b, int64_t ldb, float beta, float *c,
-                 int64_t ldc) {
-    if (!lbk__gemm(transpose_a, transpose_b, m, n, k, a, lda, b, ldb, beta, c, ldc))
+                 const float *a, const float *b, int64_t ldb, float beta, float *c) {
+    if (!lbk__gemm(transpose_a, transpose_b, m, n, k, a, transpose_a ? m : k, b, ldb, beta, c, n))
         tape->context->starved = true;
+}
+
+/* C [m, n] = A · B + beta · C with weights B, or Bᵀ, that are copied into scratch where that pays. */
+static void multiply(lbk__tape *tape, lbk__op *op, bool transposed, int64_t m, int64_t n, int64_t k,
+                     const float *a, const float *b, float beta, float *c) {
+    if (!lbk__lines_bytes(transposed, m, n, k)) {
+        gemm(tape, false, transposed, m, n, k, a, b, transposed ? k : n, beta, c);
+        return;
+    }
+    lbk__lines_copy(tape->vector, transposed, b, n, k, op->scratch.data);
+    gemm(tape, false, false, m, n, k, a, op->scratch.data, LBK_ROUND_UP(n, LBK__LINE), beta, c);
 }
 
 /* ---- forward ---- */
@@ -103,7 +126,14 @@ static void forward_fp32(lbk__tape *tape, lbk__op *op, float *z) {
         op->packed = NULL;
     }
     if (op->packed && lbk__packed_run(op->packed, s.n, x, op->constant.data, z)) return;
-    gemm(tape, false, true, s.n, s.out, s.in, x, s.in, weights, s.in, 0.0f, z, s.out);
+    if (op->lines) {
+        if (!tape->constants_known)
+            lbk__lines_copy(tape->vector, true, weights, s.out, s.in, op->constant.data);
+        gemm(tape, false, false, s.n, s.out, s.in, x, op->constant.data, LBK_ROUND_UP(s.out, LBK__LINE), 0.0f,
+             z);
+    } else {
+        multiply(tape, op, true, s.n, s.out, s.in, x, weights, 0.0f, z);
+    }
 }
 
 /* Operations of one product z = x·Wᵀ; dx and dW have as many each. */
@@ -140,11 +170,11 @@ static void backward_bf16(lbk__tape *tape, lbk__op *op, const float *dz) {
 /* dx may lie where x does (linear.c), so it comes last. */
 static void backward_fp32(lbk__tape *tape, lbk__op *op, const float *dz) {
     const sizes s = sizes_of(tape, op);
-    gemm(tape, true, false, s.out, s.in, s.n, dz, s.out, op->input[0]->value.data, s.in, 1.0f,
-         gradients_of(tape, op->slot[0]), s.in);
+    gemm(tape, true, false, s.out, s.in, s.n, dz, op->input[0]->value.data, s.in, 1.0f,
+         gradients_of(tape, op->slot[0]));
     if (op->input[0]->gradient.data)
-        gemm(tape, false, false, s.n, s.in, s.out, dz, s.out, weights_of(tape, op->slot[0]), s.in,
-             op->accumulate[0] ? 1.0f : 0.0f, op->input[0]->gradient.data, s.in);
+        multiply(tape, op, false, s.n, s.in, s.out, dz, weights_of(tape, op->slot[0]),
+                 op->accumulate[0] ? 1.0f : 0.0f, op->input[0]->gradient.data);
 }
 
 void lbk__products_backward(lbk__tape *tape, lbk__op *op, const float *dz) {
@@ -173,11 +203,11 @@ static void tangent_bf16(lbk__tape *tape, lbk__op *op, float *dz) {
 
 static void tangent_fp32(lbk__tape *tape, lbk__op *op, float *dz) {
     const sizes s = sizes_of(tape, op);
-    gemm(tape, false, true, s.n, s.out, s.in, op->input[0]->value.data, s.in, direction_of(tape, op->slot[0]),
-         s.in, 0.0f, dz, s.out);
+    multiply(tape, op, true, s.n, s.out, s.in, op->input[0]->value.data, direction_of(tape, op->slot[0]),
+             0.0f, dz);
     if (op->input[0]->tangent.data)
-        gemm(tape, false, true, s.n, s.out, s.in, op->input[0]->tangent.data, s.in,
-             weights_of(tape, op->slot[0]), s.in, 1.0f, dz, s.out);
+        multiply(tape, op, true, s.n, s.out, s.in, op->input[0]->tangent.data, weights_of(tape, op->slot[0]),
+                 1.0f, dz);
 }
 
 void lbk__products_tangent(lbk__tape *tape, lbk__op *op, float *dz) {
