@@ -112,4 +112,24 @@ static inline lbk_sample sample_of(fixture *f, const lbk_pack *pack, int64_t ind
             fail_msg("\"%.*s\" is not \"%s\"", (int)(length), (const char *)(pointer), wanted); \
     } while (0)
 
+/* Records with what may vary: numbers as ids, an unknown field, a blank line, an image twice, none, no label.
+ */
+static const char pack_records[] =
+    "{\"id\": \"a\", \"text\": \"a red apple\", \"image\": \"rgb.png\", \"label\": \"fruit\", \"split\": "
+    "\"train\"}\n"
+    "{\"id\": 17, \"text\": \"Two  dogs!\", \"image\": \"smooth.png\", \"label\": \"animal\", \"split\": "
+    "\"dev\", "
+    "\"unknown\": [1]}\n"
+    "\n"
+    "{\"id\": \"c\", \"text\": \"again\", \"image\": \"rgb.png\", \"label\": null}\r\n"
+    "{\"id\": \"d\", \"text\": \"no picture\", \"label\": \"fruit\", \"split\": \"dev\"}\n"
+    "{\"id\": \"\xc3\xa9\", \"text\": \"last\", \"image\": \"turned.jpg\", \"label\": \"tool\", \"split\": "
+    "\"test\"}";
+
+static inline void use_patches(fixture *f) {
+    f->options.visual = LBK_VISUAL_PATCHES;
+    f->options.image_size = 16;
+    f->options.patch_size = 8;
+}
+
 #endif
