@@ -76,9 +76,10 @@ static lbk_status use_encoder(lbk_model *model, const json_t *source, lbk_pack_o
     const json_t *identity = lbk__extractor_identity_in(source);
     const char *weights = options->encoder.weights, *projection = options->encoder.projection;
     if (!identity)
-        return lbk__fail(model->context, LBK_MISMATCH,
-                         "%s: the visual rows of this model were not made by an image encoder of limbeck's",
-                         weights);
+        return lbk__fail(
+            model->context, LBK_MISMATCH,
+            "the visual rows of this model were not made by an image encoder of limbeck's: leave its "
+            "weights out");
     options->encoder = lbk__extractor_options(identity);
     options->encoder.weights = weights;
     options->encoder.projection = projection;
