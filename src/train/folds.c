@@ -106,6 +106,10 @@ static lbk_status train(const lbk_config *config, const lbk_pack *pack, const lb
                               .left_out = left_out};
     LBK_GO(lbk__training_run(&training, folder, lbk__exists(checkpoint), NULL));
 done:
+    if (status == LBK_MISMATCH)
+        lbk__fail_at(context, status,
+                     "%s was made for another teacher or pack: remove it, or write another cache",
+                     folds->folder);
     if (status != LBK_OK) lbk__fail_at(context, status, "fold %d of %d", k + 1, folds->count);
     lbk_free(context, left_out);
     lbk_free(context, checkpoint);

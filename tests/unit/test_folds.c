@@ -162,6 +162,10 @@ static void what_does_not_fit_is_refused(void **state) {
     check_ok(run->context, probe(run, "distilled", "assistant", 0, 0));
     /* A student that stopped with one cache does not go on with the other. */
     check_ok(run->context, probe(run, "teacher", "cache", FOLDS, 1));
+    check_ok(run->context,
+             small_run_go(run, CHANGES("train.max_steps=2", "seed=5"), NULL, "second", 0, NULL));
+    check_fails(run->context, LBK_MISMATCH, "cache.folds was made for another teacher or pack: remove it",
+                probe(run, "second", "cache", FOLDS, 1));
     check_ok(run->context, probe(run, "teacher", "plain", 0, 0));
     run->asked = 0, run->stop_at = 3;
     check_fails(run->context, LBK_INTERRUPTED, "", small_run_go(run, NULL, "cache", "student", 0, NULL));
