@@ -68,6 +68,15 @@ static lbk_status choose_dev(lbk__training *t) {
     return LBK_OK;
 }
 
+/* α = 0 learns from labels alone, as a run without a teacher does. */
+static bool is_enough(const lbk__training *t) {
+    const lbk__train_samples *s = &t->samples;
+    if (t->method == LBK__METHOD_ALONE || t->config->distill.alpha > 0) return s->count > 0;
+    for (int64_t i = 0; i < s->count; i++)
+        if (s->labelled[s->train[i]]) return true;
+    return false;
+}
+
 lbk_status lbk__train_samples_choose(lbk__training *t) {
     const lbk_config *config = t->config;
     lbk__train_samples *s = &t->samples;
@@ -80,7 +89,7 @@ lbk_status lbk__train_samples_choose(lbk__training *t) {
     for (size_t i = 0; extra && i < config->distill.unlabelled_splits.count; i++)
         LBK_TRY(
             append_split(t, "distill.unlabelled_splits", config->distill.unlabelled_splits.items[i], false));
-    if (s->count == 0)
+    if (!is_enough(t))
         return lbk__fail(t->context, LBK_INVALID_ARGUMENT,
                          "%s: no sample of the training split \"%s\" has a label", config->pack,
                          config->train.train_split);

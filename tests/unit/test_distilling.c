@@ -206,6 +206,27 @@ static void labels_of_unlabelled_splits_are_not_used(void **state) {
     free(teacher), free(pack), free(cache);
 }
 
+static void drop_train_label(json_t *sample) {
+    if (strcmp(json_string_value(json_object_get(sample, "split")), "train") == 0)
+        json_object_del(sample, "label");
+}
+
+static void without_labels_there_must_be_a_teacher_to_follow(void **state) {
+    small_run *run = *state;
+    char *teacher = small_run_path(run, "teacher"), *pack = small_run_path(run, "pack"),
+         *cache = small_run_path(run, "bare_cache");
+    small_run_repack(run, "pack", LBK_LABEL_SINGLE, drop_train_label);
+    const lbk_probe_options options = {.teacher = teacher, .pack = pack, .out = cache};
+    check_ok(run->context, lbk_probe(run->context, &options, NULL));
+#define GO(alpha) \
+    small_run_go(run, CHANGES(SMALL_STUDENT, "train.max_steps=2", alpha), "bare_cache", "out", 0, NULL)
+    check_fails(run->context, LBK_INVALID_ARGUMENT, "no sample of the training split \"train\" has a label",
+                GO("distill.alpha=0"));
+    check_ok(run->context, GO("distill.alpha=0.1"));
+#undef GO
+    free(teacher), free(pack), free(cache);
+}
+
 /* (9): shares of the mean saliencies of the samples that are learned from. */
 static void population_weights_are_those_of_the_training_samples(void **state) {
     small_run *run = *state;
@@ -241,6 +262,7 @@ int main(void) {
         TEST(a_student_follows_its_teacher),
         TEST(accumulation_weighs_labels_rightly),
         TEST(labels_of_unlabelled_splits_are_not_used),
+        TEST(without_labels_there_must_be_a_teacher_to_follow),
         TEST(population_weights_are_those_of_the_training_samples),
         TEST(a_resumed_distillation_is_the_uninterrupted_one),
         TEST(wrong_teachers_are_refused),
