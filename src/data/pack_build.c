@@ -141,6 +141,8 @@ static lbk_status read_all(lbk__pack_builder *builder) {
     if (builder->num_skipped)
         lbk__log(context, LBK_LOG_WARNING, "skipped %lld bad records of %lld",
                  (long long)builder->num_skipped, (long long)builder->num_records);
+    if (builder->num_samples && !builder->num_labelled)
+        lbk__log(context, LBK_LOG_WARNING, "no record has a label: a model can learn from a teacher only");
     if (builder->num_samples) return LBK_OK;
     return lbk__fail(context, LBK_BAD_DATA, "%s: no usable record in it", builder->options.path);
 }

@@ -115,7 +115,7 @@ lbk_status lbk__config_parse(lbk_config *config, const char *where, const char *
 /* SHA-256 of the resolved configuration without `pack` and the keys that say when to save or stop: what
  * decides the numbers of a run, wherever its files lie. */
 lbk_status lbk__config_hash(const lbk_config *config, char out[65]);
-/* LBK_MISMATCH when the two would not have the same hash; the sentence names the first key that differs and
+/* LBK_MISMATCH when the two would not have the same hash; the sentence names the keys that differ and
  * both values, and calls `other` by `where`. */
 lbk_status lbk__config_match(const lbk_config *config, const lbk_config *other, const char *where);
 /* The sizes of the configuration; vocabulary, visual rows and labels stay 0. */

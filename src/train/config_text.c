@@ -119,9 +119,11 @@ lbk_status lbk__config_hash(const lbk_config *config, char out[65]) {
 }
 
 lbk_status lbk__config_match(const lbk_config *config, const lbk_config *other, const char *where) {
+    enum { MOST_NAMED = 6 };
     lbk_context *context = config->context;
-    lbk__text ours = {0}, theirs = {0};
+    lbk__text ours = {0}, theirs = {0}, list = {0};
     lbk_status status = LBK_OK;
+    int found = 0;
     for (size_t i = 0; i < lbk__num_config_keys; i++) {
         const lbk__config_key *key = &lbk__config_keys[i];
         if (!decides_numbers(i)) continue;
@@ -129,12 +131,17 @@ lbk_status lbk__config_match(const lbk_config *config, const lbk_config *other, 
         LBK_GO(put_value(context, &ours, key, (const char *)config + key->offset));
         LBK_GO(put_value(context, &theirs, key, (const char *)other + key->offset));
         if (strcmp(ours.data, theirs.data) == 0) continue;
-        status = lbk__fail(context, LBK_MISMATCH, "%s%s%s is %.80s, in %s it is %.80s", key->section,
-                           *key->section ? "." : "", key->name, ours.data, where, theirs.data);
-        goto done;
+        if (found++ < MOST_NAMED)
+            LBK_GO(lbk__text_printf(context, &list, "%s%s%s%s is %.60s, there %.60s", list.length ? "; " : "",
+                                    key->section, *key->section ? "." : "", key->name, ours.data,
+                                    theirs.data));
     }
+    if (found)
+        status = lbk__fail(context, LBK_MISMATCH, "%s says otherwise: %s%s", where, list.data,
+                           found > MOST_NAMED ? "; …" : "");
 done:
     lbk__text_free(context, &ours);
     lbk__text_free(context, &theirs);
+    lbk__text_free(context, &list);
     return status;
 }

@@ -182,8 +182,8 @@ static lbk_status write_config(lbk__training *t) {
     return status;
 }
 
-/* Names the key that was changed since the run began; config.yaml itself may be gone, the checkpoint has its
- * hash. */
+/* Names the keys that were changed since the run began; config.yaml itself may be gone, the checkpoint has
+ * its hash. */
 static lbk_status compare_config(lbk__training *t) {
     lbk_config *began = NULL;
     char *path = NULL, *yaml = NULL;

@@ -92,6 +92,8 @@ run "$LIMBECK" train --config tiny.yaml --pack pack --set train.epoch=3 --out ba
 expect_code 2; expect_err 'did you mean train.epochs'
 run "$LIMBECK" train --config tiny.yaml --pack pack --set train.dev_split=validation --out bad-split
 expect_code 2; expect_err 'train.dev_split: pack: has no sample in a split "validation"; its splits:'
+run "$LIMBECK" train --config tiny.yaml --pack pack --set train.epochs=9 --set seed=8 --out teacher --resume
+expect_code 4; expect_err 'teacher/config.yaml says otherwise: seed is 8, there 7; train.epochs is 9, there 4$'
 run "$LIMBECK" train --config teacher/config.yaml --out teacher
 expect_code 2; expect_err 'teacher/config.yaml: is where the run in teacher keeps its own'
 run "$LIMBECK" distill --config tiny.yaml --pack pack --teacher-logits data.jsonl --out bad

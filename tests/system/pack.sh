@@ -80,6 +80,9 @@ pack data.jsonl --labels multi --out bad
 expect_code 3; expect_err '"label", but .* asks for "labels"; --labels single is for "label"'
 pack data.jsonl --patch-size 15 --out bad
 expect_code 2; expect_err '15'
+head -n 96 data.jsonl | sed 's/"label"/"Label"/' >unlabelled.jsonl
+pack unlabelled.jsonl --out unlabelled
+expect_code 0; expect_err 'warning: no record has a label'
 # Options that would be read without being used.
 pack data.jsonl --features features.h5 --out bad
 expect_code 2; expect_err 'features goes with --visual hdf5, npy or tsv'

@@ -379,7 +379,7 @@ static void another_configuration_cannot_resume(void **state) {
     run->stop_at = 4;
     assert_int_equal(small_run_go(run, NULL, NULL, "out", 0, NULL), LBK_INTERRUPTED);
     run->stop_at = 0;
-    check_fails(run->context, LBK_MISMATCH, "train.batch_size is 4, in",
+    check_fails(run->context, LBK_MISMATCH, "train.batch_size is 4, there 8",
                 small_run_go(run, CHANGES("train.batch_size=4"), NULL, "out", 1, NULL));
     small_run_pack(run, "other", true);
     char pack[300];
