@@ -82,7 +82,11 @@ lbk_status lbk__text_append(lbk_context *context, lbk__text *text, const char *d
 lbk_status lbk__text_printf(lbk_context *context, lbk__text *text, const char *format, ...) LBK__FORMAT(3, 4);
 void lbk__text_free(lbk_context *context, lbk__text *text);
 
-/* Text from a file made fit for a terminal line: control bytes and invalid UTF-8 as \xNN, cut to `size`. */
+/* Bytes of the character at `text`, of which `left` bytes are left, where a terminal obeys it in place of
+ * showing it: controls (U+0000 to 001F, 007F to 009F) and marks that turn the direction of what follows
+ * (U+200E, 200F, 202A to 202E, 2066 to 2069); else 0. *code is what it is. */
+size_t lbk__terminal_command(const char *text, size_t left, unsigned *code);
+/* Text from a file made fit for a terminal line: such characters and invalid UTF-8 as \xNN, cut to `size`. */
 const char *lbk__printable(char *buffer, size_t size, const char *text, size_t length);
 /* The name in `names` (ended by NULL) with the smallest edit distance to `word`; NULL when none is near. */
 const char *lbk__nearest(const char *word, const char *const *names);

@@ -66,15 +66,27 @@ size_t lbk__utf8_valid(const char *text, size_t length) {
     return at;
 }
 
+size_t lbk__terminal_command(const char *text, size_t left, unsigned *code) {
+    const unsigned char *c = (const unsigned char *)text;
+    const size_t size = utf8_character(c, left);
+    *code = size == 1   ? c[0]
+            : size == 2 ? (c[0] & 0x1Fu) << 6 | (c[1] & 0x3Fu)
+            : size == 3 ? (c[0] & 0x0Fu) << 12 | (c[1] & 0x3Fu) << 6 | (c[2] & 0x3Fu)
+                        : 0xFFFFu;
+    static const unsigned ranges[][2] = {
+        {0, 0x1F}, {0x7F, 0x9F}, {0x200E, 0x200F}, {0x202A, 0x202E}, {0x2066, 0x2069}};
+    for (size_t i = 0; size && i < LBK_COUNT(ranges); i++)
+        if (*code >= ranges[i][0] && *code <= ranges[i][1]) return size;
+    return 0;
+}
+
 const char *lbk__printable(char *buffer, size_t size, const char *text, size_t length) {
     size_t out = 0, at = 0;
     while (at < length && out + 5 < size) {
-        unsigned char byte = (unsigned char)text[at];
         size_t step = utf8_character((const unsigned char *)text + at, length - at);
-        bool control = step == 0 || byte < 0x20 || byte == 0x7F ||
-                       (step == 2 && byte == 0xC2 && (unsigned char)text[at + 1] < 0xA0);
-        if (control) {
-            out += (size_t)snprintf(buffer + out, size - out, "\\x%02x", byte);
+        unsigned code;
+        if (step == 0 || lbk__terminal_command(text + at, length - at, &code)) {
+            out += (size_t)snprintf(buffer + out, size - out, "\\x%02x", (unsigned char)text[at]);
             at++;
         } else {
             memcpy(buffer + out, text + at, step);

@@ -83,17 +83,30 @@ static size_t row_length(const cli_table *table, size_t row) {
     return end - table->rows[row];
 }
 
-/* The library does the same to its sentences. The controls from U+0080 on are two bytes, C2 80 to C2 9F. */
+/* Bytes of the character at `text` that a terminal obeys in place of showing it: controls, and U+200E, 200F,
+ * 202A to 202E and 2066 to 2069, which turn the direction of text. 0: it shows it. */
+static size_t command_length(const char *text) {
+    const unsigned char first = (unsigned char)text[0], second = first ? (unsigned char)text[1] : 0,
+                        third = second ? (unsigned char)text[2] : 0;
+    if (first < 0x20 || first == 0x7F) return 1;
+    if (first == 0xC2 && second >= 0x80 && second < 0xA0) return 2;
+    if (first != 0xE2) return 0;
+    const bool turns = second == 0x80 ? third == 0x8E || third == 0x8F || (third >= 0xAA && third <= 0xAE)
+                                      : second == 0x81 && third >= 0xA6 && third <= 0xA9;
+    return turns ? 3 : 0;
+}
+
+/* The library does the same to its sentences. */
 char *cli_printable(const char *text) {
     char *out = cli_alloc(4 * strlen(text) + 1), *at = out;
-    for (bool second = false; *text; text++) {
-        const unsigned char byte = (unsigned char)*text;
-        const bool first = byte == 0xC2 && (unsigned char)text[1] < 0xA0;
-        if (byte < 0x20 || byte == 0x7F || first || second)
-            at += sprintf(at, "\\x%02x", byte);
-        else
+    for (size_t left = 0; *text; text++) {
+        if (!left) left = command_length(text);
+        if (!left) {
             *at++ = *text;
-        second = first;
+            continue;
+        }
+        at += sprintf(at, "\\x%02x", (unsigned char)*text);
+        left--;
     }
     return out;
 }

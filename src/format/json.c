@@ -66,20 +66,19 @@ static lbk_status dump(sink *to, const json_t *root, size_t flags) {
                      "a JSON text could not be made: out of memory, or a value that JSON cannot hold");
 }
 
-/* Jansson escapes what JSON asks for; DEL and the controls from U+0080 on, some of which a terminal obeys, it
- * does not. They can only stand in strings. */
-static lbk_status escape_controls(sink *to) {
+/* Jansson escapes what JSON asks for; not what else a terminal obeys. That can only stand in strings. */
+static lbk_status escape_commands(sink *to) {
     lbk__text escaped = {0};
     lbk_status status = LBK_OK;
-    const char *text = to->text.data, *done = text;
-    for (const char *at = text; *at; at++) {
-        const unsigned char first = (unsigned char)at[0], second = (unsigned char)at[1];
-        const bool del = first == 0x7F, control = first == 0xC2 && second < 0xA0;
-        if (!del && !control) continue;
+    const char *text = to->text.data, *done = text, *end = text + to->text.length;
+    for (const char *at = text; at < end; at++) {
+        unsigned code;
+        const size_t size = lbk__terminal_command(at, (size_t)(end - at), &code);
+        if (size == 0 || code < 0x20) continue;
         LBK_GO(lbk__text_append(to->context, &escaped, done, (size_t)(at - done)));
-        LBK_GO(lbk__text_printf(to->context, &escaped, "\\u%04x", del ? first : second));
-        at += control;
-        done = at + 1;
+        LBK_GO(lbk__text_printf(to->context, &escaped, "\\u%04x", code));
+        done = at + size;
+        at = done - 1;
     }
     if (!escaped.data) return LBK_OK;
     LBK_GO(lbk__text_append(to->context, &escaped, done, strlen(done)));
@@ -94,7 +93,7 @@ done:
 lbk_status lbk__json_dump(lbk_context *context, const json_t *root, size_t flags, char **out) {
     sink to = {.context = context};
     lbk_status status = dump(&to, root, flags);
-    if (status == LBK_OK) status = escape_controls(&to);
+    if (status == LBK_OK) status = escape_commands(&to);
     if (status != LBK_OK) lbk__text_free(context, &to.text);
     *out = status == LBK_OK ? to.text.data : NULL;
     return status;

@@ -128,6 +128,8 @@ static void texts_are_made_printable(void **state) {
     char buffer[64];
     assert_string_equal(lbk__printable(buffer, sizeof buffer, "a\033[1m\xc3\xa9\xff", 8),
                         "a\\x1b[1m\xc3\xa9\\xff");
+    assert_string_equal(lbk__printable(buffer, sizeof buffer, "\xe2\x80\xae\xe2\x81\xa6\xe2\x80\xaf", 9),
+                        "\\xe2\\x80\\xae\\xe2\\x81\\xa6\xe2\x80\xaf"); /* the last is a space */
     assert_int_equal(lbk__utf8_valid("ab\xed\xa0\x80", 5), 2);
     assert_int_equal(lbk__utf8_valid("\xf0\x9f\x98\x80", 4), 4);
     const char *const names[] = {"learning_rate", "batch_size", NULL};

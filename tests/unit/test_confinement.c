@@ -248,11 +248,14 @@ static void containers_that_unpack_to_too_much_are_refused(void **state) {
 
 /* ---- terminals ---- */
 
+#define OVERRIDE "\xe2\x80\xae" /* what follows goes from right to left */
+
 static void check_printable(const char *text) {
     for (const char *at = text; *at; at++) {
         const unsigned char first = (unsigned char)at[0], second = (unsigned char)at[1];
-        if ((first < 0x20 && first != '\n') || first == 0x7F || (first == 0xC2 && second < 0xA0))
-            fail_msg("byte %zu is a control character: %s", (size_t)(at - text), text);
+        if ((first < 0x20 && first != '\n') || first == 0x7F || (first == 0xC2 && second < 0xA0) ||
+            strncmp(at, OVERRIDE, 3) == 0)
+            fail_msg("byte %zu is obeyed, not shown: %s", (size_t)(at - text), text);
     }
 }
 
@@ -271,10 +274,10 @@ static void nothing_commands_a_terminal(void **state) {
     check_printable(lbk_error(run->context));
     assert_non_null(strstr(lbk_error(run->context), "\\x1b]0;x\\x07"));
     *run->log = 0;
-    lbk__log(run->context, LBK_LOG_INFO, "%s%s", ESCAPE, CSI);
+    lbk__log(run->context, LBK_LOG_INFO, "%s%s" OVERRIDE, ESCAPE, CSI);
     check_printable(run->log);
     char *text;
-    json_t *value = json_pack("{s:s}", ESCAPE, CSI "\x7f é \xc2\xa0");
+    json_t *value = json_pack("{s:s}", ESCAPE, CSI OVERRIDE "\x7f é \xc2\xa0");
     check_ok(run->context, lbk__json_dump(run->context, value, JSON_COMPACT, &text));
     check_printable(text);
     json_t *again = small_run_json(run, text);
