@@ -46,7 +46,7 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
         state->child_inputs[0] = &given->num_threads;
         return 0;
     case SIZE:
-        bench->size = sizes[cli_choice(state, "size", argument, sizes)];
+        bench->size = sizes[cli_choice(state, "--size", argument, sizes)];
         return 0;
     case BATCH:
         bench->batch = cli_int(state, "batch", argument, 1, 65536);
@@ -67,7 +67,7 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
         bench->dropout = (float)cli_real(state, "dropout", argument, 0, 0.99);
         return 0;
     case PRECISION:
-        bench->precision = precisions[cli_choice(state, "precision", argument, precisions)];
+        bench->precision = precisions[cli_choice(state, "--precision", argument, precisions)];
         return 0;
     case STEPS:
         bench->steps = cli_int(state, "steps", argument, 1, 1 << 24);
@@ -80,7 +80,7 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
         return 0;
     case ARGP_KEY_ARG:
         if (bench->work) argp_error(state, "%s: one WORK at a time", argument);
-        bench->work = works[cli_choice(state, "work", argument, works)];
+        bench->work = works[cli_choice(state, "WORK", argument, works)];
         return 0;
     case ARGP_KEY_END:
         cli_require(state, "WORK (kd, msd, meta, probe or infer)", bench->work);

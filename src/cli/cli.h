@@ -79,7 +79,7 @@ void cli_list_free(cli_list *list);
 /* A whole number within [low, high], or a usage error that names the option. */
 int32_t cli_int(struct argp_state *state, const char *option, const char *text, long low, long high);
 double cli_real(struct argp_state *state, const char *option, const char *text, double low, double high);
-/* The index in `names` (ended by NULL), or a usage error that lists them. */
+/* The index in `names` (ended by NULL), or a usage error that lists them; `option` as the user writes it. */
 int cli_choice(struct argp_state *state, const char *option, const char *text, const char *const *names);
 /* A usage error unless `value` was given. */
 void cli_require(struct argp_state *state, const char *option, const char *value);

@@ -108,11 +108,14 @@ static const char *missing_in(const json_t *report) {
     return json_is_string(json_object_get(report, "split")) ? NULL : "split";
 }
 
-static json_t *read_report(const char *path) {
+/* NULL after an error, with the code that the program then ends with. */
+static json_t *read_report(const char *path, int *code) {
     json_error_t error;
     json_t *report = json_load_file(path, 0, &error);
+    *code = lbk_status_exit_code(LBK_BAD_DATA);
     if (!report && json_error_code(&error) == json_error_cannot_open_file) {
         cli_say("%s: cannot open: %s", path, strerror(errno));
+        *code = lbk_status_exit_code(LBK_IO);
     } else if (!report) {
         cli_say("%s: line %d: %s", path, error.line, error.text);
     } else if (missing_in(report)) {
@@ -124,12 +127,12 @@ static json_t *read_report(const char *path) {
 }
 
 /* The reports by name, in the order of first mention: {name: [report, …]}. NULL after an error. */
-static json_t *read_reports(const cli_list *files) {
+static json_t *read_reports(const cli_list *files, int *code) {
     json_t *groups = json_object(), *first = NULL;
     for (size_t i = 0; i < files->count; i++) {
         const char *file = files->items[i], *path = strchr(file, '=') + 1;
         char *name = cli_format("%.*s", (int)(path - file - 1), file);
-        json_t *report = read_report(path);
+        json_t *report = read_report(path, code);
         static const char *const same[] = {"pack_sha256", "split", "metric"};
         for (size_t k = 0; report && first && k < sizeof same / sizeof *same; k++)
             if (!json_equal(json_object_get(report, same[k]), json_object_get(first, same[k]))) {
@@ -214,13 +217,14 @@ static void print_table(json_t *summary) {
 int cli_compare(int argc, char **argv) {
     arguments given = {0};
     argp_parse(&argp, argc, argv, 0, NULL, &given);
-    json_t *groups = read_reports(&given.reports), *summary = groups ? summarise(groups) : NULL;
+    int code = CLI_OK;
+    json_t *groups = read_reports(&given.reports, &code), *summary = groups ? summarise(groups) : NULL;
     if (summary && given.json) {
         json_dumpf(summary, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6) | JSON_ENSURE_ASCII);
         putchar('\n');
     }
     if (summary && !given.json) print_table(summary);
-    int code = summary ? CLI_OK : lbk_status_exit_code(LBK_BAD_DATA);
+    if (summary) code = CLI_OK;
     json_decref(summary);
     json_decref(groups);
     cli_list_free(&given.reports);

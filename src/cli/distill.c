@@ -1,9 +1,12 @@
 /* distill.c: `limbeck distill`: a student from a teacher's cache, by loss (3), (4) or (5). */
 #include "cli.h"
 
+#include <string.h>
+
 typedef struct arguments {
     cli_run run;
-    const char *cache, *logits;
+    const char *cache, *logits, *method, *weights, *meta_split;
+    bool softened; /* alpha or temperature was given */
     int num_threads;
     bool json;
 } arguments;
@@ -26,6 +29,18 @@ static const struct argp_option options[] = {
     {"json", 'j', 0, 0, "Print the summary as JSON", 4},
     {0}};
 
+/* What the command line itself says would not be used. */
+static void check(const arguments *given, struct argp_state *state) {
+    const char *method = given->method ? given->method : "msd",
+               *weights = given->weights ? given->weights : "learned";
+    if (given->cache && given->logits) argp_error(state, "--cache or --teacher-logits, not both");
+    if (given->weights && strcmp(method, "msd") != 0) argp_error(state, "--weights goes with --method msd");
+    if (given->meta_split && (strcmp(method, "msd") != 0 || strncmp(weights, "learned", 7) != 0))
+        argp_error(state, "--meta-split goes with --method msd and --weights learned or learned-population");
+    if (given->softened && strcmp(method, "alone") == 0)
+        argp_error(state, "--alpha and --temperature go with --method kd or msd");
+}
+
 static error_t parse(int key, char *argument, struct argp_state *state) {
     arguments *given = state->input;
     switch (key) {
@@ -40,25 +55,30 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
         given->logits = argument;
         return 0;
     case 'm':
+        given->method = argument;
         cli_run_set(&given->run, "distill.method", argument);
         return 0;
     case 'w':
+        given->weights = argument;
         cli_run_set(&given->run, "distill.weights", argument);
         return 0;
     case 'M':
+        given->meta_split = argument;
         cli_run_set(&given->run, "distill.meta_split", argument);
         return 0;
     case 'a':
+        given->softened = true;
         cli_run_set(&given->run, "distill.alpha", argument);
         return 0;
     case 'T':
+        given->softened = true;
         cli_run_set(&given->run, "distill.temperature", argument);
         return 0;
     case 'j':
         given->json = true;
         return 0;
     case ARGP_KEY_END:
-        if (given->cache && given->logits) argp_error(state, "--cache or --teacher-logits, not both");
+        check(given, state);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;

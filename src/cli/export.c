@@ -27,11 +27,11 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
     arguments *given = state->input;
     switch (key) {
     case 'f':
-        given->export.format = (lbk_export_format)cli_choice(state, "format", argument, formats);
+        given->export.format = (lbk_export_format)cli_choice(state, "--format", argument, formats);
         given->format_given = true;
         return 0;
     case 'd':
-        given->export.half = cli_choice(state, "dtype", argument, dtypes);
+        given->export.half = cli_choice(state, "--dtype", argument, dtypes);
         return 0;
     case 'j':
         given->json = true;

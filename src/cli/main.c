@@ -92,7 +92,10 @@ int main(int argc, char **argv) {
         print_version(stdout, NULL);
         return close_output(CLI_OK);
     }
-    if (!strcmp(name, "--help") || !strcmp(name, "-?") || !strcmp(name, "help")) {
+    char *about[] = {argv[0], argc > 2 ? argv[2] : NULL, "--help", NULL};
+    if (!strcmp(name, "help") && argc > 2) { /* help COMMAND is COMMAND --help */
+        argc = 3, argv = about, name = argv[1];
+    } else if (!strcmp(name, "--help") || !strcmp(name, "-?") || !strcmp(name, "help")) {
         print_help();
         return close_output(CLI_OK);
     }

@@ -30,7 +30,7 @@ int cli_choice(struct argp_state *state, const char *option, const char *text, c
         size_t at = strlen(list);
         snprintf(list + at, sizeof list - at, "%s%s", at ? ", " : "", names[i]);
     }
-    argp_error(state, "--%s %s: one of %s is wanted", option, text, list);
+    argp_error(state, "%s %s: one of %s is wanted", option, text, list);
     return 0;
 }
 

@@ -81,7 +81,7 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
         state->child_inputs[1] = &given->num_threads;
         return 0;
     case 's':
-        pack->source = (lbk_source)cli_choice(state, "source", argument, sources);
+        pack->source = (lbk_source)cli_choice(state, "--source", argument, sources);
         if (pack->source == LBK_SOURCE_MMIMDB || pack->source == LBK_SOURCE_APPSTREAM)
             pack->label_kind = LBK_LABEL_MULTI;
         if (pack->source == LBK_SOURCE_VQA_V2) pack->label_kind = LBK_LABEL_SOFT;
@@ -90,7 +90,7 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
         pack->image_root = argument;
         return 0;
     case LABELS:
-        pack->label_kind = (lbk_label_kind)cli_choice(state, "labels", argument, label_kinds);
+        pack->label_kind = (lbk_label_kind)cli_choice(state, "--labels", argument, label_kinds);
         return 0;
     case CLASSES:
         given->classes = argument;
@@ -108,7 +108,7 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
         pack->max_text_tokens = cli_int(state, "max-text-tokens", argument, 2, INT32_MAX);
         return 0;
     case VISUAL:
-        set_visual(pack, cli_choice(state, "visual", argument, visuals));
+        set_visual(pack, cli_choice(state, "--visual", argument, visuals));
         return 0;
     case IMAGE_SIZE:
         pack->image_size = pack->encoder.image_size = cli_int(state, "image-size", argument, 1, 4096);

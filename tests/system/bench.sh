@@ -19,7 +19,7 @@ expect_out '^optimizer +[0-9.]+$'
 run "$LIMBECK" bench
 expect_code 2; expect_err 'WORK .* is missing'
 run "$LIMBECK" bench sleep
-expect_code 2; expect_err 'one of kd, msd, meta, probe, infer is wanted'
+expect_code 2; expect_err ': WORK [a-z]+: one of kd, msd, meta, probe, infer is wanted'
 run "$LIMBECK" bench kd --size huge
 expect_code 2; expect_err 'one of mini, small'
 run "$LIMBECK" bench kd --lengths 9,5

@@ -31,7 +31,7 @@ expect_code 3; expect_err '^limbeck: d: its split is not that of the first repor
 run "$LIMBECK" compare a
 expect_code 2; expect_err 'NAME=FILE is wanted'
 run "$LIMBECK" compare kd=none
-expect_code 3; expect_err '^limbeck: none: cannot open: No such file'
+expect_code 5; expect_err '^limbeck: none: cannot open: No such file'
 echo '{}' >e
 run "$LIMBECK" compare kd=e
 expect_code 3; expect_err 'is no report of `limbeck eval --json`'

@@ -34,6 +34,10 @@ run "$LIMBECK" info learned/weight_network.safetensors
 expect_code 0; expect_out '^kind +weight_network'
 run "$LIMBECK" distill --config tiny.yaml --pack pack --cache cache --weights learned --meta-split extra --out bad
 expect_code 2; expect_err 'the meta split "extra" is empty'
+unused() { run "$LIMBECK" distill --config tiny.yaml --pack pack --cache cache --out bad "$@"; expect_code 2; }
+unused --method kd --weights uniform; expect_err '\-\-weights goes with --method msd'
+unused --weights instance --meta-split dev; expect_err '\-\-meta-split goes with'
+unused --method alone --temperature 2; expect_err '\-\-alpha and --temperature go with'
 run "$LIMBECK" distill --config tiny.yaml --pack pack --method alone --out without-cache
 expect_code 0
 run "$LIMBECK" distill --config tiny.yaml --pack pack --teacher-logits "$golden/teacher_logits/texts.npz" --out elsewhere
