@@ -19,9 +19,11 @@ typedef struct lbk__image_error {
     char text[512];    /* names the file */
 } lbk__image_error;
 
-/* What a picture is resized to, and the most that it may have: by its header alone, a few bytes can ask for
- * as much memory. */
-enum { LBK__IMAGE_MAX_SIDE = 4096, LBK__IMAGE_MOST_PIXELS = 64000000 };
+/* The longest side that a picture is resized to. */
+enum { LBK__IMAGE_MAX_SIDE = 4096 };
+/* Of a picture as it comes: some are held whole while they are decoded, and a header of few bytes asks for
+ * it. */
+enum { LBK__IMAGE_MOST_PIXELS = 64000000 };
 
 /* Decodes, turns upright (EXIF), lays transparency on white, converts to sRGB and resizes to size × size
  * without keeping the aspect. A damaged or truncated file fails. pixels [size, size, 3]. Needs no context, so

@@ -85,7 +85,7 @@ struct lbk__op {
     lbk__buffer scratch;               /* alive during one op only */
     lbk__precision precision;
     lbk__packed *packed; /* how `constant` is packed; NULL: it is not */
-    bool lines;          /* `constant` is Wᵀ by whole cache lines, kernel/lines.h */
+    bool padded;         /* `constant` is Wᵀ, kernel/padded.h */
     lbk__activation activation;
     float probability; /* of dropout */
     float epsilon;

@@ -4,7 +4,7 @@
 #include "op_case.h"
 
 #include "base/random.h"
-#include "kernel/lines.h"
+#include "kernel/padded.h"
 
 enum { MOST_ROWS = 120, MOST_SEQUENCES = 6, TRIALS = 12 };
 
@@ -220,7 +220,7 @@ static void large_linear(void **state) {
     lbk_context *context = check_context();
     bench b = {.dice = {.stream = 9000},
                .random.spec = {.kind = OP_LINEAR, .rows = 600, .cols = 300, .out = 110, .activation = 1}};
-    assert_true(lbk__lines_bytes(true, 600, 110, 300) > 0 && lbk__lines_bytes(false, 600, 300, 110) > 0);
+    assert_true(lbk__padded_bytes(true, 600, 110, 300) > 0 && lbk__padded_bytes(false, 600, 300, 110) > 0);
     open_bench(&b, context);
     inference_is_the_reference(&b);
     gradients_add(&b);

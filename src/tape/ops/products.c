@@ -1,11 +1,11 @@
 /* products.c: linear's products in float32, bfloat16 (inputs rounded, sums float32) and int8 (forward only).
  *
- * W is rounded, packed or laid out anew into op->constant, once as long as it does not change; the rest into
+ * W is rounded, packed or padded into op->constant, once as long as it does not change; the rest into
  * scratch. */
 #include "tape/ops/products.h"
 
-#include "kernel/lines.h"
 #include "kernel/narrow.h"
+#include "kernel/padded.h"
 
 typedef struct sizes {
     int64_t n, in, out;
@@ -48,21 +48,21 @@ static void ask_bf16(lbk__tape *tape, lbk__op *op) {
 }
 
 /* For inference a copy of W is kept: packed where all batches are small, what one prediction at a time needs;
- * Wᵀ by whole cache lines where that pays. In training W is another at each step. */
+ * Wᵀ padded where that pays. In training W is another at each step. */
 static lbk_status ask_fp32(lbk__tape *tape, lbk__op *op) {
     const int32_t rows = tape->max_rows[op->output->extent], in = op->input[0]->cols, out = op->output->cols;
-    const size_t forward = lbk__lines_bytes(true, rows, out, in); /* tangent, too */
+    const size_t forward = lbk__padded_bytes(true, rows, out, in); /* tangent, too */
     if (tape->mode != LBK__TAPE_INFER) {
-        op->scratch.bytes = larger(forward, lbk__lines_bytes(false, rows, in, out));
+        op->scratch.bytes = larger(forward, lbk__padded_bytes(false, rows, in, out));
         return LBK_OK;
     }
     op->constant.bytes = forward;
-    op->lines = forward > 0;
+    op->padded = forward > 0;
     if (rows < 1 || rows > LBK__PACKED_MAX_ROWS) return LBK_OK;
     LBK_TRY(lbk__packed_create(tape->context, out, in, rows, &op->packed));
     if (op->packed) {
         op->constant.bytes = lbk__packed_bytes(op->packed);
-        op->lines = false;
+        op->padded = false;
     }
     return LBK_OK;
 }
@@ -87,12 +87,12 @@ static void gemm(lbk__tape *tape, bool transpose_a, bool transpose_b, int64_t m,
 /* C [m, n] = A · B + beta · C with weights B, or Bᵀ, that are copied into scratch where that pays. */
 static void multiply(lbk__tape *tape, lbk__op *op, bool transposed, int64_t m, int64_t n, int64_t k,
                      const float *a, const float *b, float beta, float *c) {
-    if (!lbk__lines_bytes(transposed, m, n, k)) {
+    if (!lbk__padded_bytes(transposed, m, n, k)) {
         gemm(tape, false, transposed, m, n, k, a, b, transposed ? k : n, beta, c);
         return;
     }
-    lbk__lines_copy(tape->vector, transposed, b, n, k, op->scratch.data);
-    gemm(tape, false, false, m, n, k, a, op->scratch.data, LBK_ROUND_UP(n, LBK__LINE), beta, c);
+    lbk__padded_copy(tape->vector, transposed, b, n, k, op->scratch.data);
+    gemm(tape, false, false, m, n, k, a, op->scratch.data, lbk__padded_stride(n), beta, c);
 }
 
 /* ---- forward ---- */
@@ -126,11 +126,10 @@ static void forward_fp32(lbk__tape *tape, lbk__op *op, float *z) {
         op->packed = NULL;
     }
     if (op->packed && lbk__packed_run(op->packed, s.n, x, op->constant.data, z)) return;
-    if (op->lines) {
+    if (op->padded) {
         if (!tape->constants_known)
-            lbk__lines_copy(tape->vector, true, weights, s.out, s.in, op->constant.data);
-        gemm(tape, false, false, s.n, s.out, s.in, x, op->constant.data, LBK_ROUND_UP(s.out, LBK__LINE), 0.0f,
-             z);
+            lbk__padded_copy(tape->vector, true, weights, s.out, s.in, op->constant.data);
+        gemm(tape, false, false, s.n, s.out, s.in, x, op->constant.data, lbk__padded_stride(s.out), 0.0f, z);
     } else {
         multiply(tape, op, true, s.n, s.out, s.in, x, weights, 0.0f, z);
     }
