@@ -132,4 +132,13 @@ static inline void use_patches(fixture *f) {
     f->options.patch_size = 8;
 }
 
+/* A fixture with the records, packed with patches. */
+static inline lbk_pack *open_records(fixture *f) {
+    *f = fixture_open(NULL);
+    fixture_start(f);
+    use_patches(f);
+    put_text(f, "data.jsonl", pack_records);
+    return build(f);
+}
+
 #endif

@@ -118,19 +118,25 @@ static inline void small_run_data(const small_run *run, const char *path, bool m
     fclose(file);
 }
 
+static inline lbk_pack_options small_run_pack_options(const char *data, const char *vocab,
+                                                      lbk_label_kind kind) {
+    return (lbk_pack_options){.source = LBK_SOURCE_JSONL,
+                              .path = data,
+                              .vocab = vocab,
+                              .visual = LBK_VISUAL_PATCHES,
+                              .image_size = 8,
+                              .patch_size = 4,
+                              .label_kind = kind};
+}
+
 static inline void small_run_pack(const small_run *run, const char *name, bool multi) {
     char *vocab = small_run_path(run, "vocab.txt"), *data = small_run_path(run, "data.jsonl"),
          *pack = small_run_path(run, name);
     const char *tokens = "[PAD]\n[UNK]\n[CLS]\n[SEP]\nred\nblue\nbig\nsmall\nround\nold\n";
     check_ok(run->context, lbk__write_file(run->context, vocab, tokens, strlen(tokens)));
     small_run_data(run, data, multi);
-    const lbk_pack_options options = {.source = LBK_SOURCE_JSONL,
-                                      .path = data,
-                                      .vocab = vocab,
-                                      .visual = LBK_VISUAL_PATCHES,
-                                      .image_size = 8,
-                                      .patch_size = 4,
-                                      .label_kind = multi ? LBK_LABEL_MULTI : LBK_LABEL_SINGLE};
+    const lbk_pack_options options =
+        small_run_pack_options(data, vocab, multi ? LBK_LABEL_MULTI : LBK_LABEL_SINGLE);
     check_ok(run->context, lbk_pack_build(run->context, &options, pack, NULL));
     free(vocab), free(data), free(pack);
 }
@@ -259,13 +265,7 @@ static inline void small_run_repack(const small_run *run, const char *name, lbk_
         json_decref(sample);
     }
     fclose(file);
-    const lbk_pack_options options = {.source = LBK_SOURCE_JSONL,
-                                      .path = changed,
-                                      .vocab = vocab,
-                                      .visual = LBK_VISUAL_PATCHES,
-                                      .image_size = 8,
-                                      .patch_size = 4,
-                                      .label_kind = kind};
+    const lbk_pack_options options = small_run_pack_options(changed, vocab, kind);
     check_ok(run->context, lbk_pack_build(run->context, &options, pack, NULL));
     free(data), free(changed), free(vocab), free(pack);
 }

@@ -70,13 +70,8 @@ static void names_stay_in_their_folder(void **state) {
 static lbk_status pack_outside(const small_run *run, int skip_bad, char **summary) {
     char *data = small_run_path(run, "data/data.jsonl"), *vocab = small_run_path(run, "vocab.txt"),
          *pack = small_run_path(run, "confined");
-    const lbk_pack_options options = {.source = LBK_SOURCE_JSONL,
-                                      .path = data,
-                                      .vocab = vocab,
-                                      .visual = LBK_VISUAL_PATCHES,
-                                      .image_size = 8,
-                                      .patch_size = 4,
-                                      .skip_bad = skip_bad};
+    lbk_pack_options options = small_run_pack_options(data, vocab, LBK_LABEL_SINGLE);
+    options.skip_bad = skip_bad;
     const lbk_status status = lbk_pack_build(run->context, &options, pack, summary);
     free(data), free(vocab), free(pack);
     return status;

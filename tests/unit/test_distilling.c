@@ -177,6 +177,16 @@ static void wrong_teachers_are_refused(void **state) {
     free(teacher), free(pack), free(cache);
 }
 
+/* The pack with changed samples as folder/name, and the teacher's answers to it as folder/bare_cache. */
+static void repack_and_probe(small_run *run, const char *name, void (*change)(json_t *sample)) {
+    char *teacher = small_run_path(run, "teacher"), *pack = small_run_path(run, name),
+         *cache = small_run_path(run, "bare_cache");
+    const lbk_probe_options options = {.teacher = teacher, .pack = pack, .out = cache};
+    small_run_repack(run, name, LBK_LABEL_SINGLE, change);
+    check_ok(run->context, lbk_probe(run->context, &options, NULL));
+    free(teacher), free(pack), free(cache);
+}
+
 static void drop_extra_label(json_t *sample) {
     if (strcmp(json_string_value(json_object_get(sample, "split")), "extra") == 0)
         json_object_del(sample, "label");
@@ -187,11 +197,8 @@ static void labels_of_unlabelled_splits_are_not_used(void **state) {
     small_run *run = *state;
     static const char *const weights[] = {"distill.weights=population", "distill.weights=instance",
                                           "distill.weights=learned"};
-    char *teacher = small_run_path(run, "teacher"), *pack = small_run_path(run, "bare"),
-         *cache = small_run_path(run, "bare_cache"), bare[300];
-    small_run_repack(run, "bare", LBK_LABEL_SINGLE, drop_extra_label);
-    const lbk_probe_options options = {.teacher = teacher, .pack = pack, .out = cache};
-    check_ok(run->context, lbk_probe(run->context, &options, NULL));
+    char *pack = small_run_path(run, "bare"), bare[300];
+    repack_and_probe(run, "bare", drop_extra_label);
     snprintf(bare, sizeof bare, "pack=%s", pack);
     for (size_t i = 0; i < LBK_COUNT(weights); i++) {
         char with[16], without[16], a[32], b[40];
@@ -203,7 +210,7 @@ static void labels_of_unlabelled_splits_are_not_used(void **state) {
 #undef LABELS
         small_run_same_file(run, a, b);
     }
-    free(teacher), free(pack), free(cache);
+    free(pack);
 }
 
 static void drop_train_label(json_t *sample) {
@@ -213,18 +220,13 @@ static void drop_train_label(json_t *sample) {
 
 static void without_labels_there_must_be_a_teacher_to_follow(void **state) {
     small_run *run = *state;
-    char *teacher = small_run_path(run, "teacher"), *pack = small_run_path(run, "pack"),
-         *cache = small_run_path(run, "bare_cache");
-    small_run_repack(run, "pack", LBK_LABEL_SINGLE, drop_train_label);
-    const lbk_probe_options options = {.teacher = teacher, .pack = pack, .out = cache};
-    check_ok(run->context, lbk_probe(run->context, &options, NULL));
+    repack_and_probe(run, "pack", drop_train_label);
 #define GO(alpha) \
     small_run_go(run, CHANGES(SMALL_STUDENT, "train.max_steps=2", alpha), "bare_cache", "out", 0, NULL)
     check_fails(run->context, LBK_INVALID_ARGUMENT, "no sample of the training split \"train\" has a label",
                 GO("distill.alpha=0"));
     check_ok(run->context, GO("distill.alpha=0.1"));
 #undef GO
-    free(teacher), free(pack), free(cache);
 }
 
 /* (9): shares of the mean saliencies of the samples that are learned from. */

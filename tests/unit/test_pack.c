@@ -29,11 +29,8 @@ static void check_rows(fixture *f, const lbk_sample *sample, const char *image) 
 
 static void what_goes_in_comes_out(void **state) {
     (void)state;
-    fixture f = fixture_open(NULL);
-    fixture_start(&f);
-    use_patches(&f);
-    put_text(&f, "data.jsonl", pack_records);
-    lbk_pack *pack = build(&f);
+    fixture f;
+    lbk_pack *pack = open_records(&f);
     assert_int_equal(lbk_pack_num_samples(pack), 5);
     assert_int_equal(lbk_pack_num_images(pack), 3); /* rgb.png once */
     assert_int_equal(lbk_pack_visual_dim(pack), 8 * 8 * 3);
@@ -76,11 +73,8 @@ static void what_goes_in_comes_out(void **state) {
 
 static void other_rooms_get_what_they_ask(void **state) {
     (void)state;
-    fixture f = fixture_open(NULL);
-    fixture_start(&f);
-    use_patches(&f);
-    put_text(&f, "data.jsonl", pack_records);
-    lbk_pack *pack = build(&f);
+    fixture f;
+    lbk_pack *pack = open_records(&f);
     int32_t *indices;
     int64_t count;
     check_ok(f.context, lbk__pack_split(pack, "dev", &indices, &count));

@@ -27,11 +27,8 @@ static bool is_found_out(fixture *f, const char *data, size_t size) {
 
 static void truncated_packs_are_found_out(void **state) {
     (void)state;
-    fixture f = fixture_open(NULL);
-    fixture_start(&f);
-    use_patches(&f);
-    put_text(&f, "data.jsonl", pack_records);
-    lbk_pack_close(build(&f));
+    fixture f;
+    lbk_pack_close(open_records(&f));
     size_t size;
     char *data = read_pack(&f, &size);
     for (size_t k = 0; k <= 40; k++) assert_true(is_found_out(&f, data, (size - 1) * k / 40));
@@ -41,11 +38,8 @@ static void truncated_packs_are_found_out(void **state) {
 
 static void flipped_bits_are_found_out(void **state) {
     (void)state;
-    fixture f = fixture_open(NULL);
-    fixture_start(&f);
-    use_patches(&f);
-    put_text(&f, "data.jsonl", pack_records);
-    lbk_pack_close(build(&f));
+    fixture f;
+    lbk_pack_close(open_records(&f));
     size_t size, header = 0;
     char *data = read_pack(&f, &size);
     for (int i = 7; i >= 0; i--) header = header << 8 | (unsigned char)data[i];
@@ -161,11 +155,8 @@ static void forged_numbers_are_refused(void **state) {
                  {LBK__PART_SPLIT, 4, 3},
                  {LBK__PART_LABELLED, 0, 2},
                  {LBK__PART_LABELLED, 0, 0}};
-    fixture f = fixture_open(NULL);
-    fixture_start(&f);
-    use_patches(&f);
-    put_text(&f, "data.jsonl", pack_records);
-    lbk_pack_close(build(&f));
+    fixture f;
+    lbk_pack_close(open_records(&f));
     char good[320];
     snprintf(good, sizeof good, "%s/good", f.folder);
     assert_int_equal(rename(f.pack, good), 0);
@@ -196,11 +187,8 @@ static void forged_sizes_are_refused(void **state) {
          "label_kind is none of single, multi, soft"},
         {{LBK__NUM_PARTS, 0, 0, false, "splits", NULL}, "splits has more than 256 names"},
     };
-    fixture f = fixture_open(NULL);
-    fixture_start(&f);
-    use_patches(&f);
-    put_text(&f, "data.jsonl", pack_records);
-    lbk_pack_close(build(&f));
+    fixture f;
+    lbk_pack_close(open_records(&f));
     char good[320], many[8 * LBK__MAX_SPLITS] = "[\"train\"";
     snprintf(good, sizeof good, "%s/good", f.folder);
     assert_int_equal(rename(f.pack, good), 0);

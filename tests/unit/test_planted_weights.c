@@ -31,12 +31,7 @@ static void write_pack(const small_run *run) {
                 i, i < LEARNED ? "train" : "dev", word, word, word, word, picture, i % CLASSES);
     }
     fclose(file);
-    const lbk_pack_options options = {.source = LBK_SOURCE_JSONL,
-                                      .path = data,
-                                      .vocab = vocab,
-                                      .visual = LBK_VISUAL_PATCHES,
-                                      .image_size = 8,
-                                      .patch_size = 4};
+    const lbk_pack_options options = small_run_pack_options(data, vocab, LBK_LABEL_SINGLE);
     check_ok(run->context, lbk_pack_build(run->context, &options, pack, NULL));
     free(vocab), free(data), free(pack);
 }
