@@ -1,7 +1,7 @@
 # The doors of limbeck. Meson and ninja do the work; `make help` lists the targets.
 
 # What a fresh Debian 12 needs, by purpose.
-BUILD_PACKAGES = gcc libc6-dev meson ninja-build pkg-config libdnnl-dev libsleef-dev nettle-dev libjansson-dev \
+BUILD_PACKAGES = gcc libc6-dev meson ninja-build pkg-config libdnnl-dev libsleef-dev nettle-dev libssl-dev libjansson-dev \
                  libcyaml-dev libyaml-dev libutf8proc-dev libhdf5-dev libprotobuf-c-dev protobuf-c-compiler libvips-dev libwebp-dev libzip-dev libxml2-dev libappstream-dev libcmocka-dev
 # What the plots of `limbeck study` are drawn with; without it a report has tables only.
 STUDY_PACKAGES = gnuplot-nox

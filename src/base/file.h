@@ -66,14 +66,15 @@ lbk_status lbk__folder_of(lbk_context *context, const char *path, char **out);
 /* That `path` was created is on disk. */
 lbk_status lbk__sync_folder_of(lbk_context *context, const char *path);
 
-/* ---- SHA-256, hexadecimal ---- */
+/* ---- SHA-256, hexadecimal but for lbk__digest_bytes ---- */
 
-enum { LBK__HASH_SIZE = 65 };
+enum { LBK__DIGEST_SIZE = 32, LBK__HASH_SIZE = 2 * LBK__DIGEST_SIZE + 1 };
 typedef struct lbk__hasher lbk__hasher;
 lbk_status lbk__hasher_create(lbk_context *context, lbk__hasher **out);
 void lbk__hasher_update(lbk__hasher *hasher, const void *data, size_t size);
 /* Writes the digest and frees the hasher. */
 void lbk__hasher_finish(lbk_context *context, lbk__hasher *hasher, char out[LBK__HASH_SIZE]);
+void lbk__digest_bytes(const void *data, size_t size, uint8_t out[LBK__DIGEST_SIZE]);
 void lbk__hash_bytes(const void *data, size_t size, char out[LBK__HASH_SIZE]);
 lbk_status lbk__hash_file(lbk_context *context, const char *path, char out[LBK__HASH_SIZE]);
 

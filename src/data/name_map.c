@@ -1,7 +1,8 @@
 /* name_map.c: an open-addressing table of 128-bit keys. */
 #include "data/name_map.h"
 
-#include <nettle/sha2.h>
+#include "base/file.h"
+
 #include <string.h>
 
 typedef struct lbk__name_slot {
@@ -19,11 +20,8 @@ void lbk__name_map_free(lbk__name_map *map) {
 }
 
 static void key_of(const char *name, size_t length, uint32_t key[4]) {
-    struct sha256_ctx state;
-    uint8_t digest[SHA256_DIGEST_SIZE];
-    sha256_init(&state);
-    sha256_update(&state, length, (const uint8_t *)name);
-    sha256_digest(&state, sizeof digest, digest);
+    uint8_t digest[LBK__DIGEST_SIZE];
+    lbk__digest_bytes(name, length, digest);
     memcpy(key, digest, 4 * sizeof *key);
     key[0] |= 1; /* never free */
 }
