@@ -182,7 +182,8 @@ static lbk_status to_square(VipsImage *image, lbk__image_filter filter, const ch
 static lbk_status open_image(const char *path, lbk__image_kind kind, int32_t size, char **text,
                              VipsImage **image, lbk__image_error *error) {
     if (!lbk__vips_start())
-        return fail(error, LBK_IO, path, "cannot be decoded: there is no libvips.so.42 that can be loaded");
+        return fail(error, LBK_IO, path,
+                    "cannot be decoded: " LBK__VIPS_LIBRARY " cannot be loaded; install libvips");
     vips->error_clear();
     LBK_TRY(kind == LBK__IMAGE_DRAWING ? open_drawing(path, size, text, image, error)
                                        : open_picture(path, image, error));

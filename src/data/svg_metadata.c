@@ -2,10 +2,36 @@
 #include "data/svg_metadata.h"
 
 #include "base/file.h"
+#include "base/library.h"
 
 #include <libxml/parser.h>
 #include <libxml/tree.h>
+#include <pthread.h>
 #include <string.h>
+
+static struct {
+    __typeof__(xmlReadMemory) *xmlReadMemory;
+    __typeof__(xmlDocGetRootElement) *xmlDocGetRootElement;
+    __typeof__(xmlNodeGetContent) *xmlNodeGetContent;
+    __typeof__(xmlFreeDoc) *xmlFreeDoc;
+    xmlFreeFunc *xmlFree;
+} lib;
+static bool loaded;
+
+static void load(void) {
+    const lbk__symbol symbols[] = {{"xmlReadMemory", &lib.xmlReadMemory, false},
+                                   {"xmlDocGetRootElement", &lib.xmlDocGetRootElement, false},
+                                   {"xmlNodeGetContent", &lib.xmlNodeGetContent, false},
+                                   {"xmlFreeDoc", &lib.xmlFreeDoc, false},
+                                   {"xmlFree", &lib.xmlFree, true}};
+    loaded = lbk__library_load(LBK__XML_LIBRARY, symbols, LBK_COUNT(symbols));
+}
+
+static bool start(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, load);
+    return loaded;
+}
 
 enum { LONGEST_DRAWING = 16 << 20 };
 static const char dublin_core[] = "http://purl.org/dc/elements/1.1/";
@@ -52,9 +78,9 @@ static lbk_status read_child(lbk_context *context, xmlNode *work, const char *na
         if (!is_named(child, name) || !child->ns || !child->ns->href ||
             strcmp((const char *)child->ns->href, dublin_core) != 0)
             continue;
-        xmlChar *content = xmlNodeGetContent(child);
+        xmlChar *content = lib.xmlNodeGetContent(child);
         lbk_status status = append_collapsed(context, out, content ? (const char *)content : "");
-        xmlFree(content);
+        (*lib.xmlFree)(content);
         return status;
     }
     return LBK_OK;
@@ -64,16 +90,19 @@ lbk_status lbk__svg_metadata(lbk_context *context, const char *path, lbk__text *
                              lbk__text *description) {
     char *text;
     size_t size;
+    if (!start())
+        return lbk__fail(context, LBK_IO,
+                         "%s: cannot be read: " LBK__XML_LIBRARY " cannot be loaded; install libxml2", path);
     LBK_TRY(lbk__read_file(context, path, LONGEST_DRAWING, &text, &size));
     xmlDoc *document =
-        xmlReadMemory(text, (int)size, NULL, NULL,
-                      XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING | XML_PARSE_COMPACT);
+        lib.xmlReadMemory(text, (int)size, NULL, NULL,
+                          XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING | XML_PARSE_COMPACT);
     lbk_free(context, text);
     if (!document) return lbk__fail(context, LBK_BAD_DATA, "%s: is not well-formed XML", path);
-    xmlNode *root = xmlDocGetRootElement(document);
+    xmlNode *root = lib.xmlDocGetRootElement(document);
     xmlNode *work = root ? find_element(root, "Work") : NULL;
     lbk_status status = read_child(context, work, "title", title);
     if (status == LBK_OK) status = read_child(context, work, "description", description);
-    xmlFreeDoc(document);
+    lib.xmlFreeDoc(document);
     return status;
 }

@@ -1,13 +1,12 @@
 /* vips.c: loading libvips and making it quiet. */
 #include "data/vips.h"
 
-#include <dlfcn.h>
+#include "base/base.h"
+#include "base/library.h"
+
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-
-/* The name has not changed since 2016, whatever libvips' version. */
-static const char library[] = "libvips.so.42";
 
 lbk__vips lbk__vips_functions;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -17,16 +16,11 @@ static void ignore_message(const char *domain, GLogLevelFlags level, const char 
     (void)domain, (void)level, (void)message, (void)user;
 }
 
-/* The library stays: GLib cannot be unloaded. */
 static bool load(lbk__vips *vips) {
-    void *handle = dlopen(library, RTLD_LAZY | RTLD_LOCAL);
-    bool all = handle != NULL;
-#define FIND(member, symbol) all = all && (*(void **)&vips->member = dlsym(handle, symbol)) != NULL;
-#define FIND_VIPS(name) FIND(name, "vips_" #name)
-#define FIND_GLIB(name) FIND(name, #name)
-    LBK__VIPS_FUNCTIONS(FIND_VIPS)
-    LBK__GLIB_FUNCTIONS(FIND_GLIB)
-    return all;
+#define VIPS_SYMBOL(name) {"vips_" #name, &vips->name, false},
+#define GLIB_SYMBOL(name) {#name, &vips->name, false},
+    const lbk__symbol symbols[] = {LBK__VIPS_FUNCTIONS(VIPS_SYMBOL) LBK__GLIB_FUNCTIONS(GLIB_SYMBOL)};
+    return lbk__library_load(LBK__VIPS_LIBRARY, symbols, LBK_COUNT(symbols));
 }
 
 static void start(void) {

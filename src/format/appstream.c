@@ -1,10 +1,43 @@
 /* appstream.c: libappstream's components as plain structures. */
 #include "format/appstream.h"
 
+#include "base/library.h"
+
 #include <appstream.h>
 #include <libxml/xmlerror.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* ---- libappstream, and of GLib and libxml2, which it links, what we call ---- */
+
+/* clang-format off */
+#define FUNCTIONS(F) \
+    F(as_component_get_categories) F(as_component_get_description) F(as_component_get_icons) \
+    F(as_component_get_id) F(as_component_get_kind) F(as_component_get_name) F(as_component_get_pkgname) \
+    F(as_component_get_summary) F(as_icon_get_kind) F(as_icon_get_name) F(as_markup_convert_simple) \
+    F(as_metadata_get_components) F(as_metadata_new) F(as_metadata_parse_file) \
+    F(as_metadata_set_format_style) F(as_metadata_set_locale) \
+    F(g_clear_error) F(g_converter_input_stream_new) F(g_error_matches) F(g_file_new_for_path) F(g_file_read) \
+    F(g_free) F(g_input_stream_read) F(g_io_error_quark) F(g_log_remove_handler) F(g_log_set_handler) \
+    F(g_object_unref) F(g_zlib_decompressor_new) \
+    F(__xmlGenericError) F(__xmlGenericErrorContext) F(xmlSetGenericErrorFunc)
+/* clang-format on */
+#define MEMBER(name) __typeof__(name) *name;
+static struct { FUNCTIONS(MEMBER) } lib;
+static bool loaded;
+
+static void load(void) {
+#define SYMBOL(name) {#name, &lib.name, false},
+    const lbk__symbol symbols[] = {FUNCTIONS(SYMBOL)};
+    loaded = lbk__library_load(LBK__APPSTREAM_LIBRARY, symbols, LBK_COUNT(symbols));
+}
+
+static bool start(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, load);
+    return loaded;
+}
 
 struct lbk__appstream {
     lbk_context *context;
@@ -18,31 +51,32 @@ static const char *text_or_empty(const char *text) {
 }
 
 static const char *icon_of(AsComponent *component) {
-    GPtrArray *icons = as_component_get_icons(component);
+    GPtrArray *icons = lib.as_component_get_icons(component);
     for (guint i = 0; i < icons->len; i++) {
         AsIcon *icon = g_ptr_array_index(icons, i);
-        if (as_icon_get_kind(icon) == AS_ICON_KIND_CACHED) return text_or_empty(as_icon_get_name(icon));
+        if (lib.as_icon_get_kind(icon) == AS_ICON_KIND_CACHED)
+            return text_or_empty(lib.as_icon_get_name(icon));
     }
     return "";
 }
 
 static lbk_status fill(lbk_context *context, AsComponent *component, lbk__application *out) {
-    GPtrArray *categories = as_component_get_categories(component);
+    GPtrArray *categories = lib.as_component_get_categories(component);
     const char **names;
-    *out = (lbk__application){.id = text_or_empty(as_component_get_id(component)),
-                              .package = text_or_empty(as_component_get_pkgname(component)),
-                              .name = text_or_empty(as_component_get_name(component)),
-                              .summary = text_or_empty(as_component_get_summary(component)),
+    *out = (lbk__application){.id = text_or_empty(lib.as_component_get_id(component)),
+                              .package = text_or_empty(lib.as_component_get_pkgname(component)),
+                              .name = text_or_empty(lib.as_component_get_name(component)),
+                              .summary = text_or_empty(lib.as_component_get_summary(component)),
                               .icon = icon_of(component),
                               .num_categories = categories->len};
     LBK_TRY(LBK_ALLOC(context, names, categories->len));
     for (guint i = 0; i < categories->len; i++) names[i] = g_ptr_array_index(categories, i);
     out->categories = names;
-    const char *markup = as_component_get_description(component);
-    gchar *plain = markup ? as_markup_convert_simple(markup, NULL) : NULL;
+    const char *markup = lib.as_component_get_description(component);
+    gchar *plain = markup ? lib.as_markup_convert_simple(markup, NULL) : NULL;
     char *description;
     lbk_status status = lbk__copy_string(context, plain ? plain : "", &description);
-    g_free(plain);
+    (lib.g_free)(plain); /* a macro, too, in later versions of GLib */
     out->description = status == LBK_OK ? description : NULL;
     return status;
 }
@@ -71,15 +105,15 @@ static void ignore_log(const gchar *domain, GLogLevelFlags level, const gchar *m
 }
 
 static handlers silence(void) {
-    const handlers before = {g_log_set_handler(NULL, G_LOG_LEVEL_WARNING, ignore_log, NULL), xmlGenericError,
-                             xmlGenericErrorContext};
-    xmlSetGenericErrorFunc(NULL, ignore_xml);
+    const handlers before = {lib.g_log_set_handler(NULL, G_LOG_LEVEL_WARNING, ignore_log, NULL),
+                             *lib.__xmlGenericError(), *lib.__xmlGenericErrorContext()};
+    lib.xmlSetGenericErrorFunc(NULL, ignore_xml);
     return before;
 }
 
 static void end_silence(handlers before) {
-    xmlSetGenericErrorFunc(before.xml_user, before.xml);
-    g_log_remove_handler(NULL, before.log);
+    lib.xmlSetGenericErrorFunc(before.xml_user, before.xml);
+    lib.g_log_remove_handler(NULL, before.log);
 }
 
 /* ---- reading ---- */
@@ -88,14 +122,15 @@ static void end_silence(handlers before) {
 enum { LARGEST_CATALOGUE = 256 << 20 };
 
 static GInputStream *open_stream(const char *path) {
-    GFile *file = g_file_new_for_path(path);
-    GInputStream *stream = (GInputStream *)g_file_read(file, NULL, NULL);
-    g_object_unref(file);
-    if (!stream || !g_str_has_suffix(path, ".gz")) return stream;
-    GConverter *unpack = G_CONVERTER(g_zlib_decompressor_new(G_ZLIB_COMPRESSOR_FORMAT_GZIP));
-    GInputStream *unpacked = g_converter_input_stream_new(stream, unpack);
-    g_object_unref(unpack);
-    g_object_unref(stream);
+    GFile *file = lib.g_file_new_for_path(path);
+    GInputStream *stream = (GInputStream *)lib.g_file_read(file, NULL, NULL);
+    lib.g_object_unref(file);
+    const size_t length = strlen(path);
+    if (!stream || length < 3 || strcmp(path + length - 3, ".gz") != 0) return stream;
+    GConverter *unpack = (GConverter *)lib.g_zlib_decompressor_new(G_ZLIB_COMPRESSOR_FORMAT_GZIP);
+    GInputStream *unpacked = lib.g_converter_input_stream_new(stream, unpack);
+    lib.g_object_unref(unpack);
+    lib.g_object_unref(stream);
     return unpacked;
 }
 
@@ -107,10 +142,10 @@ static bool is_too_large(const char *path) {
     gssize got = stream ? 1 : 0;
     size_t length = 0;
     while (got > 0 && length <= LARGEST_CATALOGUE) {
-        got = g_input_stream_read(stream, piece, sizeof piece, NULL, NULL);
+        got = lib.g_input_stream_read(stream, piece, sizeof piece, NULL, NULL);
         if (got > 0) length += (size_t)got;
     }
-    g_clear_object(&stream);
+    if (stream) lib.g_object_unref(stream);
     return length > LARGEST_CATALOGUE;
 }
 
@@ -119,33 +154,38 @@ static lbk_status parse(lbk__appstream *catalogue, const char *path) {
     if (is_too_large(path))
         return lbk__fail(catalogue->context, LBK_BAD_DATA, "%s: unpacks to more than %d MiB", path,
                          LARGEST_CATALOGUE >> 20);
-    catalogue->metadata = as_metadata_new();
-    as_metadata_set_locale(catalogue->metadata, "C");
-    as_metadata_set_format_style(catalogue->metadata, AS_FORMAT_STYLE_CATALOG);
-    GFile *file = g_file_new_for_path(path);
-    const gboolean parsed = as_metadata_parse_file(catalogue->metadata, file, AS_FORMAT_KIND_YAML, &error);
-    g_object_unref(file);
+    catalogue->metadata = lib.as_metadata_new();
+    lib.as_metadata_set_locale(catalogue->metadata, "C");
+    lib.as_metadata_set_format_style(catalogue->metadata, AS_FORMAT_STYLE_CATALOG);
+    GFile *file = lib.g_file_new_for_path(path);
+    const gboolean parsed =
+        lib.as_metadata_parse_file(catalogue->metadata, file, AS_FORMAT_KIND_YAML, &error);
+    lib.g_object_unref(file);
     if (parsed) return LBK_OK;
-    const bool missing = g_error_matches(error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND);
+    const bool missing = lib.g_error_matches(error, lib.g_io_error_quark(), G_IO_ERROR_NOT_FOUND);
     lbk_status status = lbk__fail(catalogue->context, missing ? LBK_IO : LBK_BAD_DATA, "%s: %s", path,
                                   error ? error->message : "cannot be read as an AppStream catalogue");
-    g_clear_error(&error);
+    lib.g_clear_error(&error);
     return status;
 }
 
 lbk_status lbk__appstream_open(lbk_context *context, const char *path, lbk__appstream **out) {
     *out = NULL;
+    if (!start())
+        return lbk__fail(
+            context, LBK_IO,
+            "%s: cannot be read: " LBK__APPSTREAM_LIBRARY " cannot be loaded; install libappstream", path);
     lbk__appstream *catalogue;
     LBK_TRY(LBK_ALLOC(context, catalogue, 1));
     catalogue->context = context;
     lbk_status status = LBK_OK;
     const handlers before = silence();
     LBK_GO(parse(catalogue, path));
-    GPtrArray *components = as_metadata_get_components(catalogue->metadata);
+    GPtrArray *components = lib.as_metadata_get_components(catalogue->metadata);
     LBK_GO(LBK_ALLOC(context, catalogue->items, components->len));
     for (guint i = 0; i < components->len; i++) {
         AsComponent *component = g_ptr_array_index(components, i);
-        if (as_component_get_kind(component) != AS_COMPONENT_KIND_DESKTOP_APP) continue;
+        if (lib.as_component_get_kind(component) != AS_COMPONENT_KIND_DESKTOP_APP) continue;
         LBK_GO(fill(context, component, catalogue->items + catalogue->count++));
     }
     if (catalogue->count) qsort(catalogue->items, catalogue->count, sizeof *catalogue->items, by_id);
@@ -163,7 +203,7 @@ void lbk__appstream_close(lbk__appstream *catalogue) {
         lbk_free(catalogue->context, (void *)(uintptr_t)catalogue->items[i].description);
     }
     lbk_free(catalogue->context, catalogue->items);
-    if (catalogue->metadata) g_object_unref(catalogue->metadata);
+    if (catalogue->metadata) lib.g_object_unref(catalogue->metadata);
     lbk_free(catalogue->context, catalogue);
 }
 

@@ -109,11 +109,12 @@ int64_t lbk__features_find(const lbk__features *features, const char *name) {
  */
 static bool is_binary(hid_t type, size_t exponent_bits, size_t fraction_bits) {
     size_t sign, exponent, exponent_size, fraction, fraction_size;
-    return H5Tget_class(type) == H5T_FLOAT && H5Tget_size(type) * 8 == 1 + exponent_bits + fraction_bits &&
-           H5Tget_fields(type, &sign, &exponent, &exponent_size, &fraction, &fraction_size) >= 0 &&
+    return lbk__h5.Tget_class(type) == H5T_FLOAT &&
+           lbk__h5.Tget_size(type) * 8 == 1 + exponent_bits + fraction_bits &&
+           lbk__h5.Tget_fields(type, &sign, &exponent, &exponent_size, &fraction, &fraction_size) >= 0 &&
            fraction == 0 && fraction_size == fraction_bits && exponent == fraction_bits &&
            exponent_size == exponent_bits && sign == exponent_bits + fraction_bits &&
-           H5Tget_ebias(type) == ((size_t)1 << (exponent_bits - 1)) - 1;
+           lbk__h5.Tget_ebias(type) == ((size_t)1 << (exponent_bits - 1)) - 1;
 }
 
 static lbk_status open_data(lbk__features *f) {
@@ -131,7 +132,7 @@ static lbk_status open_data(lbk__features *f) {
     f->info.count = (int64_t)shape[0];
     f->info.rows = (int32_t)shape[1];
     f->info.width = (int32_t)shape[2];
-    f->half = lbk__hdf5_half(H5T_NATIVE_FLOAT);
+    f->half = lbk__hdf5_half(lbk__h5.NATIVE_FLOAT);
     return LBK_OK;
 }
 
@@ -141,7 +142,7 @@ static lbk_status open_boxes(lbk__features *f) {
     const hsize_t *shape = f->boxes.shape;
     const bool of_each = f->boxes.rank == 3;
     if ((of_each && shape[0] != (hsize_t)f->info.count) || shape[of_each] != (hsize_t)f->info.rows ||
-        shape[of_each + 1] != 4 || H5Tget_class(f->boxes.type) != H5T_FLOAT)
+        shape[of_each + 1] != 4 || lbk__h5.Tget_class(f->boxes.type) != H5T_FLOAT)
         return lbk__fail(
             f->context, LBK_BAD_DATA,
             "%s: data set \"boxes\" must be floats [%d, 4], a row for each region, or [%lld, %d, 4], "
@@ -178,7 +179,7 @@ static lbk_status read_floats(lbk__features *f, int64_t first, int64_t count, ui
     for (int64_t done = 0; done < count; done += at_once) {
         const int64_t now = LBK_MIN(count - done, at_once);
         LBK_TRY(lbk__hdf5_read(f->context, f->path, &f->data, (hsize_t)(first + done), (hsize_t)now,
-                               H5T_NATIVE_FLOAT, f->staged));
+                               lbk__h5.NATIVE_FLOAT, f->staged));
         const size_t all = (size_t)now * values;
         for (size_t i = 0; i < all; i++) {
             const uint16_t half = lbk__float_to_half(f->staged[i]);
@@ -195,19 +196,17 @@ lbk_status lbk__features_read(lbk__features *features, int64_t first, int64_t co
         return lbk__fail(features->context, LBK_INTERNAL, "%s: images %lld to %lld of %lld", features->path,
                          (long long)first, (long long)(first + count), (long long)features->info.count);
     if (count == 0) return LBK_OK;
-    lbk_status status;
-    H5E_BEGIN_TRY {
-        status = features->is_float ? read_floats(features, first, count, out)
-                                    : read_halves(features, first, count, out);
-    }
-    H5E_END_TRY;
+    const lbk__hdf5_printing before = lbk__hdf5_quiet();
+    const lbk_status status = features->is_float ? read_floats(features, first, count, out)
+                                                 : read_halves(features, first, count, out);
+    lbk__hdf5_end_quiet(before);
     return status;
 }
 
 static lbk_status read_boxes(lbk__features *f, int64_t index, float *out) {
     const bool of_each = f->boxes.rank == 3;
     LBK_TRY(lbk__hdf5_read(f->context, f->path, &f->boxes, of_each ? (hsize_t)index : 0,
-                           of_each ? 1 : f->boxes.shape[0], H5T_NATIVE_FLOAT, out));
+                           of_each ? 1 : f->boxes.shape[0], lbk__h5.NATIVE_FLOAT, out));
     for (int32_t i = 0; i < f->info.rows * 4; i++)
         if (!isfinite(out[i])) {
             char shown[128];
@@ -223,11 +222,9 @@ lbk_status lbk__features_read_boxes(lbk__features *features, int64_t index, floa
     if (index < 0 || index >= features->info.count || !features->info.has_boxes)
         return lbk__fail(features->context, LBK_INTERNAL, "%s: boxes of image %lld of %lld", features->path,
                          (long long)index, (long long)features->info.count);
-    lbk_status status;
-    H5E_BEGIN_TRY {
-        status = read_boxes(features, index, out);
-    }
-    H5E_END_TRY;
+    const lbk__hdf5_printing before = lbk__hdf5_quiet();
+    const lbk_status status = read_boxes(features, index, out);
+    lbk__hdf5_end_quiet(before);
     return status;
 }
 
@@ -245,15 +242,15 @@ static lbk_status open_all(lbk__features *f) {
 
 lbk_status lbk__features_open(lbk_context *context, const char *path, lbk__features **out) {
     *out = NULL;
+    LBK_TRY(lbk__hdf5_start(context, path));
     lbk__features *features;
     LBK_TRY(LBK_ALLOC(context, features, 1));
     features->context = context;
     lbk_status status = lbk__copy_string(context, path, &features->path);
     if (status == LBK_OK) {
-        H5E_BEGIN_TRY {
-            status = open_all(features);
-        }
-        H5E_END_TRY;
+        const lbk__hdf5_printing before = lbk__hdf5_quiet();
+        status = open_all(features);
+        lbk__hdf5_end_quiet(before);
     }
     if (status == LBK_OK)
         *out = features;
@@ -265,13 +262,12 @@ lbk_status lbk__features_open(lbk_context *context, const char *path, lbk__featu
 void lbk__features_close(lbk__features *features) {
     if (!features) return;
     lbk_context *context = features->context;
-    H5E_BEGIN_TRY {
-        lbk__hdf5_close_dataset(&features->data);
-        lbk__hdf5_close_dataset(&features->boxes);
-        if (features->half > 0) H5Tclose(features->half);
-        if (features->file > 0) H5Fclose(features->file);
-    }
-    H5E_END_TRY;
+    const lbk__hdf5_printing before = lbk__hdf5_quiet();
+    lbk__hdf5_close_dataset(&features->data);
+    lbk__hdf5_close_dataset(&features->boxes);
+    if (features->half > 0) lbk__h5.Tclose(features->half);
+    if (features->file > 0) lbk__h5.Fclose(features->file);
+    lbk__hdf5_end_quiet(before);
     json_decref(features->attributes);
     lbk__text_free(context, &features->names);
     lbk_free(context, features->at);

@@ -63,13 +63,13 @@ typedef struct entry {
 } entry;
 
 static hid_t entry_type(void) {
-    hid_t name = H5Tcopy(H5T_C_S1), type = H5Tcreate(H5T_COMPOUND, sizeof(entry));
-    H5Tset_size(name, LBK__MMIMDB_NAME);
-    H5Tinsert(type, "split", offsetof(entry, split), name);
-    H5Tinsert(type, "source", offsetof(entry, source), name);
-    H5Tinsert(type, "start", offsetof(entry, start), H5T_NATIVE_INT64);
-    H5Tinsert(type, "stop", offsetof(entry, stop), H5T_NATIVE_INT64);
-    H5Tclose(name);
+    hid_t name = lbk__h5.Tcopy(lbk__h5.C_S1), type = lbk__h5.Tcreate(H5T_COMPOUND, sizeof(entry));
+    lbk__h5.Tset_size(name, LBK__MMIMDB_NAME);
+    lbk__h5.Tinsert(type, "split", offsetof(entry, split), name);
+    lbk__h5.Tinsert(type, "source", offsetof(entry, source), name);
+    lbk__h5.Tinsert(type, "start", offsetof(entry, start), lbk__h5.NATIVE_INT64);
+    lbk__h5.Tinsert(type, "stop", offsetof(entry, stop), lbk__h5.NATIVE_INT64);
+    lbk__h5.Tclose(name);
     return type;
 }
 
@@ -89,19 +89,19 @@ static lbk_status add_split(lbk__mmimdb *f, entry *e) {
 static lbk_status read_splits(lbk__mmimdb *f) {
     entry *entries = NULL;
     lbk_status status = LBK_OK;
-    hid_t attribute = H5Aopen(f->file, "split", H5P_DEFAULT);
-    hid_t space = attribute > 0 ? H5Aget_space(attribute) : -1, type = entry_type();
-    const hssize_t count = space > 0 ? H5Sget_simple_extent_npoints(space) : 0;
+    hid_t attribute = lbk__h5.Aopen(f->file, "split", H5P_DEFAULT);
+    hid_t space = attribute > 0 ? lbk__h5.Aget_space(attribute) : -1, type = entry_type();
+    const hssize_t count = space > 0 ? lbk__h5.Sget_simple_extent_npoints(space) : 0;
     if (count < 1 || count > MOST_ENTRIES) LBK_GO(bad(f, "has no attribute \"split\" as Fuel writes it"));
     LBK_GO(LBK_ALLOC(f->context, entries, count));
-    if (H5Aread(attribute, type, entries) < 0)
+    if (lbk__h5.Aread(attribute, type, entries) < 0)
         LBK_GO(lbk__hdf5_fail(f->context, f->path, "its attribute \"split\" cannot be read"));
     for (hssize_t i = 0; i < count; i++) LBK_GO(add_split(f, entries + i));
     if (!f->info.num_splits) LBK_GO(bad(f, "\"split\" says nothing of \"genres\""));
 done:
-    if (type > 0) H5Tclose(type);
-    if (space > 0) H5Sclose(space);
-    if (attribute > 0) H5Aclose(attribute);
+    if (type > 0) lbk__h5.Tclose(type);
+    if (space > 0) lbk__h5.Sclose(space);
+    if (attribute > 0) lbk__h5.Aclose(attribute);
     lbk_free(f->context, entries);
     return status;
 }
@@ -118,10 +118,10 @@ static lbk_status open_column(lbk__mmimdb *f, const char *name, int rank, lbk__d
 static lbk_status open_texts(lbk__mmimdb *f) {
     LBK_TRY(open_column(f, "imdb_ids", 1, &f->ids));
     LBK_TRY(open_column(f, "sequences", 1, &f->sequences));
-    if (H5Tget_class(f->ids.type) != H5T_STRING || H5Tis_variable_str(f->ids.type) > 0 ||
-        H5Tget_size(f->ids.type) >= LBK__MMIMDB_NAME)
+    if (lbk__h5.Tget_class(f->ids.type) != H5T_STRING || lbk__h5.Tis_variable_str(f->ids.type) > 0 ||
+        lbk__h5.Tget_size(f->ids.type) >= LBK__MMIMDB_NAME)
         return bad(f, "\"imdb_ids\" must have strings of 7 bytes");
-    if (H5Tget_class(f->sequences.type) != H5T_VLEN)
+    if (lbk__h5.Tget_class(f->sequences.type) != H5T_VLEN)
         return bad(f, "\"sequences\" must have lists of numbers");
     return LBK_OK;
 }
@@ -153,13 +153,13 @@ static lbk_status open_all(lbk__mmimdb *f) {
 lbk_status lbk__mmimdb_open(lbk_context *context, const char *path, lbk__mmimdb **out) {
     lbk__mmimdb *f;
     *out = NULL;
+    LBK_TRY(lbk__hdf5_start(context, path));
     LBK_TRY(LBK_ALLOC(context, f, 1));
     f->context = context;
     lbk_status status = lbk__copy_string(context, path, &f->path);
-    H5E_BEGIN_TRY {
-        if (status == LBK_OK) status = open_all(f);
-    }
-    H5E_END_TRY;
+    const lbk__hdf5_printing before = lbk__hdf5_quiet();
+    if (status == LBK_OK) status = open_all(f);
+    lbk__hdf5_end_quiet(before);
     if (status == LBK_OK)
         *out = f;
     else
@@ -169,12 +169,11 @@ lbk_status lbk__mmimdb_open(lbk_context *context, const char *path, lbk__mmimdb 
 
 void lbk__mmimdb_close(lbk__mmimdb *f) {
     if (!f) return;
-    H5E_BEGIN_TRY {
-        lbk__dataset *const all[] = {&f->genres, &f->ids, &f->sequences, &f->features, &f->images};
-        for (size_t i = 0; i < LBK_COUNT(all); i++) lbk__hdf5_close_dataset(all[i]);
-        if (f->file > 0) H5Fclose(f->file);
-    }
-    H5E_END_TRY;
+    const lbk__hdf5_printing before = lbk__hdf5_quiet();
+    lbk__dataset *const all[] = {&f->genres, &f->ids, &f->sequences, &f->features, &f->images};
+    for (size_t i = 0; i < LBK_COUNT(all); i++) lbk__hdf5_close_dataset(all[i]);
+    if (f->file > 0) lbk__h5.Fclose(f->file);
+    lbk__hdf5_end_quiet(before);
     lbk_free(f->context, f->words);
     lbk_free(f->context, f->pixels);
     lbk_free(f->context, f->path);
@@ -189,25 +188,23 @@ const lbk__mmimdb_info *lbk__mmimdb_describe(const lbk__mmimdb *f) {
 
 static lbk_status read_row(lbk__mmimdb *f, const lbk__dataset *dataset, int64_t index, hid_t type,
                            void *out) {
-    lbk_status status;
-    H5E_BEGIN_TRY {
-        status = lbk__hdf5_read(f->context, f->path, dataset, (hsize_t)index, 1, type, out);
-    }
-    H5E_END_TRY;
+    const lbk__hdf5_printing before = lbk__hdf5_quiet();
+    const lbk_status status = lbk__hdf5_read(f->context, f->path, dataset, (hsize_t)index, 1, type, out);
+    lbk__hdf5_end_quiet(before);
     return status;
 }
 
 static lbk_status read_words(lbk__mmimdb *f, int64_t index, lbk__mmimdb_film *out) {
     hvl_t list = {0};
-    hid_t type = H5Tvlen_create(H5T_NATIVE_INT32);
+    hid_t type = lbk__h5.Tvlen_create(lbk__h5.NATIVE_INT32);
     lbk_status status = read_row(f, &f->sequences, index, type, &list);
     if (status == LBK_OK && list.len > MOST_WORDS) status = bad(f, "a plot has more than a million words");
     if (status == LBK_OK) status = LBK_GROW(f->context, f->words, f->words_capacity, list.len);
     if (status == LBK_OK && list.len) memcpy(f->words, list.p, list.len * sizeof *f->words);
     out->words = f->words;
     out->num_words = list.len;
-    if (list.p) H5free_memory(list.p);
-    H5Tclose(type);
+    if (list.p) lbk__h5.free_memory(list.p);
+    lbk__h5.Tclose(type);
     return status;
 }
 
@@ -215,7 +212,7 @@ lbk_status lbk__mmimdb_read(lbk__mmimdb *f, int64_t index, lbk__mmimdb_film *out
     int32_t genres[LBK__MMIMDB_MOST_GENRES];
     *out = (lbk__mmimdb_film){0};
     LBK_TRY(read_row(f, &f->ids, index, f->ids.type, out->id)); /* shorter than the field, which ends it */
-    LBK_TRY(read_row(f, &f->genres, index, H5T_NATIVE_INT32, genres));
+    LBK_TRY(read_row(f, &f->genres, index, lbk__h5.NATIVE_INT32, genres));
     for (int32_t c = 0; c < f->info.num_genres; c++) {
         if (genres[c] != 0 && genres[c] != 1)
             return lbk__fail(f->context, LBK_BAD_DATA, "%s: film %lld: genre %d is %d, must be 0 or 1",
@@ -226,7 +223,7 @@ lbk_status lbk__mmimdb_read(lbk__mmimdb *f, int64_t index, lbk__mmimdb_film *out
 }
 
 lbk_status lbk__mmimdb_features(lbk__mmimdb *f, int64_t index, float *out) {
-    return read_row(f, &f->features, index, H5T_NATIVE_FLOAT, out);
+    return read_row(f, &f->features, index, lbk__h5.NATIVE_FLOAT, out);
 }
 
 /* The value before its mean was taken off and the rest cut towards 0, which is exact but for the two values
@@ -239,7 +236,7 @@ static uint8_t pixel(int32_t stored, double mean) {
 lbk_status lbk__mmimdb_image(lbk__mmimdb *f, int64_t index, uint8_t *out) {
     static const double means[] = {103.939, 116.779, 123.68}; /* of blue, green, red */
     const size_t area = (size_t)f->info.image_height * (size_t)f->info.image_width;
-    LBK_TRY(read_row(f, &f->images, index, H5T_NATIVE_INT32, f->pixels));
+    LBK_TRY(read_row(f, &f->images, index, lbk__h5.NATIVE_INT32, f->pixels));
     for (size_t i = 0; i < area; i++)
         for (size_t channel = 0; channel < 3; channel++)
             out[3 * i + 2 - channel] = pixel(f->pixels[channel * area + i], means[channel]);

@@ -17,7 +17,7 @@ static herr_t keep_reason(unsigned n, const H5E_error2_t *error, void *reason) {
 
 lbk_status lbk__hdf5_fail(lbk_context *context, const char *path, const char *format, ...) {
     char what[256], reason[160] = "", shown[320];
-    H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_reason, reason);
+    lbk__h5.Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_reason, reason);
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(what, sizeof what, format, arguments);
@@ -31,38 +31,38 @@ lbk_status lbk__hdf5_open(lbk_context *context, const char *path, hid_t *out) {
     FILE *file = fopen(path, "rbe"); /* for the system's reason */
     if (!file) return lbk__fail_errno(context, "%s: cannot open", path);
     fclose(file);
-    if (H5Fis_hdf5(path) == 0) return lbk__fail(context, LBK_BAD_DATA, "%s: is no HDF5 file", path);
-    *out = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    if (lbk__h5.Fis_hdf5(path) == 0) return lbk__fail(context, LBK_BAD_DATA, "%s: is no HDF5 file", path);
+    *out = lbk__h5.Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
     if (*out >= 0) return LBK_OK;
     return lbk__hdf5_fail(context, path, "cannot be opened as an HDF5 file; is it damaged?");
 }
 
 hid_t lbk__hdf5_half(hid_t single) {
-    hid_t half = H5Tcopy(single);
-    H5Tset_fields(half, 15, 10, 5, 0, 10);
-    H5Tset_size(half, 2);
-    H5Tset_ebias(half, 15);
+    hid_t half = lbk__h5.Tcopy(single);
+    lbk__h5.Tset_fields(half, 15, 10, 5, 0, 10);
+    lbk__h5.Tset_size(half, 2);
+    lbk__h5.Tset_ebias(half, 15);
     return half;
 }
 
 bool lbk__hdf5_has(hid_t file, const char *name) {
-    return H5Lexists(file, name, H5P_DEFAULT) > 0;
+    return lbk__h5.Lexists(file, name, H5P_DEFAULT) > 0;
 }
 
 static lbk_status check_shape(lbk_context *context, const char *path, lbk__dataset *dataset, int rank,
                               int other_rank) {
-    dataset->space = H5Dget_space(dataset->id);
-    dataset->type = H5Dget_type(dataset->id);
+    dataset->space = lbk__h5.Dget_space(dataset->id);
+    dataset->type = lbk__h5.Dget_type(dataset->id);
     if (dataset->space < 0 || dataset->type < 0)
         return lbk__hdf5_fail(context, path, "data set \"%s\" cannot be read", dataset->name);
-    dataset->rank = H5Sget_simple_extent_ndims(dataset->space);
+    dataset->rank = lbk__h5.Sget_simple_extent_ndims(dataset->space);
     if (dataset->rank != rank && dataset->rank != other_rank) {
         char other[16] = "";
         if (other_rank != rank) snprintf(other, sizeof other, " or %d", other_rank);
         return lbk__fail(context, LBK_BAD_DATA, "%s: data set \"%s\" has %d dimensions, must have %d%s", path,
                          dataset->name, dataset->rank, rank, other);
     }
-    H5Sget_simple_extent_dims(dataset->space, dataset->shape, NULL);
+    lbk__h5.Sget_simple_extent_dims(dataset->space, dataset->shape, NULL);
     for (int i = 0; i < dataset->rank; i++)
         if (dataset->shape[i] == 0)
             return lbk__fail(context, LBK_BAD_DATA, "%s: data set \"%s\" is empty: its dimension %d is 0",
@@ -79,9 +79,9 @@ static lbk_status unfinished(lbk_context *context, const char *path, const char 
  * image decodes each chunk once. */
 static lbk_status check_chunks(lbk_context *context, const char *path, const lbk__dataset *dataset,
                                hid_t creation, size_t *cache) {
-    hsize_t chunk[LBK__HDF5_MAX_RANK], bytes = H5Tget_size(dataset->type), beside = 1, present;
-    if (H5Pget_chunk(creation, dataset->rank, chunk) != dataset->rank ||
-        H5Dget_num_chunks(dataset->id, dataset->space, &present) < 0)
+    hsize_t chunk[LBK__HDF5_MAX_RANK], bytes = lbk__h5.Tget_size(dataset->type), beside = 1, present;
+    if (lbk__h5.Pget_chunk(creation, dataset->rank, chunk) != dataset->rank ||
+        lbk__h5.Dget_num_chunks(dataset->id, dataset->space, &present) < 0)
         return lbk__hdf5_fail(context, path, "the chunks of data set \"%s\" cannot be read", dataset->name);
     bool overflow = false;
     for (int i = 0; i < dataset->rank; i++) {
@@ -110,18 +110,18 @@ static lbk_status check_storage(lbk_context *context, const char *path, const lb
     lbk_status status = LBK_OK;
     *cache = 0;
     H5D_space_status_t written = H5D_SPACE_STATUS_ERROR;
-    hid_t creation = H5Dget_create_plist(dataset->id);
-    if (creation < 0 || H5Dget_space_status(dataset->id, &written) < 0)
+    hid_t creation = lbk__h5.Dget_create_plist(dataset->id);
+    if (creation < 0 || lbk__h5.Dget_space_status(dataset->id, &written) < 0)
         LBK_GO(lbk__hdf5_fail(context, path, "data set \"%s\" cannot be read", dataset->name));
-    const H5D_layout_t layout = H5Pget_layout(creation);
-    if (layout == H5D_VIRTUAL || H5Pget_external_count(creation) != 0)
+    const H5D_layout_t layout = lbk__h5.Pget_layout(creation);
+    if (layout == H5D_VIRTUAL || lbk__h5.Pget_external_count(creation) != 0)
         LBK_GO(lbk__fail(context, LBK_BAD_DATA,
                          "%s: data set \"%s\" keeps its data in other files; copy them into this one", path,
                          dataset->name));
     if (written == H5D_SPACE_STATUS_NOT_ALLOCATED) LBK_GO(unfinished(context, path, dataset->name));
     if (layout == H5D_CHUNKED) LBK_GO(check_chunks(context, path, dataset, creation, cache));
 done:
-    if (creation > 0) H5Pclose(creation);
+    if (creation > 0) lbk__h5.Pclose(creation);
     return status;
 }
 
@@ -131,20 +131,20 @@ lbk_status lbk__hdf5_open_dataset(lbk_context *context, const char *path, hid_t 
     H5L_info_t link;
     if (!lbk__hdf5_has(file, name))
         return lbk__fail(context, LBK_BAD_DATA, "%s: has no data set \"%s\"", path, name);
-    if (H5Lget_info(file, name, &link, H5P_DEFAULT) < 0 || link.type != H5L_TYPE_HARD)
+    if (lbk__h5.Lget_info(file, name, &link, H5P_DEFAULT) < 0 || link.type != H5L_TYPE_HARD)
         return lbk__fail(context, LBK_BAD_DATA, "%s: \"%s\" is a link, must be a data set", path, name);
     lbk_status status = LBK_OK;
     size_t cache;
-    out->id = H5Dopen2(file, name, H5P_DEFAULT);
+    out->id = lbk__h5.Dopen2(file, name, H5P_DEFAULT);
     if (out->id < 0) LBK_GO(lbk__hdf5_fail(context, path, "\"%s\" cannot be opened as a data set", name));
     LBK_GO(check_shape(context, path, out, rank, other_rank));
     LBK_GO(check_storage(context, path, out, &cache));
     if (cache) { /* is set when a data set is opened */
-        H5Dclose(out->id);
-        hid_t access = H5Pcreate(H5P_DATASET_ACCESS);
-        H5Pset_chunk_cache(access, CACHE_SLOTS, cache, H5D_CHUNK_CACHE_W0_DEFAULT);
-        out->id = H5Dopen2(file, name, access);
-        H5Pclose(access);
+        lbk__h5.Dclose(out->id);
+        hid_t access = lbk__h5.Pcreate(lbk__h5.DATASET_ACCESS);
+        lbk__h5.Pset_chunk_cache(access, CACHE_SLOTS, cache, H5D_CHUNK_CACHE_W0_DEFAULT);
+        out->id = lbk__h5.Dopen2(file, name, access);
+        lbk__h5.Pclose(access);
         if (out->id < 0) LBK_GO(lbk__hdf5_fail(context, path, "data set \"%s\" cannot be opened", name));
     }
 done:
@@ -153,9 +153,9 @@ done:
 }
 
 void lbk__hdf5_close_dataset(lbk__dataset *dataset) {
-    if (dataset->type > 0) H5Tclose(dataset->type);
-    if (dataset->space > 0) H5Sclose(dataset->space);
-    if (dataset->id > 0) H5Dclose(dataset->id);
+    if (dataset->type > 0) lbk__h5.Tclose(dataset->type);
+    if (dataset->space > 0) lbk__h5.Sclose(dataset->space);
+    if (dataset->id > 0) lbk__h5.Dclose(dataset->id);
     *dataset = (lbk__dataset){0};
 }
 
@@ -165,11 +165,12 @@ lbk_status lbk__hdf5_read(lbk_context *context, const char *path, const lbk__dat
     memcpy(size, dataset->shape, sizeof size);
     size[0] = count;
     lbk_status status = LBK_OK;
-    hid_t memory = H5Screate_simple(dataset->rank, size, NULL);
-    if (memory < 0 || H5Sselect_hyperslab(dataset->space, H5S_SELECT_SET, start, NULL, size, NULL) < 0 ||
-        H5Dread(dataset->id, type, memory, dataset->space, H5P_DEFAULT, out) < 0)
+    hid_t memory = lbk__h5.Screate_simple(dataset->rank, size, NULL);
+    if (memory < 0 ||
+        lbk__h5.Sselect_hyperslab(dataset->space, H5S_SELECT_SET, start, NULL, size, NULL) < 0 ||
+        lbk__h5.Dread(dataset->id, type, memory, dataset->space, H5P_DEFAULT, out) < 0)
         status = lbk__hdf5_fail(context, path, "data set \"%s\" cannot be read from entry %llu on",
                                 dataset->name, (unsigned long long)first);
-    if (memory > 0) H5Sclose(memory);
+    if (memory > 0) lbk__h5.Sclose(memory);
     return status;
 }

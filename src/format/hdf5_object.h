@@ -1,11 +1,10 @@
 /* hdf5_object.h: HDF5 objects opened with suspicion, and its reasons as sentences. All of these are called
- * with HDF5's error printing off (H5E_BEGIN_TRY). */
+ * with HDF5 started and its printing of errors off (lbk__hdf5_quiet). */
 #ifndef LBK_FORMAT_HDF5_OBJECT_H
 #define LBK_FORMAT_HDF5_OBJECT_H
 
-#include "base/base.h"
+#include "format/hdf5_library.h"
 
-#include <hdf5.h>
 #include <jansson.h>
 
 enum { LBK__HDF5_MAX_RANK = 4, LBK__HDF5_LONGEST_TEXT = 4096 };

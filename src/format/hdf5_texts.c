@@ -22,8 +22,8 @@ static size_t text_length(const char *text, size_t size, H5T_str_t padding) {
 
 static lbk_status read_fixed(const reader *r) {
     const lbk__dataset *d = r->dataset;
-    const size_t size = H5Tget_size(d->type);
-    const H5T_str_t padding = H5Tget_strpad(d->type);
+    const size_t size = lbk__h5.Tget_size(d->type);
+    const H5T_str_t padding = lbk__h5.Tget_strpad(d->type);
     if (size > LBK__HDF5_LONGEST_TEXT)
         return lbk__fail(r->context, LBK_BAD_DATA, "%s: data set \"%s\" has strings of %zu bytes, above %d",
                          r->path, d->name, size, LBK__HDF5_LONGEST_TEXT);
@@ -57,7 +57,7 @@ static lbk_status read_variable(const reader *r) {
         const hsize_t count = LBK_MIN(d->shape[0] - first, (hsize_t)TEXTS_AT_ONCE);
         LBK_TRY(lbk__hdf5_read(r->context, r->path, d, first, count, d->type, block));
         const lbk_status status = pass_on(r, first, count, block);
-        for (size_t i = 0; i < count; i++) H5free_memory(block[i]);
+        for (size_t i = 0; i < count; i++) lbk__h5.free_memory(block[i]);
         LBK_TRY(status);
     }
     return LBK_OK;
@@ -66,7 +66,7 @@ static lbk_status read_variable(const reader *r) {
 lbk_status lbk__hdf5_read_texts(lbk_context *context, const char *path, const lbk__dataset *dataset,
                                 lbk__hdf5_text_sink *sink, void *user) {
     const reader r = {context, path, dataset, sink, user};
-    if (H5Tget_class(dataset->type) != H5T_STRING)
+    if (lbk__h5.Tget_class(dataset->type) != H5T_STRING)
         return lbk__fail(context, LBK_BAD_DATA, "%s: data set \"%s\" must have strings", path, dataset->name);
-    return H5Tis_variable_str(dataset->type) > 0 ? read_variable(&r) : read_fixed(&r);
+    return lbk__h5.Tis_variable_str(dataset->type) > 0 ? read_variable(&r) : read_fixed(&r);
 }

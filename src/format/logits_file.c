@@ -188,7 +188,7 @@ static lbk_status add_integer_ids(lbk__logits_file *file, const lbk__dataset *id
     int64_t *numbers;
     lbk_status status = LBK_OK;
     LBK_TRY(LBK_ALLOC(file->context, numbers, ids->shape[0]));
-    LBK_GO(lbk__hdf5_read(file->context, file->path, ids, 0, ids->shape[0], H5T_NATIVE_INT64, numbers));
+    LBK_GO(lbk__hdf5_read(file->context, file->path, ids, 0, ids->shape[0], lbk__h5.NATIVE_INT64, numbers));
     for (size_t i = 0; i < ids->shape[0]; i++) LBK_GO(add_number(file, i, numbers[i]));
 done:
     lbk_free(file->context, numbers);
@@ -201,7 +201,7 @@ static lbk_status read_hdf5_ids(lbk__logits_file *file) {
     lbk_status status;
     if (ids.shape[0] != (hsize_t)file->count)
         status = bad(file, "\"ids\" and \"logits\" are not of the same samples");
-    else if (H5Tget_class(ids.type) == H5T_INTEGER)
+    else if (lbk__h5.Tget_class(ids.type) == H5T_INTEGER)
         status = add_integer_ids(file, &ids);
     else
         status = lbk__hdf5_read_texts(file->context, file->path, &ids, add_id, file);
@@ -213,7 +213,7 @@ static lbk_status open_hdf5(lbk__logits_file *file) {
     int64_t shape[LBK__HDF5_MAX_RANK];
     LBK_TRY(lbk__hdf5_open(file->context, file->path, &file->hdf5));
     LBK_TRY(lbk__hdf5_open_dataset(file->context, file->path, file->hdf5, "logits", 3, 2, &file->dataset));
-    if (H5Tget_class(file->dataset.type) != H5T_FLOAT) return bad(file, "\"logits\" must be float");
+    if (lbk__h5.Tget_class(file->dataset.type) != H5T_FLOAT) return bad(file, "\"logits\" must be float");
     for (int i = 0; i < file->dataset.rank; i++) shape[i] = (int64_t)file->dataset.shape[i];
     LBK_TRY(set_shape(file, file->dataset.rank, shape));
     return read_hdf5_ids(file);
@@ -227,12 +227,12 @@ static lbk_status read_hdf5(lbk__logits_file *file, int64_t index, float *out) {
     start[sample] = (hsize_t)index;
     size[sample] = 1;
     lbk_status status = LBK_OK;
-    hid_t memory = H5Screate_simple(d->rank, size, NULL);
-    if (memory < 0 || H5Sselect_hyperslab(d->space, H5S_SELECT_SET, start, NULL, size, NULL) < 0 ||
-        H5Dread(d->id, H5T_NATIVE_FLOAT, memory, d->space, H5P_DEFAULT, out) < 0)
+    hid_t memory = lbk__h5.Screate_simple(d->rank, size, NULL);
+    if (memory < 0 || lbk__h5.Sselect_hyperslab(d->space, H5S_SELECT_SET, start, NULL, size, NULL) < 0 ||
+        lbk__h5.Dread(d->id, lbk__h5.NATIVE_FLOAT, memory, d->space, H5P_DEFAULT, out) < 0)
         status = lbk__hdf5_fail(file->context, file->path, "\"logits\" of sample %lld cannot be read",
                                 (long long)index);
-    if (memory > 0) H5Sclose(memory);
+    if (memory > 0) lbk__h5.Sclose(memory);
     return status;
 }
 
@@ -240,7 +240,6 @@ static lbk_status read_hdf5(lbk__logits_file *file, int64_t index, float *out) {
 
 static lbk_status open_by_content(lbk__logits_file *file) {
     lbk__map map;
-    lbk_status status;
     LBK_TRY(lbk__map_open(file->context, file->path, &map));
     const bool npz = map.size >= 4 && memcmp(map.data, "PK\3\4", 4) == 0,
                hdf5 = map.size >= 8 && memcmp(map.data, "\x89HDF\r\n\x1a\n", 8) == 0,
@@ -250,10 +249,10 @@ static lbk_status open_by_content(lbk__logits_file *file) {
         return bad(file, "is neither safetensors nor .npz nor HDF5 (docs/teacher-logits.md)");
     if (npz) return open_npz(file);
     if (!hdf5) return open_safetensors(file);
-    H5E_BEGIN_TRY {
-        status = open_hdf5(file);
-    }
-    H5E_END_TRY
+    LBK_TRY(lbk__hdf5_start(file->context, file->path));
+    const lbk__hdf5_printing before = lbk__hdf5_quiet();
+    const lbk_status status = open_hdf5(file);
+    lbk__hdf5_end_quiet(before);
     return status;
 }
 
@@ -275,11 +274,12 @@ done:
 
 void lbk__logits_file_close(lbk__logits_file *file) {
     if (!file) return;
-    H5E_BEGIN_TRY {
+    if (file->hdf5 > 0) {
+        const lbk__hdf5_printing before = lbk__hdf5_quiet();
         lbk__hdf5_close_dataset(&file->dataset);
-        if (file->hdf5 > 0) H5Fclose(file->hdf5);
+        lbk__h5.Fclose(file->hdf5);
+        lbk__hdf5_end_quiet(before);
     }
-    H5E_END_TRY
     lbk__safetensors_close(file->safetensors);
     lbk_free(file->context, file->bytes);
     lbk__text_free(file->context, &file->ids);
@@ -305,10 +305,9 @@ lbk_status lbk__logits_file_read(lbk__logits_file *file, int64_t index, float *o
     const size_t classes = (size_t)file->num_classes, row = classes * lbk__dtype_size(file->dtype);
     lbk_status status = LBK_OK;
     if (file->hdf5 > 0) {
-        H5E_BEGIN_TRY {
-            status = read_hdf5(file, index, out);
-        }
-        H5E_END_TRY
+        const lbk__hdf5_printing before = lbk__hdf5_quiet();
+        status = read_hdf5(file, index, out);
+        lbk__hdf5_end_quiet(before);
         return status;
     }
     for (int32_t v = 0; v < file->num_views; v++)

@@ -3,6 +3,7 @@
 
 #include "base/base.h"
 #include "base/file.h"
+#include "base/library.h"
 #include "base/random.h"
 
 #include <fcntl.h>
@@ -123,6 +124,16 @@ static void hashes_are_sha256(void **state) {
     assert_string_equal(out, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
+static void libraries_are_loaded_whole_or_not(void **state) {
+    (void)state;
+    double (*cosine)(double) = NULL, (*other)(double) = NULL;
+    const lbk__symbol there = {"cos", &cosine, false}, lacking[] = {there, {"lbk_no_such", &other, false}};
+    assert_true(lbk__library_load("libm.so.6", &there, 1));
+    assert_true(cosine(0) == 1);
+    assert_false(lbk__library_load("libm.so.6", lacking, 2));
+    assert_false(lbk__library_load("liblimbeck-none.so.0", &there, 1));
+}
+
 static void texts_are_made_printable(void **state) {
     (void)state;
     char buffer[64];
@@ -148,6 +159,7 @@ int main(void) {
         cmocka_unit_test(normal_numbers_have_mean_0_and_variance_1),
         cmocka_unit_test(files_appear_whole_or_not_at_all),
         cmocka_unit_test(hashes_are_sha256),
+        cmocka_unit_test(libraries_are_loaded_whole_or_not),
         cmocka_unit_test(texts_are_made_printable),
     };
     return cmocka_run_group_tests_name("base", tests, NULL, NULL);

@@ -1,20 +1,19 @@
 /* libhdf5 that refuses in the middle of a file: its n-th call fails, n = 1 … all, for each reader and writer
  * of ours: each time it is said, no block and none of its handles leaks. */
-#define _GNU_SOURCE /* RTLD_NEXT */
 #include "check.h"
 
 #include "format/hdf5_features.h"
+#include "format/hdf5_library.h"
 #include "format/hdf5_mmimdb.h"
 #include "format/hdf5_projection.h"
 #include "format/logits_file.h"
 
-#include <dlfcn.h>
-#include <hdf5.h>
 #include <jansson.h>
 #include <unistd.h>
 
-/* ---- functions of libhdf5 that are found here first ---- */
+/* ---- functions of libhdf5 that refuse ---- */
 
+static lbk__hdf5 real;
 static struct {
     long calls, at; /* the call that fails; 0: none */
     long handles;   /* that were given and not closed */
@@ -27,76 +26,85 @@ static bool refuses(const char *name) {
     return true;
 }
 
-#define NEXT(type, name, parameters)       \
-    type(*next) parameters = NULL;         \
-    void *found = dlsym(RTLD_NEXT, #name); \
-    memcpy(&next, &found, sizeof next)
-
-#define DOES(name, parameters, arguments)            \
-    herr_t name parameters {                         \
-        NEXT(herr_t, name, parameters);              \
-        return refuses(#name) ? -1 : next arguments; \
+#define DOES(name, parameters, arguments)                      \
+    static herr_t my_##name parameters {                       \
+        return refuses("H5" #name) ? -1 : real.name arguments; \
     }
-#define GIVES(name, parameters, arguments)                         \
-    hid_t name parameters {                                        \
-        NEXT(hid_t, name, parameters);                             \
-        const hid_t handle = refuses(#name) ? -1 : next arguments; \
-        hdf5.handles += handle >= 0;                               \
-        return handle;                                             \
+#define GIVES(name, parameters, arguments)                                   \
+    static hid_t my_##name parameters {                                      \
+        const hid_t handle = refuses("H5" #name) ? -1 : real.name arguments; \
+        hdf5.handles += handle >= 0;                                         \
+        return handle;                                                       \
     }
-#define MAKES(name, parameters, arguments)   \
-    hid_t name parameters {                  \
-        NEXT(hid_t, name, parameters);       \
-        const hid_t handle = next arguments; \
-        hdf5.handles += handle >= 0;         \
-        return handle;                       \
+#define MAKES(name, parameters, arguments)        \
+    static hid_t my_##name parameters {           \
+        const hid_t handle = real.name arguments; \
+        hdf5.handles += handle >= 0;              \
+        return handle;                            \
     }
-#define TAKES(name)                         \
-    herr_t name(hid_t handle) {             \
-        NEXT(herr_t, name, (hid_t));        \
-        const herr_t closed = next(handle); \
-        hdf5.handles -= closed >= 0;        \
-        return closed;                      \
+#define TAKES(name)                              \
+    static herr_t my_##name(hid_t handle) {      \
+        const herr_t closed = real.name(handle); \
+        hdf5.handles -= closed >= 0;             \
+        return closed;                           \
     }
 
-GIVES(H5Fopen, (const char *path, unsigned flags, hid_t access), (path, flags, access))
-GIVES(H5Fcreate, (const char *path, unsigned flags, hid_t creation, hid_t access),
+GIVES(Fopen, (const char *path, unsigned flags, hid_t access), (path, flags, access))
+GIVES(Fcreate, (const char *path, unsigned flags, hid_t creation, hid_t access),
       (path, flags, creation, access))
-GIVES(H5Dopen2, (hid_t file, const char *name, hid_t access), (file, name, access))
-GIVES(H5Dcreate2,
+GIVES(Dopen2, (hid_t file, const char *name, hid_t access), (file, name, access))
+GIVES(Dcreate2,
       (hid_t file, const char *name, hid_t type, hid_t space, hid_t link, hid_t creation, hid_t access),
       (file, name, type, space, link, creation, access))
-GIVES(H5Dget_space, (hid_t set), (set))
-GIVES(H5Dget_type, (hid_t set), (set))
-GIVES(H5Dget_create_plist, (hid_t set), (set))
-GIVES(H5Screate_simple, (int rank, const hsize_t *shape, const hsize_t *most), (rank, shape, most))
-GIVES(H5Aopen, (hid_t at, const char *name, hid_t access), (at, name, access))
-GIVES(H5Aget_space, (hid_t attribute), (attribute))
-GIVES(H5Aget_type, (hid_t attribute), (attribute))
-GIVES(H5Acreate2, (hid_t at, const char *name, hid_t type, hid_t space, hid_t creation, hid_t access),
+GIVES(Dget_space, (hid_t set), (set))
+GIVES(Dget_type, (hid_t set), (set))
+GIVES(Dget_create_plist, (hid_t set), (set))
+GIVES(Screate_simple, (int rank, const hsize_t *shape, const hsize_t *most), (rank, shape, most))
+GIVES(Aopen, (hid_t at, const char *name, hid_t access), (at, name, access))
+GIVES(Aget_space, (hid_t attribute), (attribute))
+GIVES(Aget_type, (hid_t attribute), (attribute))
+GIVES(Acreate2, (hid_t at, const char *name, hid_t type, hid_t space, hid_t creation, hid_t access),
       (at, name, type, space, creation, access))
-MAKES(H5Screate, (H5S_class_t class), (class))
-MAKES(H5Tcopy, (hid_t type), (type))
-MAKES(H5Tcreate, (H5T_class_t class, size_t size), (class, size))
-MAKES(H5Tvlen_create, (hid_t type), (type))
-MAKES(H5Pcreate, (hid_t class), (class))
-TAKES(H5Fclose)
-TAKES(H5Tclose)
-TAKES(H5Pclose)
-TAKES(H5Dclose)
-TAKES(H5Sclose)
-TAKES(H5Aclose)
-DOES(H5Dget_space_status, (hid_t set, H5D_space_status_t *status), (set, status))
-DOES(H5Dget_num_chunks, (hid_t set, hid_t space, hsize_t *count), (set, space, count))
-DOES(H5Dread, (hid_t set, hid_t memory, hid_t space, hid_t file, hid_t transfer, void *out),
+MAKES(Screate, (H5S_class_t class), (class))
+MAKES(Tcopy, (hid_t type), (type))
+MAKES(Tcreate, (H5T_class_t class, size_t size), (class, size))
+MAKES(Tvlen_create, (hid_t type), (type))
+MAKES(Pcreate, (hid_t class), (class))
+TAKES(Fclose)
+TAKES(Tclose)
+TAKES(Pclose)
+TAKES(Dclose)
+TAKES(Sclose)
+TAKES(Aclose)
+DOES(Dget_space_status, (hid_t set, H5D_space_status_t *status), (set, status))
+DOES(Dget_num_chunks, (hid_t set, hid_t space, hsize_t *count), (set, space, count))
+DOES(Dread, (hid_t set, hid_t memory, hid_t space, hid_t file, hid_t transfer, void *out),
      (set, memory, space, file, transfer, out))
-DOES(H5Dwrite, (hid_t set, hid_t memory, hid_t space, hid_t file, hid_t transfer, const void *data),
+DOES(Dwrite, (hid_t set, hid_t memory, hid_t space, hid_t file, hid_t transfer, const void *data),
      (set, memory, space, file, transfer, data))
-DOES(H5Awrite, (hid_t attribute, hid_t type, const void *data), (attribute, type, data))
-DOES(H5Aread, (hid_t attribute, hid_t type, void *out), (attribute, type, out))
-DOES(H5Aiterate2,
+DOES(Awrite, (hid_t attribute, hid_t type, const void *data), (attribute, type, data))
+DOES(Aread, (hid_t attribute, hid_t type, void *out), (attribute, type, out))
+DOES(Aiterate2,
      (hid_t at, H5_index_t index, H5_iter_order_t order, hsize_t *first, H5A_operator2_t use, void *user),
      (at, index, order, first, use, user))
+
+/* clang-format off */
+#define ALL(F) \
+    F(Fopen) F(Fcreate) F(Dopen2) F(Dcreate2) F(Dget_space) F(Dget_type) F(Dget_create_plist) \
+    F(Screate_simple) F(Aopen) F(Aget_space) F(Aget_type) F(Acreate2) F(Screate) F(Tcopy) F(Tcreate) \
+    F(Tvlen_create) F(Pcreate) F(Fclose) F(Tclose) F(Pclose) F(Dclose) F(Sclose) F(Aclose) \
+    F(Dget_space_status) F(Dget_num_chunks) F(Dread) F(Dwrite) F(Awrite) F(Aread) F(Aiterate2)
+/* clang-format on */
+#define REPLACE(name) lbk__h5.name = my_##name;
+
+static void replace_functions(void) {
+    lbk_context *context;
+    assert_int_equal(lbk_context_create(NULL, &context), LBK_OK);
+    check_ok(context, lbk__hdf5_start(context, "a file"));
+    lbk_context_destroy(context);
+    real = lbk__h5;
+    ALL(REPLACE)
+}
 
 /* ---- works ---- */
 
@@ -243,6 +251,7 @@ static int set_up(void **state) {
         int rank;
         hsize_t shape[2];
     } sets[] = {{"mean", 1, {2}}, {"components", 2, {1, 2}}, {"scale", 0, {0}}};
+    replace_functions();
     folder = check_folder();
     snprintf(path, sizeof path, "%s/features.h5", folder);
     snprintf(projection, sizeof projection, "%s/projection.h5", folder);
