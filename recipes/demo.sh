@@ -41,8 +41,17 @@ step() { # NAME COMMAND...
     mv "demo/reports/$name.part" "demo/reports/$name.json"
 }
 
-# --resume where there is something to go on from.
-resume() { [ ! -d "demo/runs/$1/checkpoint" ] || echo --resume; }
+# --resume where there is something to go on from in the run folder.
+resume() { [ ! -f "$1/checkpoint/state.safetensors" ] || echo --resume; }
+
+# What is there was made from these; one data set's table must not stand for another's.
+about() { [ -z "$2" ] || stat -L -c "$1=$2 %s %Y" "$2" 2>/dev/null || echo "$1=$2"; }
+inputs=$(about DATA "${DATA:-}"; about INIT "${INIT:-}"; about ENCODER "${ENCODER:-}")
+if [ -f demo/reports/pack.json ] && [ -f demo/inputs ] && [ "$(cat demo/inputs)" != "$inputs" ]; then
+    echo "demo.sh: demo/ was made from other data, INIT or ENCODER, or these have changed: move it away or remove it" >&2
+    exit 1
+fi
+printf '%s\n' "$inputs" >demo/inputs
 
 # ---- data and the teacher's initialisation ----
 
@@ -79,7 +88,7 @@ step pack "$limbeck" pack "$@" --vocab "$init/vocab.txt" --visual efficientnet-l
 
 # shellcheck disable=SC2046 # nothing, or one word
 step teacher "$limbeck" train --config recipes/demo/teacher.yaml --pack demo/pack --set "model.init_from=$init" \
-    --out demo/teacher --json $([ ! -d demo/teacher/checkpoint ] || echo --resume)
+    --out demo/teacher --json $(resume demo/teacher)
 step probe "$limbeck" probe --teacher demo/teacher --pack demo/pack --out demo/cache --json
 step teacher-eval "$limbeck" eval --model demo/teacher --pack demo/pack --timing --json
 
@@ -89,7 +98,7 @@ student() { # NAME SEED OPTION...
     run=$1-seed$2 seed=$2; shift 2
     # shellcheck disable=SC2046
     step "$run" "$limbeck" distill --config recipes/demo/student.yaml --pack demo/pack --cache demo/cache \
-        --set "seed=$seed" "$@" --out "demo/runs/$run" --json $(resume "$run")
+        --set "seed=$seed" "$@" --out "demo/runs/$run" --json $(resume "demo/runs/$run")
     rm -rf "demo/students/$run"
     cp -r "demo/runs/$run/best" "demo/students/$run"
     step "$run-eval" "$limbeck" eval --model "demo/students/$run" --pack demo/pack --cache demo/cache --timing --json
