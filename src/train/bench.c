@@ -1,5 +1,5 @@
 /* bench.c: synthetic work as training and serving see it, timed step by step: the same sizes, lengths and
- * losses as the PyTorch baseline that the project compares itself with (bench/README.md). */
+ * losses as the PyTorch baseline that the project compares itself with (docs/speed.md). */
 #include "base/half.h"
 
 #include "base/guest.h"
