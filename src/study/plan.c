@@ -173,47 +173,6 @@ done:
     return status == LBK_OK ? LBK_OK : lbk__fail_at(context, status, "student %s", student->name);
 }
 
-static lbk_status check_split(const lbk__study *study, const char *key, const char *name) {
-    int32_t *samples;
-    int64_t count;
-    const lbk_status status = lbk__pack_split(study->pack, name, &samples, &count);
-    if (status != LBK_OK) return lbk__fail_at(study->context, status, "%s", key);
-    lbk_free(study->context, samples);
-    return LBK_OK;
-}
-
-static lbk_status check_splits(const lbk__study *study, const lbk_config *config) {
-    LBK_TRY(check_split(study, "train.train_split", config->train.train_split));
-    LBK_TRY(check_split(study, "train.dev_split", config->train.dev_split));
-    const lbk__texts *unlabelled = &config->distill.unlabelled_splits;
-    for (size_t i = 0; i < unlabelled->count; i++)
-        LBK_TRY(check_split(study, "distill.unlabelled_splits", unlabelled->items[i]));
-    return LBK_OK;
-}
-
-static lbk_status check_method(const lbk__study *study, int student, int method) {
-    for (int p = 0; p < lbk__study_num_points(study, method); p++) {
-        const lbk__cell cell = {.student = student, .method = method, .point = p};
-        lbk_config *config;
-        LBK_TRY(lbk__study_cell_config(study->context, study, &cell, &config));
-        const lbk_status status = check_splits(study, config);
-        lbk_config_close(config);
-        if (status != LBK_OK)
-            return lbk__fail_at(study->context, status, "student %s", study->recipe.students[student].name);
-    }
-    return LBK_OK;
-}
-
-lbk_status lbk__study_check(lbk__study *study) {
-    lbk_status status = LBK_OK;
-    study->planning = true;
-    for (int s = 0; s < study->recipe.num_students; s++)
-        for (int m = 0; status == LBK_OK && m < study->recipe.num_methods; m++)
-            status = check_method(study, s, m);
-    study->planning = false;
-    return status;
-}
-
 /* Hash of the configuration, the teacher and the folds. Where the student starts from the teacher, the path
  * of its folder does not count: the teacher does. */
 static lbk_status name_cell(const lbk__study *study, const lbk__cell *cell, char **out) {

@@ -180,7 +180,8 @@ static lbk_status read_grid(lbk_context *context, const char *path, lbk__recipe 
         if (!r->texts->grid.count[key]) continue;
         lbk__recipe_key_name(key, name);
         if (key == lbk__config_find("", "seed") || key == lbk__config_find("", "pack") ||
-            key == lbk__config_find("distill", "method") || key == lbk__config_find("distill", "weights"))
+            key == lbk__config_find("train", "metric") || key == lbk__config_find("distill", "method") ||
+            key == lbk__config_find("distill", "weights"))
             return bad(context, path, "grid", name, "is not chosen on dev: the recipe itself says it");
         r->axes[r->num_axes++] = (lbk__recipe_axis){
             .key = key, .values = r->texts->grid.values[key], .num_values = r->texts->grid.count[key]};

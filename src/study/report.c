@@ -71,7 +71,8 @@ static json_t *at(const json_t *root, const char *view, const char *part, const 
     return json_object_get(json_object_get(json_object_get(json_object_get(root, "views"), view), part), key);
 }
 
-/* {"student, method": {"joint", "text", "image", "difference", "p_bootstrap_holm", …}} */
+/* {"student, method": {"joint", "text", "image", "interval", "against_kd", "p_bootstrap_holm", "p_t_holm"}}
+ */
 static json_t *rows_json(const json_t *root) {
     json_t *rows = json_object(), *student, *method;
     size_t s, m;
@@ -86,8 +87,8 @@ static json_t *rows_json(const json_t *root) {
             json_object_set(row, lbk__view_names[v], at(method, lbk__view_names[v], "score", "mean"));
         json_object_set(row, "interval", at(method, "joint", "score", "half_width"));
         json_object_set(row, "against_kd", at(method, "joint", "against_kd", "difference"));
-        json_object_set(row, "p_bootstrap", at(method, "joint", "against_kd", "p_bootstrap_holm"));
-        json_object_set(row, "p_t", at(method, "joint", "against_kd", "p_t_holm"));
+        json_object_set(row, "p_bootstrap_holm", at(method, "joint", "against_kd", "p_bootstrap_holm"));
+        json_object_set(row, "p_t_holm", at(method, "joint", "against_kd", "p_t_holm"));
         json_object_set_new(rows, json_string_value(name), row);
         json_decref(name);
     }

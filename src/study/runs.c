@@ -130,7 +130,6 @@ static lbk_status read_result(lbk__study *study, lbk__cell *cell) {
     lbk_context *context = study->context;
     char *path;
     json_t *root = NULL;
-    const char *metric;
     LBK_TRY(lbk__study_path(context, cell->folder, "done.json", NULL, &path));
     lbk_status status = LBK_OK;
     LBK_GO(lbk__json_load_file(context, path, &root));
@@ -138,13 +137,6 @@ static lbk_status read_result(lbk__study *study, lbk__cell *cell) {
     if (cell->diverged) goto done;
     const lbk__json_in in = {context, path, root};
     LBK_GO(lbk__json_get_real(in, "best", -1e300, 1e300, &cell->best));
-    LBK_GO(lbk__json_get_string(in, "metric", &metric));
-    if (!*study->metric) snprintf(study->metric, sizeof study->metric, "%s", metric);
-    if (strcmp(study->metric, metric) != 0)
-        status =
-            lbk__fail(context, LBK_INVALID_ARGUMENT,
-                      "students are chosen by different metrics, %s and %s: give all the same train.metric",
-                      study->metric, metric);
 done:
     json_decref(root);
     lbk_free(context, path);

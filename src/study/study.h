@@ -64,10 +64,14 @@ lbk_status lbk__study_cache(lbk_context *context, const lbk__study *study, int f
 /* A cell's configuration, in the context given. */
 lbk_status lbk__study_cell_config(lbk_context *context, const lbk__study *study, const lbk__cell *cell,
                                   lbk_config **out);
-/* Whether every configuration can be read and every split is there, before the teacher's long training. */
-lbk_status lbk__study_check(lbk__study *study);
 /* Adds the cell unless it is there. */
 lbk_status lbk__study_add_cell(lbk__study *study, int student, int method, int point, int64_t seed);
+
+/* ---- check.c ---- */
+
+/* Whether every configuration can be read and every split is there, before the teacher's long training; fills
+ * `metric`. */
+lbk_status lbk__study_check(lbk__study *study);
 
 /* ---- runs.c: what is missing is run ---- */
 

@@ -77,23 +77,20 @@ static double widen(float value) {
     return strtod(text, NULL);
 }
 
-/* Sizes that were not given are those of the model that training starts from. */
-static lbk_status take_sizes(lbk_config *config) {
-    lbk__model_config from;
-    lbk_status status = lbk__model_config_of(config->context, config->model.init_from, &from);
-    if (status != LBK_OK) return lbk__fail_at(config->context, status, "model.init_from");
+lbk_status lbk__config_take_sizes(lbk_config *config, const lbk__model_config *from) {
     const struct {
         const char *name;
         int64_t *target;
         int32_t value;
     } sizes[] = {
-        {"hidden_size", &config->model.hidden_size, from.hidden_size},
+        {"hidden_size", &config->model.hidden_size, from->hidden_size},
         {"num_hidden_layers", &config->model.num_hidden_layers,
-         config->model.init_layers.count ? (int32_t)config->model.init_layers.count : from.num_hidden_layers},
-        {"num_attention_heads", &config->model.num_attention_heads, from.num_attention_heads},
-        {"intermediate_size", &config->model.intermediate_size, from.intermediate_size},
-        {"max_position_embeddings", &config->model.max_position_embeddings, from.max_position_embeddings},
-        {"classifier_pooling", &config->model.classifier_pooling, (int32_t)from.classifier_pooling},
+         config->model.init_layers.count ? (int32_t)config->model.init_layers.count
+                                         : from->num_hidden_layers},
+        {"num_attention_heads", &config->model.num_attention_heads, from->num_attention_heads},
+        {"intermediate_size", &config->model.intermediate_size, from->intermediate_size},
+        {"max_position_embeddings", &config->model.max_position_embeddings, from->max_position_embeddings},
+        {"classifier_pooling", &config->model.classifier_pooling, (int32_t)from->classifier_pooling},
     };
     for (size_t i = 0; i < LBK_COUNT(sizes); i++)
         if (!given(config, "model", sizes[i].name)) *sizes[i].target = sizes[i].value;
@@ -102,20 +99,20 @@ static lbk_status take_sizes(lbk_config *config) {
         double *target;
         float value;
     } reals[] = {
-        {"hidden_dropout_prob", &config->model.hidden_dropout_prob, from.hidden_dropout_prob},
+        {"hidden_dropout_prob", &config->model.hidden_dropout_prob, from->hidden_dropout_prob},
         {"attention_probs_dropout_prob", &config->model.attention_probs_dropout_prob,
-         from.attention_probs_dropout_prob},
-        {"layer_norm_eps", &config->model.layer_norm_eps, from.layer_norm_eps},
-        {"initializer_range", &config->model.initializer_range, from.initializer_range},
+         from->attention_probs_dropout_prob},
+        {"layer_norm_eps", &config->model.layer_norm_eps, from->layer_norm_eps},
+        {"initializer_range", &config->model.initializer_range, from->initializer_range},
     };
     for (size_t i = 0; i < LBK_COUNT(reals); i++)
         if (!given(config, "model", reals[i].name)) *reals[i].target = widen(reals[i].value);
     for (size_t i = 0; i < config->model.init_layers.count; i++)
-        if (config->model.init_layers.items[i] >= from.num_hidden_layers)
+        if (config->model.init_layers.items[i] >= from->num_hidden_layers)
             return lbk__fail(config->context, LBK_INVALID_ARGUMENT,
                              "model.init_layers: there is no layer %d in %s; it has layers 0 to %d",
                              (int)config->model.init_layers.items[i], config->model.init_from,
-                             from.num_hidden_layers - 1);
+                             from->num_hidden_layers - 1);
     return LBK_OK;
 }
 
@@ -167,8 +164,7 @@ static lbk_status check_features(const lbk_config *config) {
     return LBK_OK;
 }
 
-/* What no key can say alone. */
-static lbk_status check_together(const lbk_config *config) {
+lbk_status lbk__config_check(const lbk_config *config) {
     lbk__model_config sizes = lbk__config_model(config);
     sizes.vocab_size = 4, sizes.visual_embedding_dim = 1, sizes.num_labels = 1;
     lbk_status status = lbk__model_config_check(config->context, &sizes);
@@ -181,7 +177,8 @@ static lbk_status check_together(const lbk_config *config) {
         return lbk__fail(config->context, LBK_INVALID_ARGUMENT,
                          "model.visual_init words needs words that mean something: give model.init_from, or "
                          "set model.visual_init to random");
-    if (config->model.init_layers.count > (size_t)config->model.num_hidden_layers)
+    if (config->model.init_layers.count &&
+        config->model.init_layers.count != (size_t)config->model.num_hidden_layers)
         return lbk__fail(config->context, LBK_INVALID_ARGUMENT,
                          "model.init_layers names %zu layers, model.num_hidden_layers is %d",
                          config->model.init_layers.count, (int)config->model.num_hidden_layers);
@@ -199,6 +196,13 @@ static lbk_status check_together(const lbk_config *config) {
 }
 
 /* ---- the public functions ---- */
+
+static lbk_status start_from(lbk_config *config) {
+    lbk__model_config from;
+    const lbk_status status = lbk__model_config_of(config->context, config->model.init_from, &from);
+    if (status != LBK_OK) return lbk__fail_at(config->context, status, "model.init_from");
+    return lbk__config_take_sizes(config, &from);
+}
 
 static lbk_status read_file(lbk_config *config, const char *path) {
     char *yaml;
@@ -230,8 +234,8 @@ lbk_status lbk_config_load(lbk_context *context, const char *path, const char *c
     lbk_status status = LBK_OK;
     *out = NULL;
     LBK_TRY(lbk__config_read(context, path, overrides, num_overrides, &config));
-    if (*config->model.init_from) LBK_GO(take_sizes(config));
-    status = check_together(config);
+    if (*config->model.init_from) LBK_GO(start_from(config));
+    status = lbk__config_check(config);
     if (status != LBK_OK && path) lbk__fail_at(context, status, "%s", path);
 done:
     if (status == LBK_OK)

@@ -96,9 +96,13 @@ extern const char *const lbk__config_sections[];
 
 /* All defaults. */
 lbk_status lbk__config_create(lbk_context *context, lbk_config **out);
-/* lbk_config_load without what follows from the values together: model.init_from need not be there yet. */
+/* lbk_config_load is these three; without the others, model.init_from need not be there yet. The second makes
+ * sizes that were not given those of the model that training starts from, the last says what no key can say
+ * alone. */
 lbk_status lbk__config_read(lbk_context *context, const char *path, const char *const *overrides,
                             size_t num_overrides, lbk_config **out);
+lbk_status lbk__config_take_sizes(lbk_config *config, const lbk__model_config *from);
+lbk_status lbk__config_check(const lbk_config *config);
 /* Index of section.name; lbk__num_config_keys when there is none. */
 size_t lbk__config_find(const char *section, const char *name);
 /* LBK_INVALID_ARGUMENT: no key `name` in `section`; the sentence names the nearest one. `where` is a file or

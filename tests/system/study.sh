@@ -200,6 +200,14 @@ bad 's/\[0.3, 0.9\]/[0.3, 0.30]/' whole 'the same value twice'
 bad '/from_teacher/d; s/\[0.3, 0.9\]/[0.3, 9]/' bad 'distill.alpha is "9"'
 bad 's/\[0.3, 0.9\]/[0.3, 9]/' bad 'student half of it: .*distill.alpha is "9"'
 bad 's/set: \[model/set: [train.dev_split=validation, model/' bad 'student out of fold: .*no sample in a split "validation"'
+half() { bad "s/    from_teacher/    set: [$1]\n    from_teacher/" bad "$2"; } # the student that starts from the teacher
+half train.metric=acuracy 'student half of it: .*"acuracy"; did you mean accuracy'
+half train.metric=f1_macro 'student out of fold: its train.metric is accuracy, another student.s f1_macro'
+half model.hidden_size=24 'starts from the teacher, whose hidden_size is [0-9]+.*leave model.hidden_size out'
+half model.num_hidden_layers=2 'init_layers names 1 layers, model.num_hidden_layers is 2'
+bad 's/from_teacher: \[1\]/from_teacher: [9]/' bad 'there is no layer 9'
+bad 's/msd-uniform/msd-learned/; s/set: \[model/set: [distill.meta_split=nosuch, model/' bad 'distill.meta_split: .*no sample in a split "nosuch"'
+bad 's/\(  distill.saliency:.*\)/\1\n  train.metric: [accuracy, auroc]/' bad 'grid: "train.metric": is not chosen on dev'
 sed 's/config: student.yaml/config: nowhere.yaml/' study.yaml >bad.yaml
 study bad.yaml --out bad
 expect_code 5; expect_err 'student half of it: nowhere.yaml: cannot open'
