@@ -63,7 +63,7 @@ typedef struct lbk_context lbk_context;
 typedef enum lbk_log_level { LBK_LOG_DEBUG, LBK_LOG_INFO, LBK_LOG_WARNING } lbk_log_level;
 
 /* How far a long call has come. `total` is 0 when it is not known. `note` is a short text such as
- * "loss 0.512  dev accuracy 0.61", valid during the call only. */
+ * "loss 0.512  dev accuracy 0.61", or "", valid during the call only. */
 typedef struct lbk_progress {
     const char *stage; /* "pack", "train", "probe", … */
     const char *unit;  /* "samples", "steps", … */
@@ -182,7 +182,7 @@ typedef struct lbk_pack_options {
     const char *image_root; /* what image paths are relative to; NULL: the folder of `path` */
     const char *vocab;      /* vocab.txt */
     int cased;
-    int32_t max_text_tokens; /* [CLS] and [SEP] included; 0: 128 */
+    int32_t max_text_tokens; /* [CLS] and [SEP] included, at least 3; 0: 128 */
     lbk_visual visual;
     int32_t image_size, patch_size; /* patches: side in pixels; 0: 128 and 32; image_size % patch_size == 0 */
     const char *features;           /* the file or folder of region features */

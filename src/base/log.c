@@ -25,7 +25,8 @@ void lbk__report(lbk_context *context, const char *stage, const char *unit, uint
     if (!context->options.progress) return;
     char shown[256];
     if (note) note = lbk__printable(shown, sizeof shown, note, strlen(note));
-    lbk_progress progress = {.stage = stage, .unit = unit, .done = done, .total = total, .note = note};
+    lbk_progress progress = {
+        .stage = stage, .unit = unit, .done = done, .total = total, .note = note ? note : ""};
     const lbk__host own = lbk__guest_out(context);
     context->options.progress(context->options.user, &progress);
     lbk__guest_back(&own);

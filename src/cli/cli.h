@@ -94,6 +94,8 @@ typedef struct cli_run {
 extern const struct argp cli_run_argp;
 /* Keeps "key=value" as if written with --set. */
 void cli_run_set(cli_run *run, const char *key, const char *value);
+/* Whether an override of that key was given. */
+bool cli_run_sets(const cli_run *run, const char *key);
 /* What the command calls the library with; `cache` is NULL for commands without one. */
 typedef lbk_status cli_run_call(lbk_context *context, const lbk_config *config, const char *cache,
                                 const cli_run *run, char **summary);

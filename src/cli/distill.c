@@ -31,8 +31,11 @@ static const struct argp_option options[] = {
 
 /* What the command line itself says would not be used. */
 static void check(const arguments *given, struct argp_state *state) {
-    const char *method = given->method ? given->method : "msd",
-               *weights = given->weights ? given->weights : "learned";
+    const bool may_be_set = given->run.config || cli_run_sets(&given->run, "distill.weights");
+    const char *method = given->method ? given->method : "msd", *weights = given->weights ? given->weights
+                                                                           : may_be_set
+                                                                               ? "learned"
+                                                                               : "instance"; /* the default */
     if (given->cache && given->logits) argp_error(state, "--cache or --teacher-logits, not both");
     if (given->weights && strcmp(method, "msd") != 0) argp_error(state, "--weights goes with --method msd");
     if (given->meta_split && (strcmp(method, "msd") != 0 || strncmp(weights, "learned", 7) != 0))
@@ -86,7 +89,7 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
 }
 
 static const struct argp_child children[] = {
-    {&cli_run_argp, 0, NULL, 0}, {&cli_threads_argp, 0, NULL, 0}, {0}};
+    {&cli_run_argp, 0, NULL, 0}, {&cli_threads_argp, 0, NULL, 0}, {&cli_outside_argp, 0, NULL, 0}, {0}};
 static const struct argp argp = {options,
                                  parse,
                                  NULL,

@@ -67,7 +67,8 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
     }
 }
 
-static const struct argp_child children[] = {{&cli_threads_argp, 0, NULL, 0}, {0}};
+static const struct argp_child children[] = {
+    {&cli_threads_argp, 0, NULL, 0}, {&cli_outside_argp, 0, NULL, 0}, {0}};
 static const struct argp argp = {
     options,  parse,
     NULL,     "Scores a model on a split of a pack, with both modalities, the text only and the image only.",

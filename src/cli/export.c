@@ -51,13 +51,14 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
     }
 }
 
+static const struct argp_child children[] = {{&cli_outside_argp, 0, NULL, 0}, {0}};
 static const struct argp argp = {
     options,
     parse,
     "MODEL OUT",
     "Writes a model or the best model of a run as a Hugging Face folder, with labels "
     "and tokenizer, or as one ONNX file.",
-    NULL,
+    children,
     NULL,
     NULL};
 

@@ -105,7 +105,7 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
         pack->cased = 1;
         return 0;
     case 'm':
-        pack->max_text_tokens = cli_int(state, "max-text-tokens", argument, 2, INT32_MAX);
+        pack->max_text_tokens = cli_int(state, "max-text-tokens", argument, 3, INT32_MAX);
         return 0;
     case VISUAL:
         set_visual(pack, cli_choice(state, "--visual", argument, visuals));
@@ -154,7 +154,7 @@ static const struct argp argp = {
     NULL,
     NULL};
 
-/* The lines of a file that are not empty. */
+/* The lines of a file that are not empty, of which there must be one. */
 static int read_lines(const char *path, cli_list *lines) {
     FILE *file = fopen(path, "r");
     if (!file) {
@@ -172,7 +172,10 @@ static int read_lines(const char *path, cli_list *lines) {
     if (failed) cli_say("%s: cannot read: %s", path, strerror(errno));
     free(line);
     fclose(file);
-    return failed ? lbk_status_exit_code(LBK_IO) : CLI_OK;
+    if (failed) return lbk_status_exit_code(LBK_IO);
+    if (lines->count) return CLI_OK;
+    cli_say("%s: names no class; it must have one a line", path);
+    return lbk_status_exit_code(LBK_BAD_DATA);
 }
 
 int cli_pack(int argc, char **argv) {

@@ -36,6 +36,7 @@ static void check(const arguments *given, struct argp_state *state) {
     if (!one && !given->lines) argp_error(state, "--text TEXT, --image FILE or --lines FILE is missing");
     if (given->weights && given->features)
         argp_error(state, "--weights FILE does not go with --features FILE");
+    if (given->projection && !given->weights) argp_error(state, "--projection FILE goes with --weights FILE");
     if (one && given->lines) argp_error(state, "--lines FILE does not go with --text or --image");
 }
 

@@ -62,7 +62,7 @@ static void write_numbers(char *to, size_t size, const lbk_progress *progress, c
         write_time(left, sizeof left, (double)(progress->total - done) / rate);
         at += (size_t)snprintf(to + at, size - at, "  %s left", left);
     }
-    if (progress->note && *progress->note) snprintf(to + at, size - at, "  %s", progress->note);
+    if (*progress->note) snprintf(to + at, size - at, "  %s", progress->note);
 }
 
 static void write_bar(char *to, const lbk_progress *progress, size_t cells) {

@@ -48,6 +48,14 @@ void cli_run_set(cli_run *run, const char *key, const char *value) {
     free(text);
 }
 
+bool cli_run_sets(const cli_run *run, const char *key) {
+    const size_t length = strlen(key);
+    for (size_t i = 0; i < run->overrides.count; i++)
+        if (strncmp(run->overrides.items[i], key, length) == 0 && run->overrides.items[i][length] == '=')
+            return true;
+    return false;
+}
+
 /* The run's own config.yaml would be written over the one that was given. */
 static bool overwrites_config(const cli_run *run) {
     struct stat ours, theirs;

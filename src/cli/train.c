@@ -26,7 +26,7 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
 }
 
 static const struct argp_child children[] = {
-    {&cli_run_argp, 0, NULL, 0}, {&cli_threads_argp, 0, NULL, 0}, {0}};
+    {&cli_run_argp, 0, NULL, 0}, {&cli_threads_argp, 0, NULL, 0}, {&cli_outside_argp, 0, NULL, 0}, {0}};
 static const struct argp argp = {options,
                                  parse,
                                  NULL,

@@ -37,6 +37,8 @@ expect_code 2; expect_err 'the meta split "extra" is empty'
 unused() { run "$LIMBECK" distill --config tiny.yaml --pack pack --cache cache --out bad "$@"; expect_code 2; }
 unused --method kd --weights uniform; expect_err '\-\-weights goes with --method msd'
 unused --weights instance --meta-split dev; expect_err '\-\-meta-split goes with'
+run "$LIMBECK" distill --pack pack --cache cache --meta-split dev --out bad # the default is instance
+expect_code 2; expect_err '\-\-meta-split goes with'
 unused --method alone --temperature 2; expect_err '\-\-alpha and --temperature go with'
 run "$LIMBECK" distill --config tiny.yaml --pack pack --method alone --out without-cache
 expect_code 0
@@ -55,6 +57,8 @@ cp "$out" msd.json
 run "$LIMBECK" compare msd=msd.json
 expect_code 0; expect_out '^msd +[01]\.[0-9]'
 
+run "$LIMBECK" predict --model teacher --text a --projection none.h5
+expect_code 2; expect_err '\-\-projection FILE goes with --weights FILE'
 run "$LIMBECK" predict --model teacher --text 'a picture of the sun' --image pictures/2.tif
 expect_code 0; expect_out '^label +joint +text +image$'
 [ "$(sed -n 2p "$out" | cut -d' ' -f1)" = warm ] || wrong 'a warm picture with the word sun should be warm'

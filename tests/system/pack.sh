@@ -24,6 +24,9 @@ expect_out '^classes +warm, cool$'
 echo warm >classes.txt
 pack data.jsonl --classes classes.txt --out classes
 expect_code 3; expect_err 'line 1: .*"cool"'
+: >classes.txt
+pack data.jsonl --classes classes.txt --out classes
+expect_code 3; expect_err 'classes.txt: names no class'
 
 # A bad record.
 { cat data.jsonl; echo '{"id": "x", "text": "a", "image": "pictures/none.tif", "label": "warm", "split": "train"}'; } >bad.jsonl
