@@ -2,6 +2,7 @@
  * works: each time it is said, nothing leaks, and the same context goes on. So it is where oneDNN has none
  * for its n-th product. */
 #define _GNU_SOURCE /* RTLD_NEXT */
+#include "op_case.h"
 #include "works.h"
 
 #include <dlfcn.h>
@@ -110,10 +111,40 @@ static void oneDNNs_products_fail(void **state) {
     }
 }
 
+/* A product whose packed kernel fails is computed from the weights themselves, within the tape's memory. */
+static void packed_products_fall_back(void **state) {
+    small_run *run = *state;
+    enum { ROWS = 300, IN = 256, OUT = 256 };
+    static const int32_t start[] = {0, ROWS};
+    const op_spec spec = {.kind = OP_LINEAR,
+                          .rows = ROWS,
+                          .cols = IN,
+                          .out = OUT,
+                          .activation = LBK__IDENTITY,
+                          .num_sequences = 1,
+                          .start = start};
+    static double point[ROWS * IN + OUT * IN + OUT], expected[ROWS * OUT], got[ROWS * OUT];
+    for (size_t i = 0; i < LBK_COUNT(point); i++) point[i] = sin(0.37 * (double)i);
+    products.sgemm_only = false;
+    for (long n = 0; n <= 2; n++) { /* nothing, packing the weights, the product itself */
+        op_case c;
+        op_open(&c, run->context, &spec, LBK__TAPE_INFER, false);
+        products.calls = 0, products.fail_at = n;
+        op_forward(&c, point, n ? got : expected);
+        products.fail_at = 0;
+        const bool packs = c.tape->ops[0]->packed || n == 1;
+        if (n && packs) check_ok(run->context, lbk__check_starved(run->context));
+        if (n && packs) op_compare("a product that fell back", got, expected, ROWS * OUT, 1, 1e-6);
+        run->context->starved = false; /* where nothing is packed, sgemm itself failed */
+        op_close(&c);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_contexts_blocks_fail, set_up, small_run_tear_down),
         cmocka_unit_test_setup_teardown(oneDNNs_products_fail, set_up, small_run_tear_down),
+        cmocka_unit_test_setup_teardown(packed_products_fall_back, set_up, small_run_tear_down),
     };
     return cmocka_run_group_tests_name("allocations", tests, NULL, NULL);
 }

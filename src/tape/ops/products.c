@@ -130,6 +130,8 @@ static void forward_fp32(lbk__tape *tape, lbk__op *op, float *z) {
         if (!tape->constants_known)
             lbk__padded_copy(tape->vector, true, weights, s.out, s.in, op->constant.data);
         gemm(tape, false, false, s.n, s.out, s.in, x, op->constant.data, lbk__padded_stride(s.out), 0.0f, z);
+    } else if (tape->mode == LBK__TAPE_INFER) { /* has no scratch */
+        gemm(tape, false, true, s.n, s.out, s.in, x, weights, s.in, 0.0f, z);
     } else {
         multiply(tape, op, true, s.n, s.out, s.in, x, weights, 0.0f, z);
     }
