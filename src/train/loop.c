@@ -132,6 +132,14 @@ static lbk_status advance(lbk__training *t) {
     return LBK_OK;
 }
 
+/* What a run that ends here has not told of its last steps. */
+static lbk_status log_rest(lbk__training *t) {
+    if (t->state.window.steps > 0) LBK_TRY(log_window(t));
+    if (t->state.position == 0) return LBK_OK; /* the epoch's end told it */
+    LBK_TRY(lbk__training_log_weights(t));
+    return t->meta.network ? lbk__training_log_meta(t) : LBK_OK;
+}
+
 static lbk_status evaluate(lbk__training *t) {
     const int64_t patience = t->config->train.early_stopping_patience;
     lbk__optimizer_settle(&t->optimizer);
@@ -140,6 +148,7 @@ static lbk_status evaluate(lbk__training *t) {
         t->state.stopped_early = true;
         lbk__run_log(&t->run, LBK_LOG_INFO, "no better model in %lld measurements: stopped early",
                      (long long)patience);
+        LBK_TRY(log_rest(t));
     }
     t->state.finished = over(t);
     return save(t);

@@ -67,9 +67,11 @@ static void set_weights(lbk__training *t, const lbk__group *g, int32_t first, in
     }
     lbk__weight_network_weights(t->meta.network, t->meta.features + first * LBK__NUM_FEATURES, count,
                                 weights);
-    for (int32_t i = 0; i < count; i++)
-        memcpy(t->meta.sample_weights + (size_t)g->samples[first + i] * LBK_NUM_VIEWS,
-               weights + i * LBK_NUM_VIEWS, row);
+    for (int32_t i = 0; i < count; i++) {
+        const float *of_one = weights + i * LBK_NUM_VIEWS; /* not a number: such a step is skipped */
+        if (isfinite(of_one[0]) && isfinite(of_one[1]) && isfinite(of_one[2]))
+            memcpy(t->meta.sample_weights + (size_t)g->samples[first + i] * LBK_NUM_VIEWS, of_one, row);
+    }
 }
 
 /* Shares of a batch in its group's loss, (1 − α)·Σ CE / labelled of the group + α·Σ D / samples of the group,

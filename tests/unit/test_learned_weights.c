@@ -356,9 +356,36 @@ static void steps_that_are_not_finite_teach_no_statistics(void **state) {
     const double *mean = lbk__safetensors_find(file, "feature_mean")->data,
                  *variance = lbk__safetensors_find(file, "feature_variance")->data;
     for (int f = 0; f < LBK__NUM_FEATURES; f++) assert_true(mean[f] == 0 && variance[f] == 1);
+    const lbk__tensor_entry *kept = lbk__safetensors_find(file, "sample_weights");
+    const float *weights = kept->data;
+    for (int64_t i = 0; i < kept->shape[0] * LBK_NUM_VIEWS; i++) assert_true(isfinite(weights[i]));
     lbk__safetensors_close(file);
+    int count;
+    json_t *line = small_run_last(run, "out", "weights", &count);
+    assert_true(isfinite(small_run_number(line, "joint_mean")));
+    json_decref(line);
     json_decref(summary);
     free(path);
+}
+
+/* In the middle of an epoch, whose lines would else be written at its end. */
+static void a_run_that_stops_early_tells_its_last_steps(void **state) {
+    small_run *run = *state;
+    static const char *const kinds[] = {"train", "weights", "weights_by_class", "meta"};
+    check_ok(run->context,
+             small_run_go(run,
+                          CHANGES(SMALL_STUDENT, "distill.weights=learned", "distill.meta_split=extra",
+                                  "train.batch_size=4", "train.epochs=4", "train.learning_rate=1e-9",
+                                  "train.warmup_ratio=0", "train.logging_steps=100", "train.eval_steps=1",
+                                  "train.early_stopping_patience=1"),
+                          "cache", "out", 0, NULL));
+    for (size_t k = 0; k < LBK_COUNT(kinds); k++) {
+        int count;
+        json_t *line = small_run_last(run, "out", kinds[k], &count);
+        assert_int_equal(count, 1);
+        check_near(small_run_number(line, "step"), 2, 0);
+        json_decref(line);
+    }
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, small_run_set_up_cache, small_run_tear_down)
@@ -376,6 +403,7 @@ int main(void) {
         TEST(wrong_meta_splits_are_refused),
         TEST(meta_gradients_that_are_not_finite_are_skipped),
         TEST(steps_that_are_not_finite_teach_no_statistics),
+        TEST(a_run_that_stops_early_tells_its_last_steps),
     };
     return cmocka_run_group_tests_name("learned weights", tests, NULL, NULL);
 }
