@@ -243,7 +243,8 @@ static lbk_status measure(bench *b, double *median) {
         (trains(b) ? train_step : infer_step)(b, i);
         if (i >= b->options->warmup) times[i - b->options->warmup] = lbk__seconds() - begin;
         lbk__report(b->context, "bench", "steps", (uint64_t)i + 1, (uint64_t)total, "");
-        if (lbk__interrupted(b->context))
+        status = lbk__check_starved(b->context);
+        if (status == LBK_OK && lbk__interrupted(b->context))
             status = lbk__fail(b->context, LBK_INTERRUPTED, "bench: stopped on request");
     }
     qsort(times, (size_t)b->options->steps, sizeof *times, by_value);

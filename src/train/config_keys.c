@@ -55,7 +55,7 @@ const lbk__config_key lbk__config_keys[] = {
     REAL("train", "weight_decay", train.weight_decay, 0.01, 0, 100, LBK__CLOSED),
     REAL("train", "adam_beta1", train.adam_beta1, 0.9, 0, 1, LBK__OPEN_RIGHT),
     REAL("train", "adam_beta2", train.adam_beta2, 0.999, 0, 1, LBK__OPEN_RIGHT),
-    REAL("train", "adam_epsilon", train.adam_epsilon, 1e-8, 0, 1, LBK__OPEN_LEFT),
+    REAL("train", "adam_epsilon", train.adam_epsilon, 1e-8, 1e-30, 1, LBK__CLOSED),
     REAL("train", "warmup_ratio", train.warmup_ratio, 0.1, 0, 1, LBK__CLOSED),
     REAL("train", "max_grad_norm", train.max_grad_norm, 1, 0, 1e9, LBK__CLOSED),
     REAL("train", "unimodal_weight", train.unimodal_weight, 0, 0, 1000, LBK__CLOSED),

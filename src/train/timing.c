@@ -40,7 +40,7 @@ static lbk_status run_one(bench *b, double *seconds) {
     LBK_TRY(lbk__batch_fill(b->context, b->pack, b->chosen, b->size, 1, &b->limits, &b->batch));
     lbk__runner_forward(b->runner, &b->batch, -1);
     *seconds = lbk__seconds() - start;
-    return LBK_OK;
+    return lbk__check_starved(b->context);
 }
 
 static int by_value(const void *a, const void *b) {
