@@ -12,7 +12,7 @@
 
 lbk_status lbk__map_open(lbk_context *context, const char *path, lbk__map *out) {
     *out = (lbk__map){0};
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe must not stop us */
     if (descriptor < 0) return lbk__fail_errno(context, "%s: cannot open", path);
     lbk_status status = LBK_OK;
     struct stat stat;
@@ -36,6 +36,22 @@ lbk_status lbk__map_open(lbk_context *context, const char *path, lbk__map *out) 
 void lbk__map_close(lbk__map *map) {
     if (map->data) munmap((void *)(uintptr_t)map->data, map->size);
     *map = (lbk__map){0};
+}
+
+lbk_status lbk__open_regular(lbk_context *context, const char *path, FILE **out) {
+    struct stat found;
+    *out = NULL;
+    const int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (descriptor < 0) return lbk__fail_errno(context, "%s: cannot open", path);
+    lbk_status status = LBK_OK;
+    if (fstat(descriptor, &found) != 0)
+        status = lbk__fail_errno(context, "%s: cannot stat", path);
+    else if (!S_ISREG(found.st_mode))
+        status = lbk__fail(context, LBK_IO, "%s: is not a regular file", path);
+    else if (!(*out = fdopen(descriptor, "rb")))
+        status = lbk__fail_errno(context, "%s: cannot open", path);
+    if (!*out) close(descriptor);
+    return status;
 }
 
 lbk_status lbk__read_file(lbk_context *context, const char *path, size_t limit, char **out, size_t *size) {
@@ -229,6 +245,11 @@ bool lbk__exists(const char *path) {
 bool lbk__is_folder(const char *path) {
     struct stat found;
     return stat(path, &found) == 0 && S_ISDIR(found.st_mode);
+}
+
+bool lbk__is_regular(const char *path) {
+    struct stat found;
+    return stat(path, &found) == 0 && S_ISREG(found.st_mode);
 }
 
 lbk_status lbk__join(lbk_context *context, const char *folder, const char *name, char **out) {

@@ -51,8 +51,8 @@ void lbk__hash_bytes(const void *data, size_t size, char out[LBK__HASH_SIZE]) {
 
 /* Read in pieces: a mapped file of any size would count as resident memory. */
 lbk_status lbk__hash_file(lbk_context *context, const char *path, char out[LBK__HASH_SIZE]) {
-    FILE *file = fopen(path, "rbe");
-    if (!file) return lbk__fail_errno(context, "%s: cannot open", path);
+    FILE *file;
+    LBK_TRY(lbk__open_regular(context, path, &file));
     SHA256_CTX state;
     SHA256_Init(&state);
     uint8_t buffer[1 << 16];

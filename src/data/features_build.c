@@ -34,7 +34,9 @@ static size_t count_of_chunk(const features_run *run, size_t first) {
 
 static lbk_status note_failure(features_run *run, size_t index, uint16_t *rows) {
     const lbk_status status = lbk__visual_source_read_one(run->visual, run->pictures.names[index], rows);
-    if ((status != LBK_BAD_DATA && status != LBK_IO) || !run->options->skip_bad) return status;
+    const bool missing =
+        status == LBK_IO && lbk__visual_source_lacks(run->visual, run->pictures.names[index]);
+    if ((status != LBK_BAD_DATA && !missing) || !run->options->skip_bad) return status;
     memset(rows, 0xFF, run->values * sizeof *rows);
     if (++run->num_skipped <= MOST_WARNINGS)
         lbk__log(run->context, LBK_LOG_WARNING, "skipped: %s", lbk_error(run->context));
@@ -138,6 +140,7 @@ static lbk_status open_run(features_run *run) {
     LBK_TRY(lbk__picture_list_make(run->context, run->options->path, &run->pictures));
     LBK_TRY(lbk__visual_source_open(run->context, &options, run->options->path, LBK__IMAGE_PICTURE,
                                     LBK__ENCODER_BATCH, &run->visual));
+    LBK_TRY(lbk__visual_source_prepare(run->visual));
     run->values =
         (size_t)lbk__visual_source_num_rows(run->visual) * (size_t)lbk__visual_source_dim(run->visual);
     return LBK_ALLOC(run->context, run->rows, CHUNK * run->values);

@@ -12,6 +12,12 @@
 enum { LONGEST_DRAWING = 16 << 20, LONGEST_SIDE_RATIO = 4, STRIP = 16 };
 static const lbk__vips *const vips = &lbk__vips_functions;
 
+lbk_status lbk__image_start(lbk_context *context) {
+    char reason[LBK__LIBRARY_REASON];
+    if (lbk__vips_start(reason)) return LBK_OK;
+    return lbk__fail(context, LBK_IO, "pictures cannot be decoded: %s", reason);
+}
+
 /* A thread that libvips has not seen may take leave of it; a libvips that was not started may not be left. */
 void lbk__image_end_thread(void) {
     if (lbk__vips_started()) vips->thread_shutdown();
@@ -68,7 +74,10 @@ static lbk_status open_file(const char *path, FILE **out, lbk__image_error *erro
     if (!S_ISREG(found.st_mode)) return fail(error, LBK_BAD_DATA, path, "the image is not a regular file");
     if (found.st_size == 0) return fail(error, LBK_BAD_DATA, path, "the image is empty");
     *out = fopen(path, "rbe");
-    return *out ? LBK_OK : fail(error, LBK_IO, path, "the image cannot be opened");
+    if (*out) return LBK_OK;
+    char reason[96];
+    snprintf(reason, sizeof reason, "the image cannot be opened: %s", strerror(errno));
+    return fail(error, LBK_IO, path, reason);
 }
 
 static lbk_status open_picture(const char *path, VipsImage **out, lbk__image_error *error) {
@@ -181,9 +190,8 @@ static lbk_status to_square(VipsImage *image, lbk__image_filter filter, const ch
 
 static lbk_status open_image(const char *path, lbk__image_kind kind, int32_t size, char **text,
                              VipsImage **image, lbk__image_error *error) {
-    if (!lbk__vips_start())
-        return fail(error, LBK_IO, path,
-                    "cannot be decoded: " LBK__VIPS_LIBRARY " cannot be loaded; install libvips");
+    char reason[LBK__LIBRARY_REASON];
+    if (!lbk__vips_start(reason)) return fail(error, LBK_IO, path, reason);
     vips->error_clear();
     LBK_TRY(kind == LBK__IMAGE_DRAWING ? open_drawing(path, size, text, image, error)
                                        : open_picture(path, image, error));

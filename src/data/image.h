@@ -38,6 +38,9 @@ lbk_status lbk__image_resize(const uint8_t *rgb, int32_t width, int32_t height, 
  * side at most `side` pixels. Messages are exact only while no other thread decodes. */
 lbk_status lbk__image_thumbnail(lbk_context *context, const char *path, int32_t side, char **jpeg,
                                 size_t *size);
+/* Loads libvips, which decodes all but plain WebP; LBK_IO, with the reason: it cannot be loaded. Done by the
+ * first picture otherwise. */
+lbk_status lbk__image_start(lbk_context *context);
 /* Frees what libvips keeps for the calling thread; at the end of a thread's work. */
 void lbk__image_end_thread(void);
 

@@ -37,7 +37,8 @@ static lbk_status find_image(lbk__pack_builder *builder, const lbk__pack_slot *s
     if (!builder->failed[slot->picture]) return LBK_OK;
     lbk_status status =
         lbk__visual_source_read_one(builder->visual, image->data, lbk__pack_rows_of(builder, slot->picture));
-    return status == LBK_IO ? LBK_BAD_DATA : status; /* the record names what is not there */
+    if (status == LBK_IO && lbk__visual_source_lacks(builder->visual, image->data)) return LBK_BAD_DATA;
+    return status;
 }
 
 static lbk_status append_image(lbk__pack_builder *builder, const lbk__pack_slot *slot, int32_t *index) {

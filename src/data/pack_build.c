@@ -88,7 +88,9 @@ static lbk_status open_builder(lbk_context *context, const lbk_pack_options *opt
     lbk_status status = lbk__visual_source_open(context, &builder->options, root, builder->loader->image_kind,
                                                 LBK__ENCODER_BATCH, &builder->visual);
     lbk_free(context, root);
-    return status == LBK_OK ? make_batch(builder) : status;
+    LBK_TRY(status);
+    LBK_TRY(lbk__visual_source_prepare(builder->visual));
+    return make_batch(builder);
 }
 
 static void close_builder(lbk__pack_builder *builder) {

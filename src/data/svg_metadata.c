@@ -6,7 +6,6 @@
 
 #include <libxml/parser.h>
 #include <libxml/tree.h>
-#include <pthread.h>
 #include <string.h>
 
 static struct {
@@ -16,22 +15,16 @@ static struct {
     __typeof__(xmlFreeDoc) *xmlFreeDoc;
     xmlFreeFunc *xmlFree;
 } lib;
-static bool loaded;
 
-static void load(void) {
-    const lbk__symbol symbols[] = {{"xmlReadMemory", &lib.xmlReadMemory, false},
-                                   {"xmlDocGetRootElement", &lib.xmlDocGetRootElement, false},
-                                   {"xmlNodeGetContent", &lib.xmlNodeGetContent, false},
-                                   {"xmlFreeDoc", &lib.xmlFreeDoc, false},
-                                   {"xmlFree", &lib.xmlFree, true}};
-    loaded = lbk__library_load(LBK__XML_LIBRARY, symbols, LBK_COUNT(symbols));
-}
-
-static bool start(void) {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, load);
-    return loaded;
-}
+static const lbk__symbol symbols[] = {{"xmlReadMemory", &lib.xmlReadMemory, false},
+                                      {"xmlDocGetRootElement", &lib.xmlDocGetRootElement, false},
+                                      {"xmlNodeGetContent", &lib.xmlNodeGetContent, false},
+                                      {"xmlFreeDoc", &lib.xmlFreeDoc, false},
+                                      {"xmlFree", &lib.xmlFree, true}};
+static lbk__library library = {.file = LBK__XML_LIBRARY,
+                               .symbols = symbols,
+                               .num_symbols = LBK_COUNT(symbols),
+                               .lock = PTHREAD_MUTEX_INITIALIZER};
 
 enum { LONGEST_DRAWING = 16 << 20 };
 static const char dublin_core[] = "http://purl.org/dc/elements/1.1/";
@@ -90,9 +83,9 @@ lbk_status lbk__svg_metadata(lbk_context *context, const char *path, lbk__text *
                              lbk__text *description) {
     char *text;
     size_t size;
-    if (!start())
-        return lbk__fail(context, LBK_IO,
-                         "%s: cannot be read: " LBK__XML_LIBRARY " cannot be loaded; install libxml2", path);
+    char reason[LBK__LIBRARY_REASON];
+    if (!lbk__library_need(&library, reason))
+        return lbk__fail(context, LBK_IO, "%s: needs libxml2: %s", path, reason);
     LBK_TRY(lbk__read_file(context, path, LONGEST_DRAWING, &text, &size));
     xmlDoc *document =
         lib.xmlReadMemory(text, (int)size, NULL, NULL,

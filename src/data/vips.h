@@ -3,7 +3,8 @@
 #ifndef LBK_DATA_VIPS_H
 #define LBK_DATA_VIPS_H
 
-#include <stdbool.h>
+#include "base/library.h"
+
 #include <vips/vips.h>
 
 #include <vips/vector.h> /* needs vips.h before it */
@@ -25,9 +26,9 @@ typedef struct lbk__vips {
     LBK__GLIB_FUNCTIONS(LBK__GLIB_MEMBER)
 } lbk__vips;
 
-/* Loads and starts it, once: its operation cache off, each picture on one thread (we decode many at once),
- * its warnings, which would go to the terminal, silenced. False: it cannot. Any thread may call it. */
-bool lbk__vips_start(void);
+/* Loads and starts it (lbk__library_need): its operation cache off, each picture on one thread (we decode
+ * many at once), its warnings, which would go to the terminal, silenced. */
+bool lbk__vips_start(char reason[LBK__LIBRARY_REASON]);
 /* Whether that was done. */
 bool lbk__vips_started(void);
 /* To be used afterwards only. */

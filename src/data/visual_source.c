@@ -132,6 +132,19 @@ lbk_status lbk__visual_source_confine(const lbk__visual_source *source, const ch
     return LBK_OK;
 }
 
+lbk_status lbk__visual_source_prepare(const lbk__visual_source *source) {
+    return source->image_size ? lbk__image_start(source->context) : LBK_OK;
+}
+
+bool lbk__visual_source_lacks(const lbk__visual_source *source, const char *image) {
+    char *path;
+    if (!source->image_size) return true; /* a name that is looked up */
+    if (lbk__join(source->context, source->root, image, &path) != LBK_OK) return false;
+    const bool lacks = !lbk__exists(path);
+    lbk_free(source->context, path);
+    return lacks;
+}
+
 lbk_status lbk__visual_source_count(lbk__visual_source *source, const char *image, int32_t *num_rows) {
     *num_rows = source->num_rows;
     return source->rows ? source->rows->count(source->rows, image, num_rows) : LBK_OK;

@@ -28,6 +28,11 @@ int64_t lbk__visual_source_num_images(const lbk__visual_source *source);
 /* LBK_BAD_DATA for an image's path that leads out of the root (base/file.h, lbk__join_inside); for names that
  * data give, not users. */
 lbk_status lbk__visual_source_confine(const lbk__visual_source *source, const char *image);
+/* For long work: what cannot decode any picture is said before it, not of each. LBK_IO. */
+lbk_status lbk__visual_source_prepare(const lbk__visual_source *source);
+/* Whether an image that could not be read is missing, and so its record is wrong; false: the system refused.
+ */
+bool lbk__visual_source_lacks(const lbk__visual_source *source, const char *image);
 /* The number of rows of an image. LBK_BAD_DATA when that cannot be known without it. */
 lbk_status lbk__visual_source_count(lbk__visual_source *source, const char *image, int32_t *num_rows);
 /* What the pack says about its rows (see pack.h); decoded by the caller's json_decref. */

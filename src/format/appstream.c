@@ -5,7 +5,6 @@
 
 #include <appstream.h>
 #include <libxml/xmlerror.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,19 +24,13 @@
 /* clang-format on */
 #define MEMBER(name) __typeof__(name) *name;
 static struct { FUNCTIONS(MEMBER) } lib;
-static bool loaded;
 
-static void load(void) {
 #define SYMBOL(name) {#name, &lib.name, false},
-    const lbk__symbol symbols[] = {FUNCTIONS(SYMBOL)};
-    loaded = lbk__library_load(LBK__APPSTREAM_LIBRARY, symbols, LBK_COUNT(symbols));
-}
-
-static bool start(void) {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, load);
-    return loaded;
-}
+static const lbk__symbol symbols[] = {FUNCTIONS(SYMBOL)};
+static lbk__library library = {.file = LBK__APPSTREAM_LIBRARY,
+                               .symbols = symbols,
+                               .num_symbols = LBK_COUNT(symbols),
+                               .lock = PTHREAD_MUTEX_INITIALIZER};
 
 struct lbk__appstream {
     lbk_context *context;
@@ -171,10 +164,9 @@ static lbk_status parse(lbk__appstream *catalogue, const char *path) {
 
 lbk_status lbk__appstream_open(lbk_context *context, const char *path, lbk__appstream **out) {
     *out = NULL;
-    if (!start())
-        return lbk__fail(
-            context, LBK_IO,
-            "%s: cannot be read: " LBK__APPSTREAM_LIBRARY " cannot be loaded; install libappstream", path);
+    char reason[LBK__LIBRARY_REASON];
+    if (!lbk__library_need(&library, reason))
+        return lbk__fail(context, LBK_IO, "%s: needs libappstream: %s", path, reason);
     lbk__appstream *catalogue;
     LBK_TRY(LBK_ALLOC(context, catalogue, 1));
     catalogue->context = context;

@@ -3,10 +3,7 @@
 
 #include "base/library.h"
 
-#include <pthread.h>
-
 lbk__hdf5 lbk__h5;
-static bool started;
 
 /* Some names are macros for the function of one of several versions. */
 #define TEXT(name) #name
@@ -17,26 +14,28 @@ static bool started;
 #define CLASS(name) {"H5P_CLS_" #name "_ID_g", &numbers.name, true},
 #define FETCH(name) lbk__h5.name = *numbers.name;
 
-static void start(void) {
-    struct {
-        LBK__HDF5_TYPES(VARIABLE)
-        LBK__HDF5_CLASSES(VARIABLE)
-    } numbers;
-    /* clang-format off */
-    const lbk__symbol symbols[] = {LBK__HDF5_FUNCTIONS(FUNCTION) LBK__HDF5_TYPES(TYPE) LBK__HDF5_CLASSES(CLASS)};
-    /* clang-format on */
-    if (!lbk__library_load(LBK__HDF5_LIBRARY, symbols, LBK_COUNT(symbols)) || lbk__h5.open() < 0) return;
+/* clang-format off */
+static struct { LBK__HDF5_TYPES(VARIABLE) LBK__HDF5_CLASSES(VARIABLE) } numbers;
+static const lbk__symbol symbols[] = {LBK__HDF5_FUNCTIONS(FUNCTION) LBK__HDF5_TYPES(TYPE) LBK__HDF5_CLASSES(CLASS)};
+/* clang-format on */
+
+static bool start(void) {
+    if (lbk__h5.open() < 0) return false;
     LBK__HDF5_TYPES(FETCH)
     LBK__HDF5_CLASSES(FETCH)
-    started = true;
+    return true;
 }
 
+static lbk__library library = {.file = LBK__HDF5_LIBRARY,
+                               .symbols = symbols,
+                               .num_symbols = LBK_COUNT(symbols),
+                               .start = start,
+                               .lock = PTHREAD_MUTEX_INITIALIZER};
+
 lbk_status lbk__hdf5_start(lbk_context *context, const char *path) {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, start);
-    if (started) return LBK_OK;
-    return lbk__fail(context, LBK_IO,
-                     "%s: needs HDF5: " LBK__HDF5_LIBRARY " cannot be loaded; install libhdf5", path);
+    char reason[LBK__LIBRARY_REASON];
+    if (lbk__library_need(&library, reason)) return LBK_OK;
+    return lbk__fail(context, LBK_IO, "%s: needs HDF5: %s", path, reason);
 }
 
 lbk__hdf5_printing lbk__hdf5_quiet(void) {

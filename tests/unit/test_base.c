@@ -7,6 +7,7 @@
 #include "base/random.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static void every_status_has_a_name_and_a_sentence(void **state) {
@@ -117,6 +118,21 @@ static void files_appear_whole_or_not_at_all(void **state) {
     lbk_context_destroy(context);
 }
 
+/* Opened as a file, a pipe would wait for somebody who writes, a device would never end. */
+static void pipes_and_devices_are_refused(void **state) {
+    (void)state;
+    lbk_context *context = check_context();
+    char *folder = check_folder(), path[300], hash[LBK__HASH_SIZE];
+    lbk__map map;
+    snprintf(path, sizeof path, "%s/pipe", folder);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    check_fails(context, LBK_IO, "is not a regular file", lbk__map_open(context, path, &map));
+    check_fails(context, LBK_IO, "is not a regular file", lbk__hash_file(context, path, hash));
+    check_fails(context, LBK_IO, "is not a regular file", lbk__hash_file(context, "/dev/zero", hash));
+    free(folder);
+    lbk_context_destroy(context);
+}
+
 static void hashes_are_sha256(void **state) {
     (void)state;
     char out[LBK__HASH_SIZE];
@@ -124,14 +140,32 @@ static void hashes_are_sha256(void **state) {
     assert_string_equal(out, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
+static bool starts;
+static bool start_library(void) {
+    return starts;
+}
+
 static void libraries_are_loaded_whole_or_not(void **state) {
     (void)state;
     double (*cosine)(double) = NULL, (*other)(double) = NULL;
-    const lbk__symbol there = {"cos", &cosine, false}, lacking[] = {there, {"lbk_no_such", &other, false}};
-    assert_true(lbk__library_load("libm.so.6", &there, 1));
+    const lbk__symbol symbols[] = {{"cos", &cosine, false}, {"lbk_no_such", &other, false}};
+    char reason[LBK__LIBRARY_REASON];
+    lbk__library library = {.file = "libm.so.6",
+                            .symbols = symbols,
+                            .num_symbols = 2,
+                            .start = start_library,
+                            .lock = PTHREAD_MUTEX_INITIALIZER};
+    assert_false(lbk__library_need(&library, reason));
+    assert_non_null(strstr(reason, "lbk_no_such"));
+    library.num_symbols = 1;
+    assert_false(lbk__library_need(&library, reason));
+    assert_non_null(strstr(reason, "libm.so.6 does not start"));
+    starts = true; /* it is tried again */
+    assert_true(lbk__library_need(&library, reason));
     assert_true(cosine(0) == 1);
-    assert_false(lbk__library_load("libm.so.6", lacking, 2));
-    assert_false(lbk__library_load("liblimbeck-none.so.0", &there, 1));
+    library = (lbk__library){.file = "liblimbeck-none.so.0", .lock = PTHREAD_MUTEX_INITIALIZER};
+    assert_false(lbk__library_need(&library, reason));
+    assert_non_null(strstr(reason, "liblimbeck-none.so.0"));
 }
 
 static void texts_are_made_printable(void **state) {
@@ -158,6 +192,7 @@ int main(void) {
         cmocka_unit_test(philox_gives_the_published_vectors),
         cmocka_unit_test(normal_numbers_have_mean_0_and_variance_1),
         cmocka_unit_test(files_appear_whole_or_not_at_all),
+        cmocka_unit_test(pipes_and_devices_are_refused),
         cmocka_unit_test(hashes_are_sha256),
         cmocka_unit_test(libraries_are_loaded_whole_or_not),
         cmocka_unit_test(texts_are_made_printable),
