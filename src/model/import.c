@@ -83,8 +83,7 @@ lbk_status lbk_import(lbk_context *context, const char *source, const char *out,
         lbk__fail_at(context, status, "%s/config.json", from.folder);
         goto done;
     }
-    lbk__model_init_random(model, 0);
-    LBK_GO(lbk__model_take(&from, model, NULL, false, &taken));
+    LBK_GO(lbk__model_take(&from, model, NULL, false, 0, &taken));
     LBK_GO(read_rest(&from, model));
     LBK_GO(lbk__vocabulary_read(model, from.folder));
     LBK_GO(note_origin(&from, model));

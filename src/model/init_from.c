@@ -45,7 +45,7 @@ static lbk_status check_vocabulary(const lbk__model_source *from, const lbk__mod
 }
 
 lbk_status lbk__model_init_from(lbk__model *model, const char *given, const int32_t *layers,
-                                size_t num_layers, char **report) {
+                                size_t num_layers, uint64_t seed, char **report) {
     lbk__model_source from;
     lbk__taken taken = {0};
     lbk_status status = LBK_OK;
@@ -53,7 +53,7 @@ lbk_status lbk__model_init_from(lbk__model *model, const char *given, const int3
     LBK_TRY(lbk__model_source_open(model->context, given, &from));
     LBK_GO(check_vocabulary(&from, model));
     LBK_GO(check_layers(&from, model, layers, num_layers));
-    LBK_GO(lbk__model_take(&from, model, layers, true, &taken));
+    LBK_GO(lbk__model_take(&from, model, layers, true, seed, &taken));
     if (report) LBK_GO(describe(&from, &taken, report));
 done:
     lbk__taken_free(&taken);

@@ -62,10 +62,10 @@ void lbk__model_free(lbk__model *model);
  * name. */
 void lbk__model_init_random(lbk__model *model, uint64_t seed);
 /* Takes what fits from a Hugging Face folder (BERT-like text encoder or VisualBERT); `layers` (may be NULL:
- * 0, 1, …) says which of its layers become ours. Everything else keeps its value. `report` (may be NULL) says
- * what was taken. */
+ * 0, 1, …) says which of its layers become ours. Everything else is as lbk__model_init_random makes it.
+ * `report` (may be NULL) says what was taken. */
 lbk_status lbk__model_init_from(lbk__model *model, const char *folder, const int32_t *layers,
-                                size_t num_layers, char **report);
+                                size_t num_layers, uint64_t seed, char **report);
 /* Sizes from a model folder's config.json, of any BERT-like model. */
 lbk_status lbk__model_config_of(lbk_context *context, const char *folder, lbk__model_config *out);
 lbk_status lbk__model_load(lbk_context *context, const char *folder, lbk__model **out);

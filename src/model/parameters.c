@@ -200,16 +200,18 @@ static bool ends_with(const char *text, const char *end) {
     return length >= tail && strcmp(text + length - tail, end) == 0;
 }
 
+void lbk__parameter_init_random(lbk__model *model, const lbk__parameter *parameter, uint64_t seed) {
+    float *values = model->values + parameter->offset;
+    const size_t count = (size_t)parameter->rows * (size_t)parameter->cols;
+    const uint32_t own = crc32_of(parameter->name);
+    const float fixed = ends_with(parameter->name, "LayerNorm.weight") ? 1.0f : 0.0f;
+    for (size_t k = 0; k < count; k++)
+        values[k] = parameter->rank == 1 ? fixed
+                                         : model->config.initializer_range *
+                                               (float)lbk__normal(seed, LBK__STREAM_INIT, own, k);
+}
+
 void lbk__model_init_random(lbk__model *model, uint64_t seed) {
-    for (size_t i = 0; i < model->num_parameters; i++) {
-        const lbk__parameter *parameter = &model->parameters[i];
-        float *values = model->values + parameter->offset;
-        const size_t count = (size_t)parameter->rows * (size_t)parameter->cols;
-        const uint32_t own = crc32_of(parameter->name);
-        const float fixed = ends_with(parameter->name, "LayerNorm.weight") ? 1.0f : 0.0f;
-        for (size_t k = 0; k < count; k++)
-            values[k] = parameter->rank == 1 ? fixed
-                                             : model->config.initializer_range *
-                                                   (float)lbk__normal(seed, LBK__STREAM_INIT, own, k);
-    }
+    for (size_t i = 0; i < model->num_parameters; i++)
+        lbk__parameter_init_random(model, &model->parameters[i], seed);
 }

@@ -10,6 +10,8 @@
 const lbk__parameter *lbk__model_find(const lbk__model *model, const char *name);
 /* What it is in a file, as float32: [rows, cols], or [cols] for rank 1. */
 lbk__tensor_spec lbk__parameter_spec(const lbk__parameter *parameter);
+/* What lbk__model_init_random makes of one. */
+void lbk__parameter_init_random(lbk__model *model, const lbk__parameter *parameter, uint64_t seed);
 /* Numbers that are parameters (num_values counts the padding between them too). */
 int64_t lbk__model_count(const lbk__model *model);
 

@@ -119,8 +119,7 @@ static bool may_lack(const lbk__model_source *from, const char *name) {
            lacks_segments(from, name);
 }
 
-/* A model of other classes or another source of pictures has these in other shapes: they keep their values.
- */
+/* A model of other classes or another source of pictures has these in other shapes. */
 static bool may_differ(const char *name) {
     return begins(name, "cls.") || begins(name, "visual_bert.embeddings.visual_projection.");
 }
@@ -164,7 +163,7 @@ static lbk_status copy(lbk__model_source *from, size_t index, const lbk__paramet
 }
 
 static lbk_status take(lbk__model_source *from, lbk__model *model, const lbk__parameter *parameter,
-                       const int32_t *layers, bool adapt, lbk__taken *out) {
+                       const int32_t *layers, bool adapt, uint64_t seed, lbk__taken *out) {
     const int64_t found = reads_the_same(from, model, parameter->name)
                               ? lbk__model_source_find(from, parameter->name, layers)
                               : -1;
@@ -179,6 +178,8 @@ static lbk_status take(lbk__model_source *from, lbk__model *model, const lbk__pa
     if (!usable) {
         if (lacks_segments(from, parameter->name))
             memset(values, 0, (size_t)parameter->rows * (size_t)parameter->cols * sizeof *values);
+        else
+            lbk__parameter_init_random(model, parameter, seed);
         json_array_append_new(out->initialised, json_string(parameter->name));
         return LBK_OK;
     }
@@ -188,10 +189,10 @@ static lbk_status take(lbk__model_source *from, lbk__model *model, const lbk__pa
 }
 
 lbk_status lbk__model_take(lbk__model_source *from, lbk__model *model, const int32_t *layers, bool adapt,
-                           lbk__taken *out) {
+                           uint64_t seed, lbk__taken *out) {
     *out = (lbk__taken){json_object(), json_array(), json_array()};
     for (size_t i = 0; i < model->num_parameters; i++)
-        LBK_TRY(take(from, model, &model->parameters[i], layers, adapt, out));
+        LBK_TRY(take(from, model, &model->parameters[i], layers, adapt, seed, out));
     for (size_t i = 0; i < lbk__weights_count(from->weights); i++)
         if (!from->used[i])
             json_array_append_new(out->left, json_string(lbk__weights_at(from->weights, i)->name));

@@ -27,14 +27,15 @@ int64_t lbk__model_source_find(const lbk__model_source *source, const char *name
 typedef struct lbk__taken {
     json_t *taken;       /* {our name: its name} */
     json_t *left;        /* [its name], of what became nothing of ours */
-    json_t *initialised; /* [our name], of what kept its value */
+    json_t *initialised; /* [our name], of what it has not */
 } lbk__taken;
 
-/* Copies every parameter of `model` that the source has. `adapt`: the model has classes and visual rows of
- * its own, so their weights may have other shapes there and then keep their values. LBK_BAD_DATA for a
- * missing tensor, LBK_MISMATCH for a misshapen one. Free `out` on failure, too. */
+/* Copies every parameter of `model` that the source has, and initialises the others by the seed: what is not
+ * there costs nothing before that is known. `adapt`: the model has classes and visual rows of its own, so
+ * their weights may have other shapes there and are then initialised, too. LBK_BAD_DATA for a missing tensor,
+ * LBK_MISMATCH for a misshapen one. Free `out` on failure, too. */
 lbk_status lbk__model_take(lbk__model_source *source, lbk__model *model, const int32_t *layers, bool adapt,
-                           lbk__taken *out);
+                           uint64_t seed, lbk__taken *out);
 void lbk__taken_free(lbk__taken *taken);
 
 #endif

@@ -3,7 +3,9 @@
 
 #include "base/file.h"
 #include "format/json.h"
+#include "format/json_parse.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum { LARGEST_VOCABULARY = 1 << 28 };
@@ -15,6 +17,101 @@ static lbk_status optional_json(lbk_context *context, const char *folder, const 
     LBK_TRY(lbk__join(context, folder, name, path));
     return lbk__exists(*path) ? lbk__json_load_file(context, *path, out) : LBK_OK;
 }
+
+/* tokenizer_config.json may have a model_max_length of 10³⁰, which is no integer of any size. */
+static lbk_status tokenizer_config(lbk_context *context, const char *folder, char **path, json_t **out) {
+    char *text;
+    size_t size;
+    *out = NULL;
+    LBK_TRY(lbk__join(context, folder, "tokenizer_config.json", path));
+    if (!lbk__exists(*path)) return LBK_OK;
+    LBK_TRY(lbk__read_file(context, *path, LARGEST_VOCABULARY, &text, &size));
+    const size_t mark = lbk__json_mark(text, size);
+    const lbk_status status =
+        lbk__json_parse(context, *path, text + mark, size - mark, JSON_DECODE_INT_AS_REAL, out);
+    lbk_free(context, text);
+    return status;
+}
+
+/* ---- settings that would make other tokens than ours ---- */
+
+static lbk_status refuse(lbk_context *context, const char *path, const char *what) {
+    return lbk__fail(context, LBK_BAD_DATA,
+                     "%s: %s, which limbeck's tokenizer does not do: the model would see other tokens", path,
+                     what);
+}
+
+/* `chinese` and `strip`: the keys' names in this file. BERT strips accents where it makes letters small,
+ * unless told otherwise. */
+static lbk_status check_settings(const lbk__model *model, const char *path, const json_t *settings,
+                                 const char *chinese) {
+    const json_t *strip = json_object_get(settings, "strip_accents");
+    if (json_is_boolean(strip) && json_is_true(strip) == (model->cased != 0))
+        return refuse(model->context, path,
+                      model->cased ? "strip_accents is true for a model that knows capitals"
+                                   : "strip_accents is false for a model that knows small letters only");
+    if (json_is_false(json_object_get(settings, chinese)))
+        return refuse(model->context, path, "Chinese characters are no tokens of their own");
+    return LBK_OK;
+}
+
+static int64_t count_lines(const lbk__model *model) {
+    int64_t lines = model->vocab_length && model->vocab[model->vocab_length - 1] != '\n';
+    for (size_t i = 0; i < model->vocab_length; i++) lines += model->vocab[i] == '\n';
+    return lines;
+}
+
+static lbk_status check_added(const lbk__model *model, const char *path, const char *token, int64_t id,
+                              int64_t lines) {
+    char what[128], shown[48];
+    if (id < lines) return LBK_OK;
+    snprintf(what, sizeof what, "token \"%s\" is added behind the vocabulary",
+             lbk__printable(shown, sizeof shown, token, strlen(token)));
+    return refuse(model->context, path, what);
+}
+
+/* {"id": {"content"}} of tokenizer_config.json. */
+static lbk_status check_decoder(const lbk__model *model, const char *path, const json_t *decoder) {
+    const int64_t lines = count_lines(model);
+    const char *id;
+    json_t *token;
+    json_object_foreach((json_t *)(uintptr_t)decoder, id, token) {
+        const char *content = json_string_value(json_object_get(token, "content"));
+        LBK_TRY(check_added(model, path, content ? content : id, strtoll(id, NULL, 10), lines));
+    }
+    return LBK_OK;
+}
+
+/* [{"id", "content"}] of tokenizer.json. */
+static lbk_status check_added_list(const lbk__model *model, const char *path, const json_t *list) {
+    const int64_t lines = count_lines(model);
+    size_t i;
+    json_t *token;
+    json_array_foreach(list, i, token) {
+        const char *content = json_string_value(json_object_get(token, "content"));
+        LBK_TRY(check_added(model, path, content ? content : "",
+                            json_integer_value(json_object_get(token, "id")), lines));
+    }
+    return LBK_OK;
+}
+
+/* added_tokens.json: {token: id}. */
+static lbk_status check_added_file(const lbk__model *model, const char *folder) {
+    char *path = NULL;
+    const char *token;
+    json_t *json = NULL, *id;
+    lbk_status status = LBK_OK;
+    LBK_GO(optional_json(model->context, folder, "added_tokens.json", &path, &json));
+    const int64_t lines = json ? count_lines(model) : 0;
+    json_object_foreach(json, token, id)
+        LBK_GO(check_added(model, path, token, json_integer_value(id), lines));
+done:
+    json_decref(json);
+    lbk_free(model->context, path);
+    return status;
+}
+
+/* ---- the vocabulary ---- */
 
 /* {"[PAD]": 0, …} as lines in the order of the ids, which must be 0, 1, … */
 static lbk_status lines_of(lbk_context *context, const char *path, const json_t *vocab, lbk__text *out) {
@@ -43,6 +140,14 @@ done:
     return status;
 }
 
+static lbk_status read_normalizer(lbk__model *model, const char *path, const json_t *normalizer) {
+    const char *type = json_string_value(json_object_get(normalizer, "type"));
+    if (!type || strcmp(type, "BertNormalizer") != 0)
+        return refuse(model->context, path, "its normalizer is no BertNormalizer");
+    model->cased = json_is_false(json_object_get(normalizer, "lowercase"));
+    return check_settings(model, path, normalizer, "handle_chinese_chars");
+}
+
 /* tokenizer.json of a WordPiece tokenizer; *cased from its normalizer. */
 static lbk_status from_tokenizer_json(lbk__model *model, const char *folder) {
     lbk_context *context = model->context;
@@ -66,9 +171,11 @@ static lbk_status from_tokenizer_json(lbk__model *model, const char *folder) {
     LBK_GO(lines_of(context, path, pieces.object, &lines));
     model->vocab = lines.data;
     model->vocab_length = lines.length;
-    model->cased = json_is_false(json_object_get(json_object_get(json, "normalizer"), "lowercase"));
+    lines = (lbk__text){0};
+    LBK_GO(read_normalizer(model, path, json_object_get(json, "normalizer")));
+    LBK_GO(check_added_list(model, path, json_object_get(json, "added_tokens")));
 done:
-    if (status != LBK_OK) lbk__text_free(context, &lines);
+    lbk__text_free(context, &lines);
     json_decref(json);
     lbk_free(context, path);
     return status;
@@ -122,9 +229,13 @@ lbk_status lbk__vocabulary_read(lbk__model *model, const char *folder) {
     lbk_status status = LBK_OK;
     LBK_GO(from_vocab_txt(model, folder));
     if (!model->vocab) LBK_GO(from_tokenizer_json(model, folder));
-    LBK_GO(optional_json(model->context, folder, "tokenizer_config.json", &path, &json));
+    LBK_GO(tokenizer_config(model->context, folder, &path, &json));
     const json_t *lower = json_object_get(json, "do_lower_case");
     if (json_is_boolean(lower)) model->cased = json_is_false(lower);
+    if (!model->vocab) goto done;
+    LBK_GO(check_settings(model, path, json, "tokenize_chinese_chars"));
+    LBK_GO(check_decoder(model, path, json_object_get(json, "added_tokens_decoder")));
+    LBK_GO(check_added_file(model, folder));
 done:
     json_decref(json);
     lbk_free(model->context, path);

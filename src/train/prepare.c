@@ -130,7 +130,8 @@ static lbk_status start_from(lbk__training *t) {
     lbk_status status = LBK_OK;
     LBK_GO(LBK_ALLOC(t->context, layers, chosen->count));
     for (size_t i = 0; i < chosen->count; i++) layers[i] = (int32_t)chosen->items[i];
-    LBK_GO(lbk__model_init_from(t->model, t->config->model.init_from, layers, chosen->count, &report));
+    LBK_GO(lbk__model_init_from(t->model, t->config->model.init_from, layers, chosen->count,
+                                (uint64_t)t->config->seed, &report));
     lbk__run_log(&t->run, LBK_LOG_INFO, "%s", report);
 done:
     if (status != LBK_OK) lbk__fail_at(t->context, status, "model.init_from");
@@ -229,8 +230,10 @@ static lbk_status fit_visual(lbk__training *t) {
 }
 
 static lbk_status start_weights(lbk__training *t) {
-    lbk__model_init_random(t->model, (uint64_t)t->config->seed);
-    if (*t->config->model.init_from) LBK_TRY(start_from(t));
+    if (*t->config->model.init_from)
+        LBK_TRY(start_from(t));
+    else
+        lbk__model_init_random(t->model, (uint64_t)t->config->seed);
     return t->config->model.visual_init == LBK__VISUAL_INIT_WORDS ? fit_visual(t) : LBK_OK;
 }
 

@@ -195,10 +195,53 @@ static void what_does_not_fit_is_named(void **state) {
     check_bert_fails(tokenizer, "WordPiece", "Unigram", LBK_BAD_DATA, "only WordPiece is supported");
     check_bert_fails(tokenizer, "\"A\": 5", "\"A\": 4", LBK_BAD_DATA, "each once");
     check_bert_fails(tokenizer, "\"A\": 5", "\"A\": 9", LBK_BAD_DATA, "token \"A\": ids must be 0 to 6");
+    check_bert_fails(tokenizer, "\"BertNormalizer\"", "\"NFC\"", LBK_BAD_DATA, "is no BertNormalizer");
+    check_bert_fails(tokenizer, "\"strip_accents\": null", "\"strip_accents\": true", LBK_BAD_DATA,
+                     "strip_accents is true for a model that knows capitals");
+    check_bert_fails(tokenizer, "\"handle_chinese_chars\": true", "\"handle_chinese_chars\": false",
+                     LBK_BAD_DATA, "Chinese characters are no tokens");
+    check_bert_fails(tokenizer, "\"added_tokens\": []",
+                     "\"added_tokens\": [{\"id\": 7, \"content\": \"[ENT]\"}]", LBK_BAD_DATA,
+                     "tokenizer.json: token \"[ENT]\" is added behind the vocabulary");
     char *summary;
     check_fails(context, LBK_INVALID_ARGUMENT, "is a model already",
                 lbk_import(context, GOLDEN "bert", inside("bert"), &summary));
     check_fails(context, LBK_IO, "config.json", lbk_import(context, "/nowhere", inside("out"), &summary));
+}
+
+/* A folder with a tokenizer_config.json, and added_tokens.json, that say `config` and `added`. */
+static lbk_status import_with(const char *config, const char *added, char **summary) {
+    static const char *const files[] = {"config.json", "model.safetensors", "tokenizer.json"};
+    char from[128], to[64], command[320];
+    mkdir(inside("with"), 0777);
+    for (size_t i = 0; i < LBK_COUNT(files); i++) {
+        snprintf(from, sizeof from, GOLDEN "bert/%s", files[i]);
+        snprintf(to, sizeof to, "with/%s", files[i]);
+        copy(from, inside(to), NULL, NULL);
+    }
+    check_ok(context, lbk__write_file(context, inside("with/tokenizer_config.json"), config, strlen(config)));
+    check_ok(context, lbk__write_file(context, inside("with/added_tokens.json"), added, strlen(added)));
+    snprintf(command, sizeof command, "rm -rf '%s/imported'", folder);
+    assert_int_equal(system(command), 0);
+    return lbk_import(context, inside("with"), inside("imported"), summary);
+}
+
+static void tokenizer_settings_are_heeded(void **state) {
+    (void)state;
+    char *summary;
+    /* What transformers writes where it knows no limit. */
+    check_ok(context, import_with("{\"model_max_length\": 1000000000000000019884624838656, "
+                                  "\"added_tokens_decoder\": {\"6\": {\"content\": \"##b\"}}}",
+                                  "{\"A\": 5}", &summary));
+    lbk_free(context, summary);
+    check_fails(context, LBK_BAD_DATA, "strip_accents is false for a model that knows small letters only",
+                import_with("{\"do_lower_case\": true, \"strip_accents\": false}", "{}", &summary));
+    check_fails(context, LBK_BAD_DATA, "Chinese characters",
+                import_with("{\"tokenize_chinese_chars\": false}", "{}", &summary));
+    check_fails(context, LBK_BAD_DATA, "tokenizer_config.json: token \"[ENT]\" is added",
+                import_with("{\"added_tokens_decoder\": {\"7\": {\"content\": \"[ENT]\"}}}", "{}", &summary));
+    check_fails(context, LBK_BAD_DATA, "added_tokens.json: token \"[ENT]\" is added",
+                import_with("{}", "{\"[ENT]\": 7}", &summary));
 }
 
 /* An index of shards, with `map` as its weight_map. */
@@ -243,6 +286,7 @@ int main(void) {
         cmocka_unit_test(distilbert_has_no_segments),
         cmocka_unit_test(a_vocabulary_comes_from_tokenizer_json),
         cmocka_unit_test(what_does_not_fit_is_named),
+        cmocka_unit_test(tokenizer_settings_are_heeded),
         cmocka_unit_test(wrong_indexes_are_refused),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

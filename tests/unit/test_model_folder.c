@@ -143,7 +143,7 @@ static void weights_start_from_a_text_encoder(void **state) {
         config.num_hidden_layers = 2;
         lbk__model *model = make(context, config, 2), *untouched = make(context, config, 2);
         static const int32_t layers[] = {2, 0};
-        check_ok(context, lbk__model_init_from(model, folder, layers, 2, &report));
+        check_ok(context, lbk__model_init_from(model, folder, layers, 2, 2, &report));
         check_layer_is(model, 0, source, 2, i == 1 ? 1e-4f : 0.0f);
         check_layer_is(model, 1, source, 0, i == 1 ? 1e-4f : 0.0f);
         const char *visual = "visual_bert.embeddings.visual_position_embeddings.weight",
@@ -192,15 +192,15 @@ static void what_does_not_fit_is_named(void **state) {
     config.hidden_size = 8;
     lbk__model *wide = make(context, config, 2), *deep;
     check_fails(context, LBK_MISMATCH, "word_embeddings.weight",
-                lbk__model_init_from(wide, folder, NULL, 0, NULL));
+                lbk__model_init_from(wide, folder, NULL, 0, 0, NULL));
     config = small;
     config.num_hidden_layers = 4;
     deep = make(context, config, 2);
     check_fails(context, LBK_INVALID_ARGUMENT, "no layer 3",
-                lbk__model_init_from(deep, folder, NULL, 0, NULL));
+                lbk__model_init_from(deep, folder, NULL, 0, 0, NULL));
     static const int32_t layers[] = {0, 1};
     check_fails(context, LBK_INVALID_ARGUMENT, "init_layers names 2",
-                lbk__model_init_from(deep, folder, layers, 2, NULL));
+                lbk__model_init_from(deep, folder, layers, 2, 0, NULL));
     check_fails(context, LBK_BAD_DATA, "visual_bert", lbk__model_load(context, folder, &none));
     check_fails(context, LBK_IO, "no such folder", lbk__model_load(context, "/nowhere", &none));
     check_ok(context, lbk__model_save(source, NULL, folder));
