@@ -32,5 +32,5 @@ if __name__ == "__main__":
         for container in ("zip", "older"):
             torch.save(state_dict(), GOLDEN / f"{container}_{protocol}.bin", pickle_protocol=protocol,
                        _use_new_zipfile_serialization=container == "zip")
-    torch.save({"epoch": 3, "rate": 0.1, "state_dict": state_dict()}, GOLDEN / "checkpoint.pth")
+    torch.save({"epoch": 3, "rate": 0.1, "best": torch.tensor(0.7), "state_dict": state_dict()}, GOLDEN / "checkpoint.pth")
     torch.save(torch.nn.Linear(1, 1), GOLDEN / "whole_model.bin")

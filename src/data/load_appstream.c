@@ -54,14 +54,21 @@ static lbk_status join_by(appstream *loader, lbk__name_map *seen, const char *ki
     return LBK_OK;
 }
 
-/* A hash of the icon's content, "" without the icon. */
+/* A hash of the icon's content, "" without an icon that can be read: what is wrong with it is said of the
+ * record. */
 static lbk_status icon_hash(const appstream *loader, const char *icon, char hash[LBK__HASH_SIZE]) {
-    char *path;
+    lbk_context *context = loader->base.context;
+    char *name = NULL, *path = NULL;
+    lbk_status status = LBK_OK;
     hash[0] = 0;
-    LBK_TRY(lbk__format(loader->base.context, &path, "%s/icons/%s", loader->images, icon));
-    lbk_status status =
-        *icon && lbk__exists(path) ? lbk__hash_file(loader->base.context, path, hash) : LBK_OK;
-    lbk_free(loader->base.context, path);
+    if (!*icon) return LBK_OK;
+    LBK_GO(lbk__format(context, &name, "icons/%s", icon));
+    status = lbk__join_inside(context, loader->images, name, &path);
+    if (status == LBK_BAD_DATA) status = LBK_OK; /* leads out of the folder */
+    if (path && lbk__is_regular(path)) status = lbk__hash_file(context, path, hash);
+done:
+    lbk_free(context, name);
+    lbk_free(context, path);
     return status;
 }
 

@@ -4,6 +4,8 @@
  *       {"id": 42953, "img": "img/42953.png", "label": 0 or 1, "text"}
  *   img/
  *
+ * or, in the competition's first phase, train.jsonl, dev.jsonl and test.jsonl.
+ *
  * The "seen" files are the benchmark's dev and test, and so the splits of these names; the "unseen" ones are
  * those of the competition and keep theirs. Label 1 is hateful; in test files as published it is absent. Most
  * memes of dev_unseen are in dev_seen, too: such a one comes again under the id ID@dev_unseen, since a sample
@@ -25,6 +27,25 @@ static const lbk__split_file files[] = {{"train.jsonl", "train"},
                                         {"test_seen.jsonl", "test"},
                                         {"dev_unseen.jsonl", "dev_unseen"},
                                         {"test_unseen.jsonl", "test_unseen"}};
+
+static const lbk__split_file first_phase[] = {
+    {"train.jsonl", "train"}, {"dev.jsonl", "dev"}, {"test.jsonl", "test"}};
+
+static lbk_status is_first_phase(const memes *loader, bool *out) {
+    static const char *const names[] = {"dev.jsonl", "test.jsonl", "dev_seen.jsonl", "test_seen.jsonl"};
+    bool there[LBK_COUNT(names)];
+    for (size_t i = 0; i < LBK_COUNT(names); i++) {
+        char *path;
+        LBK_TRY(lbk__join(loader->base.context, loader->folder, names[i], &path));
+        there[i] = lbk__exists(path);
+        lbk_free(loader->base.context, path);
+    }
+    *out = there[0] || there[1];
+    if (!*out || !(there[2] || there[3])) return LBK_OK;
+    return lbk__fail(loader->base.context, LBK_BAD_DATA,
+                     "%s: has %s beside %s: files of two phases; keep those of one", loader->folder,
+                     names[there[0] ? 0 : 1], names[there[2] ? 2 : 3]);
+}
 
 /* The number of the file that first had the id is kept; twice in the same file is left to the pack to refuse.
  */
@@ -81,7 +102,10 @@ lbk_status lbk__load_hateful_memes(lbk_context *context, const lbk_pack_options 
     lbk__name_map_start(context, &loader->ids);
     lbk_status status = LBK_OK;
     LBK_GO(lbk__copy_string(context, options->path, &loader->folder));
-    LBK_GO(lbk__split_lines_open(&loader->base, loader->folder, files, LBK_COUNT(files), &loader->lines));
+    bool first;
+    LBK_GO(is_first_phase(loader, &first));
+    LBK_GO(lbk__split_lines_open(&loader->base, loader->folder, first ? first_phase : files,
+                                 first ? LBK_COUNT(first_phase) : LBK_COUNT(files), &loader->lines));
     *out = &loader->base;
 done:
     if (status != LBK_OK) lbk__loader_close(&loader->base);

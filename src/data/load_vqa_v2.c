@@ -30,6 +30,7 @@ static const subset subsets[] = {{"train2014", "train", "train2014"}, {"val2014"
                                  {"test", "test", "val2014"}};
 
 enum { MOST_ANSWERS = 100 };
+_Static_assert(2 * LBK_COUNT(subsets) <= LBK__MAX_INPUTS, "questions and annotations of each");
 
 typedef struct entry {
     int64_t question;
@@ -42,7 +43,7 @@ typedef struct vqa {
     char *folder, *images;
     bool skip_bad;
     lbk__vqa_vocabulary vocabulary;
-    const subset *present[LBK__MAX_INPUTS / 2]; /* subsets that are there */
+    const subset *present[LBK_COUNT(subsets)]; /* those that are there */
     size_t num_present, next;
     const subset *subset;                     /* the one that is open */
     lbk__json_items *questions, *annotations; /* annotations NULL: it has none */

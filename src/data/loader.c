@@ -80,6 +80,8 @@ void lbk__loader_close(lbk__loader *loader) {
 }
 
 lbk_status lbk__loader_add_input(lbk__loader *loader, const char *path) {
+    if (loader->num_inputs == LBK__MAX_INPUTS)
+        return lbk__fail(loader->context, LBK_INTERNAL, "%s: more than %d files", path, LBK__MAX_INPUTS);
     struct lbk__input *input = loader->inputs + loader->num_inputs;
     LBK_TRY(lbk__hash_file(loader->context, path, input->hash));
     LBK_TRY(lbk__copy_string(loader->context, lbk__base_name(path), &input->name));

@@ -30,7 +30,7 @@ lbk_status lbk__record_get_id(lbk__json_in in, const char *key, lbk__record *rec
 /* A label that the record has already is not added twice. */
 lbk_status lbk__record_add_label(lbk_context *context, lbk__record *record, const char *name, float score);
 
-enum { LBK__MAX_INPUTS = 8, LBK__MAX_REASONS = 4 };
+enum { LBK__MAX_INPUTS = 16, LBK__MAX_REASONS = 4 };
 
 typedef struct lbk__loader lbk__loader;
 struct lbk__loader {

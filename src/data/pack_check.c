@@ -73,6 +73,8 @@ lbk_status lbk__pack_check(const lbk_pack *pack) {
         check_offsets(pack, LBK__PART_ROW_OFFSET, pack->row_offset, images, pack->length[LBK__PART_ROWS]));
     LBK_TRY(
         check_offsets(pack, LBK__PART_PATH_OFFSET, pack->path_offset, images, pack->length[LBK__PART_PATH]));
+    if (pack->visual_dim == 0 && pack->length[LBK__PART_ROWS] > 0) /* rows of nothing, which no bytes bound */
+        return bad(pack, LBK__PART_ROWS, 0, "is there, though rows have no numbers");
     LBK_TRY(check_length(pack, LBK__PART_IMAGE, samples));
     LBK_TRY(check_length(pack, LBK__PART_SPLIT, samples));
     LBK_TRY(check_length(pack, LBK__PART_LABELLED, samples));

@@ -62,13 +62,14 @@ static lbk_status read_header(lbk__safetensors *file) {
     if (length > LONGEST_HEADER)
         return lbk__fail(file->context, LBK_BAD_DATA, "%s: its header has %llu bytes, at most %d are allowed",
                          file->path, (unsigned long long)length, LONGEST_HEADER);
-    json_error_t error;
+    json_error_t error = {.line = 0}; /* see json.c */
     file->header = json_loadb((const char *)file->map.data + sizeof length, (size_t)length,
                               JSON_REJECT_DUPLICATES, &error);
     if (!file->header) {
         char shown[2 * sizeof error.text];
         return lbk__fail(file->context,
-                         json_error_code(&error) == json_error_out_of_memory ? LBK_NO_MEMORY : LBK_BAD_DATA,
+                         !*error.text || json_error_code(&error) == json_error_out_of_memory ? LBK_NO_MEMORY
+                                                                                             : LBK_BAD_DATA,
                          "%s: header, byte %d: %s", file->path, error.position + 8,
                          lbk__printable(shown, sizeof shown, error.text, strlen(error.text)));
     }

@@ -68,12 +68,11 @@ static bool has_tensors(const lbk__pickle *pickle, const lbk__pickle_value *dict
 static const lbk__pickle_value *find_state_dict(const lbk__pickle *pickle) {
     static const char *const places[] = {"state_dict", "model_state_dict", "model"};
     const lbk__pickle_value *root = &pickle->values[pickle->root];
-    if (has_tensors(pickle, root)) return root;
-    for (size_t i = 0; i < LBK_COUNT(places); i++) {
+    for (size_t i = 0; i < LBK_COUNT(places); i++) { /* a best score may be a tensor beside it */
         const lbk__pickle_value *inside = lbk__pickle_get(pickle, root, places[i]);
         if (has_tensors(pickle, inside)) return inside;
     }
-    return NULL;
+    return has_tensors(pickle, root) ? root : NULL;
 }
 
 static lbk_status add_tensor(lbk__torch_file *file, const lbk__pickle_value *key, int64_t tensor) {

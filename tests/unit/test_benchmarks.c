@@ -117,6 +117,27 @@ static void memes_are_loaded(void **state) {
     fixture_close(&f);
 }
 
+/* The first phase of the competition; files of both are refused. */
+static void memes_of_the_first_phase_are_loaded(void **state) {
+    (void)state;
+    fixture f = fixture_open(NULL);
+    fixture_start(&f);
+    fixture_source(&f, LBK_SOURCE_HATEFUL_MEMES, LBK_LABEL_SINGLE);
+    f.options.visual = LBK_VISUAL_NONE;
+    put_text(&f, "train.jsonl", "{\"id\":1,\"img\":\"img/1.png\",\"label\":0,\"text\":\"one\"}\n");
+    put_text(&f, "dev.jsonl", "{\"id\":2,\"img\":\"img/2.png\",\"label\":1,\"text\":\"two\"}\n");
+    put_text(&f, "test.jsonl", "{\"id\":3,\"img\":\"img/3.png\",\"text\":\"three\"}\n");
+    lbk_pack *pack = build(&f);
+    assert_int_equal(lbk_pack_num_samples(pack), 3);
+    check_sample(&f, pack, 1, "2", "dev", "two", "hateful");
+    check_sample(&f, pack, 2, "3", "test", "three", NULL);
+    lbk_pack_close(pack);
+    put_text(&f, "test_seen.jsonl", "{\"id\":4,\"img\":\"img/4.png\",\"text\":\"four\"}\n");
+    check_fails(f.context, LBK_BAD_DATA, "has dev.jsonl beside test_seen.jsonl: files of two phases",
+                lbk_pack_build(f.context, &f.options, f.pack, NULL));
+    fixture_close(&f);
+}
+
 static void bad_memes_are_named(void **state) {
     (void)state;
     static const trouble cases[] = {
@@ -205,13 +226,10 @@ static void lack_of_memory_is_survived(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(entailment_is_loaded),
-        cmocka_unit_test(bad_entailment_is_named),
-        cmocka_unit_test(memes_are_loaded),
-        cmocka_unit_test(bad_memes_are_named),
-        cmocka_unit_test(wrong_folders_and_kinds_are_refused),
-        cmocka_unit_test(twins_have_their_counts),
-        cmocka_unit_test(lack_of_memory_is_survived),
+        cmocka_unit_test(entailment_is_loaded),    cmocka_unit_test(bad_entailment_is_named),
+        cmocka_unit_test(memes_are_loaded),        cmocka_unit_test(memes_of_the_first_phase_are_loaded),
+        cmocka_unit_test(bad_memes_are_named),     cmocka_unit_test(wrong_folders_and_kinds_are_refused),
+        cmocka_unit_test(twins_have_their_counts), cmocka_unit_test(lack_of_memory_is_survived),
     };
     return cmocka_run_group_tests_name("benchmarks", tests, NULL, NULL);
 }

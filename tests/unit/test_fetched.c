@@ -104,6 +104,28 @@ static void applications_are_loaded(void **state) {
     fixture_close(&f);
 }
 
+/* An icon that is a device, a pipe, a folder or a link out of the folder is a bad picture: nobody waits for
+ * it, and nothing is read. */
+static void icons_that_are_no_files_are_bad(void **state) {
+    (void)state;
+    static const char *const what[] = {"ln -s /dev/zero", "mkfifo", "mkdir", "ln -s /etc/hostname"};
+    for (size_t i = 0; i < LBK_COUNT(what); i++) {
+        fixture f = fixture_open(NULL);
+        fixture_start(&f);
+        put_catalogue(&f);
+        char command[400];
+        snprintf(command, sizeof command, "rm '%s/icons/a.png'; %s '%s/icons/a.png'", f.folder, what[i],
+                 f.folder);
+        assert_int_equal(system(command), 0);
+        check_fails(f.context, LBK_BAD_DATA, "a.png", lbk_pack_build(f.context, &f.options, f.pack, NULL));
+        f.options.skip_bad = 1;
+        lbk_pack *pack = build(&f);
+        assert_int_equal(lbk_pack_num_samples(pack), 1);
+        lbk_pack_close(pack);
+        fixture_close(&f);
+    }
+}
+
 /* Many applications, in fours that are alike in one way each: a split has all or none of four. */
 static void alike_applications_share_a_split(void **state) {
     (void)state;
@@ -198,6 +220,7 @@ int main(void) {
         cmocka_unit_test(shapes_are_loaded),
         cmocka_unit_test(bad_shapes_are_named),
         cmocka_unit_test(applications_are_loaded),
+        cmocka_unit_test(icons_that_are_no_files_are_bad),
         cmocka_unit_test(alike_applications_share_a_split),
         cmocka_unit_test(bad_catalogues_are_named),
         cmocka_unit_test(lack_of_memory_is_survived),

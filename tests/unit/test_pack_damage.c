@@ -83,6 +83,7 @@ typedef struct forgery {
     int64_t value;
     bool shorter;             /* by one item, in place of that */
     const char *key, *become; /* in the description, JSON; NULL: it stays */
+    bool hollow;              /* the part's rows have no numbers */
 } forgery;
 
 /* The description with another value, and its hash. */
@@ -110,6 +111,7 @@ static void forge(fixture *f, const char *from, const forgery *what) {
         specs[part] = (lbk__tensor_spec){.name = entry->name, .dtype = entry->dtype, .rank = entry->rank};
         memcpy(specs[part].shape, entry->shape, sizeof entry->shape);
         if (what->shorter && part == what->part) specs[part].shape[0] = (int64_t)what->item;
+        if (what->hollow && part == what->part) specs[part].shape[1] = 0;
     }
     check_ok(f->context, lbk__safetensors_writer_open(f->context, f->pack, specs, LBK__NUM_PARTS, about, 2,
                                                       LBK__PACK_CONTENT_HASH, &writer));
@@ -118,10 +120,15 @@ static void forge(fixture *f, const char *from, const forgery *what) {
         char *copy = malloc(entry->bytes + 1);
         memcpy(copy, entry->data, entry->bytes);
         const size_t width = lbk__dtype_size(entry->dtype);
-        const bool shorter = part == what->part && what->shorter;
-        if (part == what->part && !shorter) memcpy(copy + what->item * width, &what->value, width);
-        check_ok(f->context,
-                 lbk__safetensors_writer_put(writer, copy, shorter ? what->item * width : entry->bytes));
+        const bool changed = part == what->part;
+        size_t bytes = entry->bytes;
+        if (changed && what->shorter)
+            bytes = what->item * width;
+        else if (changed && what->hollow)
+            bytes = 0;
+        else if (changed)
+            memcpy(copy + what->item * width, &what->value, width);
+        check_ok(f->context, lbk__safetensors_writer_put(writer, copy, bytes));
         free(copy);
     }
     check_ok(f->context, lbk__safetensors_writer_commit(writer, NULL));
@@ -161,7 +168,7 @@ static void forged_numbers_are_refused(void **state) {
     snprintf(good, sizeof good, "%s/good", f.folder);
     assert_int_equal(rename(f.pack, good), 0);
     for (size_t i = 0; i < LBK_COUNT(cases); i++) {
-        forge(&f, good, &(forgery){cases[i].part, cases[i].item, cases[i].value, false, NULL, NULL});
+        forge(&f, good, &(forgery){cases[i].part, cases[i].item, cases[i].value, false, NULL, NULL, false});
         lbk_pack *pack;
         if (lbk_pack_open(f.context, f.pack, &pack) != LBK_BAD_DATA) fail_msg("case %zu is opened", i);
         if (!strstr(lbk_error(f.context), "the pack is damaged"))
@@ -177,15 +184,18 @@ static void forged_sizes_are_refused(void **state) {
         forgery what;
         const char *part;
     } cases[] = {
-        {{LBK__PART_ID_OFFSET, 0, 0, true, NULL, NULL}, "an impossible number of samples or images"},
-        {{LBK__PART_ROW_OFFSET, 0, 0, true, NULL, NULL}, "an impossible number of samples or images"},
-        {{LBK__PART_TEXT_OFFSET, 5, 0, true, NULL, NULL}, "has another number of items"},
-        {{LBK__PART_SPLIT, 4, 0, true, NULL, NULL}, "has another number of items"},
-        {{LBK__PART_ID, 1, 0, true, NULL, NULL}, "is no offset that follows"},
-        {{LBK__NUM_PARTS, 0, 0, false, "version", "99"}, "is a pack of version 99, made by a newer limbeck"},
-        {{LBK__NUM_PARTS, 0, 0, false, "label_kind", "\"many\""},
+        {{LBK__PART_ID_OFFSET, 0, 0, true, NULL, NULL, false}, "an impossible number of samples or images"},
+        {{LBK__PART_ROW_OFFSET, 0, 0, true, NULL, NULL, false}, "an impossible number of samples or images"},
+        {{LBK__PART_TEXT_OFFSET, 5, 0, true, NULL, NULL, false}, "has another number of items"},
+        {{LBK__PART_SPLIT, 4, 0, true, NULL, NULL, false}, "has another number of items"},
+        {{LBK__PART_ID, 1, 0, true, NULL, NULL, false}, "is no offset that follows"},
+        {{LBK__PART_ROWS, 0, 0, false, "visual", "{\"kind\": \"none\", \"dim\": 0}", true},
+         "is there, though rows have no numbers"},
+        {{LBK__NUM_PARTS, 0, 0, false, "version", "99", false},
+         "is a pack of version 99, made by a newer limbeck"},
+        {{LBK__NUM_PARTS, 0, 0, false, "label_kind", "\"many\"", false},
          "label_kind is none of single, multi, soft"},
-        {{LBK__NUM_PARTS, 0, 0, false, "splits", NULL}, "splits has more than 256 names"},
+        {{LBK__NUM_PARTS, 0, 0, false, "splits", NULL, false}, "splits has more than 256 names"},
     };
     fixture f;
     lbk_pack_close(open_records(&f));

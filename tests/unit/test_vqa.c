@@ -227,6 +227,33 @@ static void questions_find_annotations_and_pictures(void **state) {
     fixture_close(&f);
 }
 
+/* More subsets than anybody's folder has, each with its questions and annotations. */
+static void all_subsets_may_be_there(void **state) {
+    (void)state;
+    static const char *const more[] = {"test2015", "train", "dev", "test"};
+    fixture f = fixture_open(NULL);
+    fixture_start(&f);
+    put_questions(&f);
+    f.options.visual = LBK_VISUAL_NONE;
+    for (size_t i = 0; i < LBK_COUNT(more); i++) {
+        char name[96], questions[256], annotations[512];
+        snprintf(questions, sizeof questions,
+                 QUESTIONS("{\"question_id\":%zu,\"image_id\":9,\"question\":\"Is?\"}"), 10 + i);
+        snprintf(name, sizeof name, "v2_OpenEnded_mscoco_%s_questions.json", more[i]);
+        put_text(&f, name, questions);
+        snprintf(annotations, sizeof annotations,
+                 ANNOTATIONS(
+                     "{\"question_id\":%zu,\"multiple_choice_answer\":\"no\",\"answers\":[" TEN("no") "]}"),
+                 10 + i);
+        snprintf(name, sizeof name, "v2_mscoco_%s_annotations.json", more[i]);
+        put_text(&f, name, annotations);
+    }
+    lbk_pack *pack = build(&f);
+    assert_int_equal(lbk_pack_num_samples(pack), 7);
+    lbk_pack_close(pack);
+    fixture_close(&f);
+}
+
 static void bad_questions_are_named(void **state) {
     (void)state;
 #define Q "v2_OpenEnded_mscoco_val2014_questions.json"
@@ -334,17 +361,12 @@ static void lack_of_memory_is_survived(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(answers_are_normalised),
-        cmocka_unit_test(accuracy_leaves_one_out),
-        cmocka_unit_test(scores_are_the_scorers),
-        cmocka_unit_test(the_metric_is_the_scorers),
-        cmocka_unit_test(given_classes_are_taken),
-        cmocka_unit_test(questions_find_annotations_and_pictures),
-        cmocka_unit_test(bad_questions_are_named),
-        cmocka_unit_test(broken_files_are_refused),
-        cmocka_unit_test(what_does_not_fit_is_told),
-        cmocka_unit_test(the_twin_has_its_counts),
-        cmocka_unit_test(lack_of_memory_is_survived),
+        cmocka_unit_test(answers_are_normalised),   cmocka_unit_test(accuracy_leaves_one_out),
+        cmocka_unit_test(scores_are_the_scorers),   cmocka_unit_test(the_metric_is_the_scorers),
+        cmocka_unit_test(given_classes_are_taken),  cmocka_unit_test(questions_find_annotations_and_pictures),
+        cmocka_unit_test(all_subsets_may_be_there), cmocka_unit_test(bad_questions_are_named),
+        cmocka_unit_test(broken_files_are_refused), cmocka_unit_test(what_does_not_fit_is_told),
+        cmocka_unit_test(the_twin_has_its_counts),  cmocka_unit_test(lack_of_memory_is_survived),
     };
     return cmocka_run_group_tests_name("vqa", tests, NULL, NULL);
 }
