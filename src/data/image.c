@@ -67,12 +67,13 @@ static const char *loader_of(const unsigned char *head, size_t size) {
 }
 
 /* A pipe or a device must not stop us. */
-static lbk_status open_file(const char *path, FILE **out, lbk__image_error *error) {
+static lbk_status open_file(const char *path, FILE **out, int64_t *bytes, lbk__image_error *error) {
     struct stat found;
     if (stat(path, &found) != 0)
         return fail(error, LBK_IO, path, errno == ENOENT ? "no such image" : "the image cannot be found");
     if (!S_ISREG(found.st_mode)) return fail(error, LBK_BAD_DATA, path, "the image is not a regular file");
     if (found.st_size == 0) return fail(error, LBK_BAD_DATA, path, "the image is empty");
+    *bytes = found.st_size;
     *out = fopen(path, "rbe");
     if (*out) return LBK_OK;
     char reason[96];
@@ -80,9 +81,31 @@ static lbk_status open_file(const char *path, FILE **out, lbk__image_error *erro
     return fail(error, LBK_IO, path, reason);
 }
 
+bool lbk__image_is_bomb(int64_t pixels, int64_t bytes) {
+    enum { MOST_A_BYTE = 16384, HARMLESS = 16000000 };
+    return pixels > LBK__IMAGE_MOST_PIXELS || (pixels > HARMLESS && pixels / MOST_A_BYTE > bytes);
+}
+
+/* Of what the header says. A JPEG has a bit for each 64 pixels at the least: with fewer it was cut, and
+ * decoders make the rest grey. */
+static lbk_status check_pixels(const VipsImage *image, bool jpeg, int64_t bytes, const char *path,
+                               lbk__image_error *error) {
+    enum { MOST_IN_JPEG = 1024 };
+    const int64_t pixels = (int64_t)image->Xsize * image->Ysize;
+    if (pixels > LBK__IMAGE_MOST_PIXELS)
+        return fail(error, LBK_BAD_DATA, path,
+                    "has more than 64 million pixels (8,000 × 8,000); make it smaller");
+    if (jpeg && pixels / MOST_IN_JPEG > bytes)
+        return fail(error, LBK_BAD_DATA, path, "cannot be decoded: the JPEG picture is cut");
+    if (lbk__image_is_bomb(pixels, bytes))
+        return fail(error, LBK_BAD_DATA, path, "has more pixels than so few bytes should unpack to");
+    return LBK_OK;
+}
+
 static lbk_status open_picture(const char *path, VipsImage **out, lbk__image_error *error) {
     FILE *file;
-    LBK_TRY(open_file(path, &file, error));
+    int64_t bytes;
+    LBK_TRY(open_file(path, &file, &bytes, error));
     unsigned char head[16];
     size_t size = fread(head, 1, sizeof head, file);
     fclose(file);
@@ -91,14 +114,15 @@ static lbk_status open_picture(const char *path, VipsImage **out, lbk__image_err
     if (vips->call(loader, path, out, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on", VIPS_FAIL_ON_ERROR,
                    NULL) != 0)
         return fail_vips(error, path);
-    return LBK_OK;
+    return check_pixels(*out, strcmp(loader, "jpegload") == 0, bytes, path, error);
 }
 
 /* Rendered so that the shorter side has `size` pixels; from memory, so that it cannot name other files. */
 static lbk_status open_drawing(const char *path, int32_t size, char **text, VipsImage **out,
                                lbk__image_error *error) {
     FILE *file;
-    LBK_TRY(open_file(path, &file, error));
+    int64_t bytes;
+    LBK_TRY(open_file(path, &file, &bytes, error));
     *text = malloc(LONGEST_DRAWING);
     if (!*text) {
         fclose(file);
@@ -115,7 +139,7 @@ static lbk_status open_drawing(const char *path, int32_t size, char **text, Vips
     double scale = LBK_MIN(size / shorter, LONGEST_SIDE_RATIO * size / longer);
     if (vips->svgload_buffer(*text, length, out, "scale", LBK_MAX(scale, 0.001), NULL) != 0)
         return fail_vips(error, path);
-    return LBK_OK;
+    return check_pixels(*out, false, INT64_MAX, path, error);
 }
 
 /* One step of the chain: replaces *image by `next`, which an operation made from it. */
@@ -193,12 +217,8 @@ static lbk_status open_image(const char *path, lbk__image_kind kind, int32_t siz
     char reason[LBK__LIBRARY_REASON];
     if (!lbk__vips_start(reason)) return fail(error, LBK_IO, path, reason);
     vips->error_clear();
-    LBK_TRY(kind == LBK__IMAGE_DRAWING ? open_drawing(path, size, text, image, error)
-                                       : open_picture(path, image, error));
-    if ((int64_t)(*image)->Xsize * (*image)->Ysize > LBK__IMAGE_MOST_PIXELS)
-        return fail(error, LBK_BAD_DATA, path,
-                    "has more than 64 million pixels (8,000 × 8,000); make it smaller");
-    return LBK_OK;
+    return kind == LBK__IMAGE_DRAWING ? open_drawing(path, size, text, image, error)
+                                      : open_picture(path, image, error);
 }
 
 static void close_image(VipsImage *image, char *text) {
@@ -233,8 +253,9 @@ static lbk_status decode_webp(const char *path, lbk__image_filter filter, int32_
     FILE *file;
     uint8_t *rgb;
     int32_t width, height;
+    int64_t bytes;
     *plain = false;
-    LBK_TRY(open_file(path, &file, error));
+    LBK_TRY(open_file(path, &file, &bytes, error));
     lbk_status status = lbk__webp_read(file, &width, &height, &rgb);
     fclose(file);
     /* What there is no memory for is a bad record, as with libvips: a few bytes can ask for gigabytes. */

@@ -20,7 +20,7 @@ static lbk_status decode(const uint8_t *data, size_t size, int32_t *width, int32
     if (!WebPInitDecoderConfig(&config)) return LBK_INTERNAL; /* another libwebp than it was built with */
     if (WebPGetFeatures(data, size, &config.input) != VP8_STATUS_OK) return LBK_BAD_DATA;
     if (config.input.has_alpha || config.input.has_animation ||
-        (int64_t)config.input.width * config.input.height > LBK__IMAGE_MOST_PIXELS)
+        lbk__image_is_bomb((int64_t)config.input.width * config.input.height, (int64_t)size))
         return LBK_OK;
     *width = config.input.width;
     *height = config.input.height; /* both below 2¹⁴ */
