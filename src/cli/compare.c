@@ -178,8 +178,8 @@ static void add_statistics(cli_table *table, const json_t *value, const struct q
     char text[64] = "";
     const json_t *mean = json_object_get(value, "mean"), *sd = json_object_get(value, "sd");
     if (mean) {
-        size_t at = (size_t)snprintf(text, sizeof text, "%.*f%s", q->decimals,
-                                     q->scale * json_number_value(mean), q->unit);
+        snprintf(text, sizeof text, "%.*f%s", q->decimals, q->scale * json_number_value(mean), q->unit);
+        const size_t at = strlen(text); /* a number of another's report may be long */
         if (json_is_real(sd) && q->view)
             snprintf(text + at, sizeof text - at, " ± %.*f", q->decimals, json_number_value(sd));
     }

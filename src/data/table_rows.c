@@ -14,6 +14,7 @@ enum { PIECE = 1 << 20, LONGEST_ROW = 64 << 20, LONGEST_NAME = 4096 };
 typedef struct place {
     uint64_t offset;
     uint32_t length, line;
+    int32_t num_rows; /* as its beginning says; 0: only the whole row tells */
 } place;
 
 typedef struct table_rows {
@@ -45,6 +46,7 @@ static lbk_status add_row(table_rows *source, const char *head, size_t head_leng
     if (!added) return LBK_OK;
     *index = (int32_t)source->count;
     LBK_TRY(LBK_GROW(source->base.context, source->places, source->capacity, source->count + 1));
+    where.num_rows = row.num_boxes;
     source->places[source->count++] = where;
     return LBK_OK;
 }
@@ -64,7 +66,7 @@ static lbk_status index_piece(table_rows *source, const char *piece, size_t size
         now->length += (uint32_t)length;
         if (!newline) break;
         if (now->length) LBK_TRY(add_row(source, source->line.data, source->line.length, *now));
-        *now = (place){now->offset + now->length + 1, 0, now->line + 1};
+        *now = (place){.offset = now->offset + now->length + 1, .line = now->line + 1};
         source->line.length = 0;
         at = newline + 1;
     }
@@ -118,24 +120,38 @@ static lbk_status load(table_rows *source, size_t index) {
     return LBK_OK;
 }
 
+static lbk_status find_row(const table_rows *source, const char *image, int32_t *index) {
+    char name[LONGEST_NAME];
+    *index = -1;
+    for (int which = 0; *index < 0 && lbk__feature_name(image, which, name, sizeof name); which++)
+        *index = lbk__name_map_find(&source->ids, name, strlen(name), -1);
+    if (*index >= 0) return LBK_OK;
+    return lbk__fail(source->base.context, LBK_BAD_DATA, "%s: has no features of the image \"%s\"",
+                     source->path, image);
+}
+
+/* A row is read, and its 400 kB decoded, once: when its features are wanted. */
 static lbk_status count_rows(lbk__row_source *base, const char *image, int32_t *num_rows) {
     table_rows *source = (table_rows *)base;
-    char name[LONGEST_NAME];
-    int32_t index = -1;
-    for (int which = 0; index < 0 && lbk__feature_name(image, which, name, sizeof name); which++)
-        index = lbk__name_map_find(&source->ids, name, strlen(name), -1);
-    if (index < 0)
-        return lbk__fail(base->context, LBK_BAD_DATA, "%s: has no features of the image \"%s\"", source->path,
-                         image);
-    LBK_TRY(load(source, (size_t)index));
-    *num_rows = source->num_rows;
+    int32_t index;
+    LBK_TRY(find_row(source, image, &index));
+    place *at = source->places + index;
+    if (!at->num_rows) {
+        LBK_TRY(load(source, (size_t)index));
+        at->num_rows = source->num_rows;
+    }
+    *num_rows = at->num_rows;
     return LBK_OK;
 }
 
 static lbk_status read_rows(lbk__row_source *base, const char *image, uint16_t *rows) {
     table_rows *source = (table_rows *)base;
-    int32_t num_rows;
-    LBK_TRY(count_rows(base, image, &num_rows));
+    int32_t index, num_rows;
+    LBK_TRY(count_rows(base, image, &num_rows)); /* there is room for so many */
+    LBK_TRY(find_row(source, image, &index));
+    LBK_TRY(load(source, (size_t)index));
+    if (source->num_rows != num_rows)
+        return lbk__fail(base->context, LBK_IO, "%s: has changed while it was read", source->path);
     return lbk__rows_from_file(base->context, source->where.data,
                                (const float *)(const void *)source->features.data, num_rows, base->dim, rows);
 }

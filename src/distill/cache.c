@@ -184,16 +184,21 @@ lbk_status lbk__cache_verify(const lbk__cache *cache) {
             "`limbeck probe --force`",
             lbk__safetensors_path(cache->file));
     LBK_TRY(check_finite(cache, "logits", cache->logits, views * samples * (size_t)cache->key.num_classes));
+    return lbk__cache_check_saliency(cache);
+}
+
+lbk_status lbk__cache_check_saliency(const lbk__cache *cache) {
     if (cache->key.joint_only) return LBK_OK;
     return check_finite(cache, "saliencies", cache->saliency,
-                        (size_t)LBK__NUM_SALIENCIES * LBK__NUM_MODALITIES * samples);
+                        (size_t)LBK__NUM_SALIENCIES * LBK__NUM_MODALITIES * (size_t)cache->key.num_samples);
 }
 
 void lbk__cache_identity(const lbk__cache *cache, char out[LBK__HASH_SIZE]) {
     const char *about = lbk__safetensors_metadata(cache->file, "limbeck");
     char both[2 * LBK__HASH_SIZE];
     lbk__hash_bytes(about, strlen(about), both);
-    lbk__safetensors_hash(cache->file, both + LBK__HASH_SIZE - 1);
+    snprintf(both + LBK__HASH_SIZE - 1, LBK__HASH_SIZE, "%s",
+             lbk__safetensors_metadata(cache->file, "sha256"));
     lbk__hash_bytes(both, 2 * (LBK__HASH_SIZE - 1), out);
 }
 

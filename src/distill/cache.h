@@ -68,7 +68,9 @@ const lbk__cache_key *lbk__cache_made_from(const lbk__cache *cache);
 lbk_status lbk__cache_match(const lbk__cache *cache, const lbk__cache_key *wanted);
 /* Reads everything: LBK_BAD_DATA when it does not have the hash it was written with. */
 lbk_status lbk__cache_verify(const lbk__cache *cache);
-/* SHA-256 of all that the cache says and of what it says it was made from. */
+/* LBK_NUMERIC: saliencies that are not finite; what is drawn of a cache that was not verified. */
+lbk_status lbk__cache_check_saliency(const lbk__cache *cache);
+/* SHA-256 of all that a verified cache says and of what it says it was made from. */
 void lbk__cache_identity(const lbk__cache *cache, char out[LBK__HASH_SIZE]);
 /* [C]; `sample` in 0 … N − 1. NULL for a view that the cache does not have. */
 const float *lbk__cache_logits(const lbk__cache *cache, lbk_view view, int64_t sample);

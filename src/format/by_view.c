@@ -12,11 +12,16 @@ lbk_status lbk__by_view_open(lbk_context *context, const char *path, int64_t num
                           .num_views = num_views,
                           .num_samples = num_samples,
                           .num_classes = num_classes};
-    return lbk__unnamed_file(context, path, &out->scratch);
+    lbk_status status = LBK_OK;
+    for (int64_t view = 0; view < num_views && status == LBK_OK; view++)
+        status = lbk__unnamed_file(context, path, &out->scratch[view]);
+    if (status != LBK_OK) lbk__by_view_close(out);
+    return status;
 }
 
 void lbk__by_view_close(lbk__by_view *rows) {
-    if (rows->scratch) fclose(rows->scratch);
+    for (int view = 0; view < LBK_NUM_VIEWS; view++)
+        if (rows->scratch[view]) fclose(rows->scratch[view]);
     *rows = (lbk__by_view){0};
 }
 
@@ -24,18 +29,20 @@ static lbk_status cannot_write(const lbk__by_view *rows) {
     return lbk__fail_errno(rows->context, "%s: the temporary file for it cannot be written", rows->path);
 }
 
-static lbk_status seek(lbk__by_view *rows, int64_t sample) {
-    const int64_t bytes = rows->num_views * rows->num_classes * (int64_t)sizeof(float);
-    return fseeko(rows->scratch, (off_t)(sample * bytes), SEEK_SET) == 0 ? LBK_OK : cannot_write(rows);
+static lbk_status seek(lbk__by_view *rows, int64_t view, int64_t sample) {
+    const int64_t bytes = rows->num_classes * (int64_t)sizeof(float);
+    return fseeko(rows->scratch[view], (off_t)(sample * bytes), SEEK_SET) == 0 ? LBK_OK : cannot_write(rows);
 }
 
 lbk_status lbk__by_view_put(lbk__by_view *rows, int64_t sample, const float *logits) {
-    const size_t count = (size_t)(rows->num_views * rows->num_classes);
+    const size_t count = (size_t)rows->num_classes;
     if (rows->num_put == rows->num_samples || sample >= rows->num_samples)
         return lbk__fail(rows->context, LBK_INTERNAL, "%s: more samples than its %lld", rows->path,
                          (long long)rows->num_samples);
-    if (sample != rows->next) LBK_TRY(seek(rows, sample));
-    if (fwrite(logits, sizeof *logits, count, rows->scratch) != count) return cannot_write(rows);
+    for (int64_t view = 0; view < rows->num_views; view++, logits += count) {
+        if (sample != rows->next) LBK_TRY(seek(rows, view, sample));
+        if (fwrite(logits, sizeof *logits, count, rows->scratch[view]) != count) return cannot_write(rows);
+    }
     rows->next = sample + 1;
     rows->num_put++;
     return LBK_OK;
@@ -43,17 +50,13 @@ lbk_status lbk__by_view_put(lbk__by_view *rows, int64_t sample, const float *log
 
 static lbk_status write_view(lbk__by_view *rows, int64_t view, float *buffer, int64_t block,
                              lbk__safetensors_writer *file) {
-    const size_t classes = (size_t)rows->num_classes, views = (size_t)rows->num_views;
-    LBK_TRY(seek(rows, 0));
+    const size_t classes = (size_t)rows->num_classes;
+    LBK_TRY(seek(rows, view, 0));
     for (int64_t first = 0; first < rows->num_samples; first += block) {
-        const size_t samples = (size_t)LBK_MIN(block, rows->num_samples - first);
-        const size_t wanted = samples * views * classes;
-        if (fread(buffer, sizeof *buffer, wanted, rows->scratch) != wanted)
+        const size_t wanted = (size_t)LBK_MIN(block, rows->num_samples - first) * classes;
+        if (fread(buffer, sizeof *buffer, wanted, rows->scratch[view]) != wanted)
             return lbk__fail_errno(rows->context, "%s: cannot read its temporary back", rows->path);
-        for (size_t i = 0; i < samples; i++)
-            memmove(buffer + i * classes, buffer + (i * views + (size_t)view) * classes,
-                    classes * sizeof *buffer);
-        LBK_TRY(lbk__safetensors_writer_put(file, buffer, samples * classes * sizeof *buffer));
+        LBK_TRY(lbk__safetensors_writer_put(file, buffer, wanted * sizeof *buffer));
     }
     return LBK_OK;
 }
@@ -64,7 +67,7 @@ lbk_status lbk__by_view_write(lbk__by_view *rows, lbk__safetensors_writer *file)
                          rows->path, (long long)rows->num_put, (long long)rows->num_samples);
     const int64_t block = LBK_MAX(1, BLOCK / rows->num_classes);
     float *buffer;
-    LBK_TRY(LBK_ALLOC(rows->context, buffer, block * rows->num_views * rows->num_classes));
+    LBK_TRY(LBK_ALLOC(rows->context, buffer, block * rows->num_classes));
     lbk_status status = LBK_OK;
     for (int64_t view = 0; view < rows->num_views && status == LBK_OK; view++)
         status = write_view(rows, view, buffer, block, file);

@@ -1,5 +1,5 @@
 /* by_view.h: a tensor [V, N, C] written in bounded memory from samples that arrive with their V views
- * together: they go to a temporary file [N, V, C] first. */
+ * together: each view goes to a temporary file of its own first. */
 #ifndef LBK_FORMAT_BY_VIEW_H
 #define LBK_FORMAT_BY_VIEW_H
 
@@ -11,8 +11,8 @@ typedef struct lbk__by_view {
         *path; /* of the file that it is for: messages name it, the temporary lies beside it; not copied */
     int64_t num_views, num_samples, num_classes;
     int64_t num_put;
-    FILE *scratch; /* [N, V, C], without a name */
-    int64_t next;  /* the sample that `scratch` stands before */
+    FILE *scratch[LBK_NUM_VIEWS]; /* [N, C] each, without a name */
+    int64_t next;                 /* the sample that they stand before */
 } lbk__by_view;
 
 /* LBK_IO. */

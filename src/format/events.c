@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "format/events.pb-c.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -121,6 +122,15 @@ static lbk_status create_file(lbk__events *events, const char *folder, double wa
         if (errno != EEXIST) break;
     }
     return lbk__fail_errno(events->context, "%s: cannot create", events->path);
+}
+
+void lbk__events_remove(const char *folder) {
+    DIR *entries = opendir(folder);
+    if (!entries) return;
+    for (struct dirent *entry; (entry = readdir(entries));)
+        if (strncmp(entry->d_name, "events.out.tfevents.", 20) == 0)
+            unlinkat(dirfd(entries), entry->d_name, 0);
+    closedir(entries);
 }
 
 lbk_status lbk__events_create(lbk_context *context, const char *folder, double wall_time, lbk__events **out) {

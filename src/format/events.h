@@ -12,6 +12,8 @@ typedef struct lbk__events lbk__events;
  * 1970.
  */
 lbk_status lbk__events_create(lbk_context *context, const char *folder, double wall_time, lbk__events **out);
+/* Removes the event files of the folder: TensorBoard shows all of a folder as one run. */
+void lbk__events_remove(const char *folder);
 /* Goes on in the file `path` after its first `offset` bytes, which lbk__events_tell gave, and drops the rest:
  * a resumed run ends with the events of an uninterrupted one. LBK_BAD_DATA where these bytes are not whole
  * records.

@@ -228,6 +228,23 @@ int64_t lbk__weights_find(const lbk__weights *weights, const char *name) {
     return found ? found - weights->tensors : -1;
 }
 
+lbk_status lbk__weights_hash(lbk_context *context, const char *folder, char out[LBK__HASH_SIZE]) {
+    lbk__weights *weights;
+    lbk__hasher *hasher = NULL;
+    LBK_TRY(lbk__weights_open_folder(context, folder, &weights));
+    lbk_status status = LBK_OK;
+    LBK_GO(lbk__hasher_create(context, &hasher));
+    for (size_t i = 0; i < weights->num_parts; i++) {
+        char hash[LBK__HASH_SIZE];
+        LBK_GO(lbk__hash_file(context, weights->parts[i].path, hash));
+        lbk__hasher_update(hasher, hash, sizeof hash - 1);
+    }
+done:
+    if (hasher) lbk__hasher_finish(context, hasher, out);
+    lbk__weights_close(weights);
+    return status;
+}
+
 lbk_status lbk__weights_read(lbk__weights *weights, size_t index, float *out) {
     const tensor *chosen = &weights->tensors[index];
     const part *from = &weights->parts[chosen->part];

@@ -12,6 +12,8 @@ lbk_status lbk__weights_open(lbk_context *context, const char *path, lbk__weight
 /* What a Hugging Face folder has: the first of model.safetensors, model.safetensors.index.json,
  * pytorch_model.bin, pytorch_model.bin.index.json. An index names files of the folder itself only. */
 lbk_status lbk__weights_open_folder(lbk_context *context, const char *folder, lbk__weights **out);
+/* A hash of that folder's files of weights. */
+lbk_status lbk__weights_hash(lbk_context *context, const char *folder, char out[LBK__HASH_SIZE]);
 void lbk__weights_close(lbk__weights *weights); /* NULL is allowed */
 
 /* What sentences call it: the file, or the index. */

@@ -59,6 +59,7 @@ lbk_status lbk__paired_bootstrap(lbk_context *context, const lbk__scorer *a, con
     LBK_GO(LBK_ALLOC(context, differences, resamples));
     LBK_GO(LBK_ALLOC(context, times, count));
     for (int32_t r = 0; r < resamples; r++) {
+        if (lbk__interrupted(context)) LBK_GO(lbk__fail(context, LBK_INTERRUPTED, "stopped on request"));
         draw(seed, r, times, count);
         differences[r] = difference(a, b, n, times);
     }

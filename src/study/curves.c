@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MOST_POINTS = 1000 };
+enum { MOST_POINTS = 1 << 16 };
 
 /* Calls `use` for each line of a kind. */
 static lbk_status read_lines(const lbk__results *r, const char *folder, const char *kind,

@@ -20,7 +20,7 @@ static void count(const lbk__results *r, const lbk__result_run *run, int view, d
         for (int64_t k = truth->labels.start[i]; k < truth->labels.start[i + 1]; k++) {
             if (!(truth->labels.scores[k] > 0.5f)) continue;
             const double at = probability(truth, logits + i * classes, truth->labels.classes[k]) * BINS;
-            counts[at < BINS - 1 ? (int)at : BINS - 1]++;
+            counts[at > 0 ? (int)fmin(at, BINS - 1) : 0]++;
         }
 }
 

@@ -11,7 +11,9 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 extern char **environ;
 
@@ -151,13 +153,30 @@ done:
     return status;
 }
 
+/* gnuplot would follow links, and wait for somebody who reads a pipe. */
+static lbk_status prepare(lbk__gnuplot *gnuplot, const char *folder) {
+    lbk_context *context = gnuplot->context;
+    struct stat found;
+    if (lstat(folder, &found) == 0 && S_ISLNK(found.st_mode))
+        return lbk__fail(context, LBK_IO, "%s: is a link; remove it", folder);
+    LBK_TRY(lbk__make_folder(context, folder));
+    for (size_t i = 0; i < json_array_size(gnuplot->names); i++) {
+        char *path;
+        LBK_TRY(lbk__format(context, &path, "%s/%s.svg", folder,
+                            json_string_value(json_array_get(gnuplot->names, i))));
+        unlink(path);
+        lbk_free(context, path);
+    }
+    return LBK_OK;
+}
+
 lbk_status lbk__gnuplot_run(lbk__gnuplot *gnuplot, const char *folder, json_t **plots, bool *missing) {
     lbk_context *context = gnuplot->context;
     char *path = NULL;
     lbk_status status = LBK_OK;
     *plots = json_object();
     LBK_TRY(gnuplot->status);
-    LBK_TRY(lbk__make_folder(context, folder));
+    LBK_TRY(prepare(gnuplot, folder));
     lbk__remove_leftovers(folder, NULL);
     LBK_GO(lbk__join(context, folder, "plots.gp", &path));
     LBK_GO(lbk__write_file(context, path, gnuplot->script.data, gnuplot->script.length));

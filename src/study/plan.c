@@ -4,6 +4,8 @@
 
 #include "base/file.h"
 #include "data/pack.h"
+#include "format/weights.h"
+#include "model/folder.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -108,14 +110,49 @@ done:
     return status == LBK_OK ? LBK_OK : lbk__fail_at(study->context, status, "teacher");
 }
 
-static lbk_status hash_teacher(const lbk__study *study, char out[LBK__HASH_SIZE]) {
+/* hash = SHA-256 of hash and `more`. */
+static lbk_status mix(lbk_context *context, char hash[LBK__HASH_SIZE], const void *more, size_t size) {
+    lbk__hasher *hasher;
+    LBK_TRY(lbk__hasher_create(context, &hasher));
+    lbk__hasher_update(hasher, hash, LBK__HASH_SIZE - 1);
+    lbk__hasher_update(hasher, more, size);
+    lbk__hasher_finish(context, hasher, hash);
+    return LBK_OK;
+}
+
+/* A model that training starts from may be exchanged in its folder: its weights count, not the path alone. */
+static lbk_status mix_start(lbk__study *study, const lbk_config *config, char hash[LBK__HASH_SIZE]) {
+    lbk_context *context = study->context;
+    const char *from = config->model.init_from;
+    char *folder = NULL;
+    lbk_status status = LBK_OK;
+    if (!*from) return LBK_OK;
+    if (!study->start || strcmp(study->start, from) != 0) {
+        lbk_free(context, study->start);
+        study->start = NULL;
+        LBK_GO(lbk__model_folder(context, from, &folder));
+        LBK_GO(lbk__weights_hash(context, folder, study->start_hash));
+        LBK_GO(lbk__copy_string(context, from, &study->start));
+    }
+    LBK_GO(mix(context, hash, study->start_hash, LBK__HASH_SIZE - 1));
+done:
+    lbk_free(context, folder);
+    return status;
+}
+
+/* Of a teacher that is given, the thresholds as well, which a teacher's identity leaves out. */
+static lbk_status hash_teacher(lbk__study *study, char out[LBK__HASH_SIZE]) {
+    const lbk__model *given = study->given_teacher;
     lbk_config *config;
-    if (study->given_teacher) {
-        lbk__model_hash(study->given_teacher, out);
-        return LBK_OK;
+    if (given) {
+        LBK_TRY(lbk__model_hash(given, out));
+        return given->thresholds ? mix(study->context, out, given->thresholds,
+                                       (size_t)given->config.num_labels * sizeof *given->thresholds)
+                                 : LBK_OK;
     }
     LBK_TRY(lbk__study_teacher_config(study, &config));
-    const lbk_status status = lbk__config_hash(config, out);
+    lbk_status status = lbk__config_hash(config, out);
+    if (status == LBK_OK) status = mix_start(study, config, out);
     lbk_config_close(config);
     return status;
 }
@@ -175,7 +212,7 @@ done:
 
 /* Hash of the configuration, the teacher and the folds. Where the student starts from the teacher, the path
  * of its folder does not count: the teacher does. */
-static lbk_status name_cell(const lbk__study *study, const lbk__cell *cell, char **out) {
+static lbk_status name_cell(lbk__study *study, const lbk__cell *cell, char **out) {
     lbk_context *context = study->context;
     const lbk__recipe_model *student = &study->recipe.students[cell->student];
     lbk_config *config;
@@ -183,6 +220,7 @@ static lbk_status name_cell(const lbk__study *study, const lbk__cell *cell, char
     LBK_TRY(lbk__study_cell_config(context, study, cell, &config));
     if (student->num_from_teacher) *config->model.init_from = 0;
     lbk_status status = lbk__config_hash(config, made_from);
+    if (status == LBK_OK) status = mix_start(study, config, made_from);
     lbk_config_close(config);
     LBK_TRY(status);
     snprintf(made_from + LBK__HASH_SIZE - 1, 32, " %s %d", study->teacher_id, student->folds);

@@ -109,6 +109,7 @@ static void plot_views(lbk__gnuplot *g, const json_t *root, size_t s) {
 /* Whole epochs, at most seven of them. */
 static void epoch_tics(lbk__gnuplot *g, double last) {
     axis_label(g, "x", "epoch");
+    if (!(last > 0)) lbk__gnuplot_put(g, "set xrange [0:1]\nset yrange [0:1]\n"); /* nothing to draw */
     lbk__gnuplot_put(g, "set xtics %g\n", fmax(1, ceil(last / 7)));
 }
 
@@ -120,7 +121,7 @@ static void put_points(lbk__gnuplot *g, int data, const json_t *points) {
     json_array_foreach(points, i, point)
         lbk__gnuplot_put(g, "%.9g %.9g\n", lbk__json_number(json_array_get(point, 0)),
                          lbk__json_number(json_array_get(point, 1)));
-    lbk__gnuplot_put(g, "EOD\n");
+    lbk__gnuplot_put(g, "NaN NaN\nEOD\n"); /* a block of data may not be empty */
 }
 
 static void plot_curves(lbk__gnuplot *g, const json_t *root, size_t s) {
@@ -171,7 +172,7 @@ static void plot_weights(lbk__gnuplot *g, const json_t *root, size_t s) {
                                  lbk__json_number(json_object_get(view, "mean")),
                                  lbk__json_number(json_object_get(view, "p5")), high);
             }
-            lbk__gnuplot_put(g, "EOD\n");
+            lbk__gnuplot_put(g, "NaN NaN NaN NaN\nEOD\n");
         }
         epoch_tics(g, last);
         lbk__gnuplot_tics(g, 'y', 0, fmax(1.02, fmin(most, 1e9) * 1.05));

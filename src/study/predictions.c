@@ -137,13 +137,28 @@ static lbk_status check_origin(lbk_context *context, const char *path, const lbk
     return status;
 }
 
-lbk_status lbk__predictions_are_of(lbk_context *context, const char *path, const char *split, bool *out) {
+static lbk_status hash_folder(lbk_context *context, const char *folder, char out[LBK__HASH_SIZE]) {
+    lbk__model *model;
+    LBK_TRY(lbk__model_load(context, folder, &model));
+    const lbk_status status = lbk__model_hash(model, out);
+    lbk__model_free(model);
+    return status;
+}
+
+lbk_status lbk__predictions_are_of(lbk_context *context, const char *path, const char *split,
+                                   const char *model_folder, bool *out) {
     lbk__safetensors *file;
-    json_t *about;
+    json_t *about = NULL;
+    char hash[LBK__HASH_SIZE];
+    *out = false;
     LBK_TRY(lbk__safetensors_open(context, path, &file));
-    const lbk_status status = read_about(context, path, file, &about);
-    const char *found = json_string_value(json_object_get(about, "split"));
-    *out = found && strcmp(found, split) == 0;
+    lbk_status status = LBK_OK;
+    LBK_GO(read_about(context, path, file, &about));
+    LBK_GO(hash_folder(context, model_folder, hash));
+    const char *found = json_string_value(json_object_get(about, "split")),
+               *model = json_string_value(json_object_get(about, "model_sha256"));
+    *out = found && strcmp(found, split) == 0 && model && strcmp(model, hash) == 0;
+done:
     json_decref(about);
     lbk__safetensors_close(file);
     return status;

@@ -17,8 +17,10 @@
 lbk_status lbk__predictions_write(lbk_context *context, const char *model, const char *pack_path,
                                   const char *split, const char *path);
 
-/* Whether the predictions in `path` are on that split. LBK_BAD_DATA for another kind of file. */
-lbk_status lbk__predictions_are_of(lbk_context *context, const char *path, const char *split, bool *out);
+/* Whether the predictions in `path` are of that model on that split. LBK_BAD_DATA for another kind of file.
+ */
+lbk_status lbk__predictions_are_of(lbk_context *context, const char *path, const char *split,
+                                   const char *model_folder, bool *out);
 
 /* What is true of the labelled samples of a split. */
 typedef struct lbk__truth {

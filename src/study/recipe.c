@@ -200,6 +200,8 @@ static lbk_status read_students(lbk_context *context, const char *path, lbk__rec
         for (uint32_t k = 0; k < i; k++)
             if (strcmp(r->students[k].name, student->name) == 0)
                 return bad(context, path, "students", student->name, "two students have this name");
+        if (strcmp(student->name, "teacher") == 0)
+            return bad(context, path, "students", student->name, "is what the report calls the teacher");
         if (student->folds_text)
             LBK_TRY(read_number(context, path, "folds", student->folds_text, 2, LBK_MAX_FOLDS, &folds));
         student->folds = (int)folds;

@@ -101,10 +101,18 @@ static lbk_status add_text(lbk_context *context, const lbk_config *config, const
     return LBK_OK;
 }
 
-/* "configurations": YAML as resolved, of the teacher unless it was given, and of each student's last method
+/* The last method that reads saliencies, since the report tells of those; else the last. */
+static int told_method(const lbk__recipe *recipe) {
+    const size_t key = lbk__config_find("distill", "saliency");
+    for (int m = recipe->num_methods - 1; m >= 0; m--)
+        if (lbk__recipe_reads(&recipe->methods[m], key)) return m;
+    return recipe->num_methods - 1;
+}
+
+/* "configurations": YAML as resolved, of the teacher unless it was given, and of one method of each student
  * with its first seed; "saliency": the kind that the first student's weights are made from. */
 static lbk_status add_configs(const lbk__study *study, json_t *root) {
-    const int last = study->recipe.num_methods - 1;
+    const int last = told_method(&study->recipe);
     json_t *texts = json_object();
     lbk_config *config;
     json_object_set_new(root, "configurations", texts);

@@ -173,8 +173,12 @@ static lbk_status open_data(lbk__results *r, lbk__json_in in) {
     lbk_status status = lbk__cache_open(r->context, path, &r->cache);
     lbk_free(r->context, path);
     LBK_TRY(status);
-    const lbk__cache_key wanted = {.pack_sha256 = hash};
-    return lbk__cache_match(r->cache, &wanted);
+    const lbk__cache_key wanted = {.pack_sha256 = hash,
+                                   .label_kind = r->truth.label_kind,
+                                   .num_samples = lbk_pack_num_samples(r->pack),
+                                   .num_classes = r->truth.num_classes};
+    LBK_TRY(lbk__cache_match(r->cache, &wanted));
+    return lbk__cache_check_saliency(r->cache);
 }
 
 static lbk_status open_all(lbk__results *r, lbk__json_in in) {

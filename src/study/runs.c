@@ -183,14 +183,15 @@ done:
 
 /* ---- the test split ---- */
 
-/* What is there may be of another test split, which the recipe named before. */
+/* What is there may be of another test split, which the recipe named before, or of a model that was trained
+ * anew. */
 static lbk_status test(lbk_context *context, const lbk__study *study, const char *model, const char *name) {
     const char *split = study->recipe.test_split;
     bool done = false;
     char *path;
     LBK_TRY(lbk__study_path(context, study->folder, "test", name, &path));
     lbk_status status = LBK_OK;
-    if (lbk__exists(path)) status = lbk__predictions_are_of(context, path, split, &done);
+    if (lbk__exists(path)) status = lbk__predictions_are_of(context, path, split, model, &done);
     if (status == LBK_OK && !done)
         status = lbk__predictions_write(context, model, study->pack_path, split, path);
     lbk_free(context, path);

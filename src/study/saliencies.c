@@ -92,7 +92,7 @@ static json_t *histogram(float *values, const float *by_modality, int64_t n) {
         json_t *shares = json_array();
         for (int64_t i = 0; i < n; i++) {
             const double at = (double)by_modality[m * n + i] / upper * BINS;
-            counts[at < BINS - 1 ? (int)at : BINS - 1]++;
+            counts[at > 0 ? (int)fmin(at, BINS - 1) : 0]++; /* a divergence may be rounded below 0 */
         }
         for (int b = 0; b < BINS; b++)
             json_array_append_new(shares, json_real((double)counts[b] / (double)n));

@@ -58,6 +58,8 @@ static lbk_status open_study(lbk__study *study, const lbk_study_options *options
     if (!study->pack_path)
         return lbk__fail(context, LBK_INVALID_ARGUMENT, "%s: names no pack, and none was given beside it",
                          options->recipe);
+    LBK_TRY(lbk__check_path(context, study->pack_path));
+    if (study->images) LBK_TRY(lbk__check_path(context, study->images));
     LBK_TRY(lbk__make_folder(context, study->folder));
     LBK_TRY(lbk__lock_folder(context, study->folder, &study->lock));
     LBK_TRY(lbk_pack_open(context, study->pack_path, &study->pack));
@@ -73,6 +75,7 @@ static void close_study(lbk__study *study) {
     lbk_free(context, study->cells);
     lbk_free(context, study->chosen);
     lbk_free(context, study->teacher);
+    lbk_free(context, study->start);
     lbk_free(context, study->folder);
     lbk_free(context, study->pack_path);
     lbk_free(context, study->images);

@@ -13,6 +13,7 @@
 #ifndef LBK_STUDY_STUDY_H
 #define LBK_STUDY_STUDY_H
 
+#include "base/file.h"
 #include "base/lock.h"
 #include "model/model.h"
 #include "study/recipe.h"
@@ -35,8 +36,9 @@ typedef struct lbk__study {
     lbk__model *given_teacher;                /* NULL: the recipe's is trained */
     lbk__lock lock;
     lbk_pack *pack;
-    char teacher_id[9]; /* first digits of the hash */
-    char *teacher;      /* its run folder */
+    char teacher_id[9];                      /* first digits of the hash */
+    char *teacher;                           /* its run folder */
+    char *start, start_hash[LBK__HASH_SIZE]; /* the model.init_from that was looked at last; its weights */
     lbk__cell *cells;
     size_t num_cells, capacity;
     int *chosen; /* [students × methods] the point that dev chose */

@@ -164,6 +164,9 @@ static lbk_status summarise(lbk__model *teacher, const lbk_pack *pack, const lbk
 lbk_status lbk_probe(lbk_context *context, const lbk_probe_options *options, char **summary) {
     LBK__GUEST(context);
     if (summary) *summary = NULL;
+    if (!options->pack || !options->teacher || !options->out)
+        return lbk__fail(context, LBK_INVALID_ARGUMENT,
+                         "a probe needs a teacher, a pack and a file to write");
     if (options->batch_size < 0)
         return lbk__fail(context, LBK_INVALID_ARGUMENT,
                          "batch_size is %d; it must be at least 1, or 0 for 32", options->batch_size);
@@ -189,7 +192,7 @@ lbk_status lbk_probe(lbk_context *context, const lbk_probe_options *options, cha
     if (teacher->precision != LBK__PRECISION_FP32) key.precision = lbk__precision_names[teacher->precision];
     LBK_GO(keep_existing(context, &key, options, &kept));
     if (!kept) LBK_GO(probe_locked(teacher, pack, &key, options, &kept));
-    LBK_GO(summarise(teacher, pack, options, kept, summary));
+    if (!kept || summary) LBK_GO(summarise(teacher, pack, options, kept, summary));
 done:
     lbk__model_free(teacher);
     lbk_pack_close(pack);

@@ -120,6 +120,7 @@ lbk_status lbk__run_begin(lbk__run *run, const lbk__run_mark *mark) {
     LBK_TRY(LBK_GROW(run->context, run->line.data, run->line.capacity, LONGEST_LINE));
     LBK_TRY(open_metrics(run, mark ? mark->metrics_length : 0));
     if (mark) return resume_events(run, mark);
+    lbk__events_remove(run->folder); /* of a start that came to no checkpoint */
     LBK_TRY(lbk__events_create(run->context, run->folder, wall_time(), &run->events));
     return lbk__sync_folder_of(run->context, lbk__events_path(run->events));
 }

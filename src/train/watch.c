@@ -62,7 +62,7 @@ static lbk_status tally_classes(const lbk__training *t, int64_t count, class_tal
 /* The class's name where it can be part of a JSON key as it is, else its number. */
 static void call_class(const lbk__training *t, int32_t c, char out[LONGEST_NAME + 1]) {
     const char *name = lbk_pack_class_name(t->pack, c);
-    bool plain = strlen(name) <= LONGEST_NAME;
+    bool plain = strlen(name) <= LONGEST_NAME && strncmp(name, "class ", 6) != 0;
     for (const char *at = name; plain && *at; at++)
         plain = *at != '"' && *at != '\\' && (unsigned char)*at >= ' ';
     if (plain)
