@@ -87,7 +87,8 @@ typedef struct lbk_context_options {
     int allow_outside;
 } lbk_context_options;
 
-/* `options` may be NULL. Fails with LBK_NO_MEMORY or LBK_INVALID_ARGUMENT (num_threads < 0). */
+/* `options` may be NULL. Fails with LBK_NO_MEMORY or LBK_INVALID_ARGUMENT (num_threads is
+ * not from 0 to 4096). */
 LBK_PUBLIC lbk_status lbk_context_create(const lbk_context_options *options, lbk_context **out);
 /* Everything made from the context must be closed before. NULL is allowed. */
 LBK_PUBLIC void lbk_context_destroy(lbk_context *context);
@@ -250,7 +251,7 @@ LBK_PUBLIC lbk_status lbk_config_text(const lbk_config *config, char **out);
  * events, checkpoint/, best/ (a Hugging Face folder: the best model on dev), log.txt. `resume` goes on from
  * checkpoint/ and ends with the bytes of an uninterrupted run. LBK_INTERRUPTED when the context's callback
  * asked: state is saved. `summary` (may be NULL): JSON with the best dev metric, its step, samples per
- * second, where the model is. */
+ * second, where the model is. The configuration is one of this context's. */
 LBK_PUBLIC lbk_status lbk_train(lbk_context *context, const lbk_config *config, const char *out, int resume,
                                 char **summary);
 
@@ -372,9 +373,9 @@ typedef struct lbk_input {
 LBK_PUBLIC lbk_status lbk_model_predict(lbk_model *model, const lbk_input *input, float *logits,
                                         float *probabilities);
 
-/* The same in words, JSON: under each view the label (multi-label: those above their thresholds) and the
- * `top` likeliest classes (0: all); each modality's saliency (6) for this input, KL, in nats; a sentence
- * about it:
+/* The same in words, JSON: under each view the "label" (multi-label: "labels", a list of those above their
+ * thresholds) and the `top` ≥ 0 likeliest classes (0: all); each modality's saliency (6) for this input, KL,
+ * in nats; a sentence about it:
  * {"joint": {"label": "food", "probabilities": {"food": 0.93, …}}, "text": {…}, "image": {…},
  *  "saliency": {"text": 0.05, "image": 0.71}, "sentence": "the image decides: 0.71 nats; the text: 0.05"} */
 LBK_PUBLIC lbk_status lbk_model_answer(lbk_model *model, const lbk_input *input, int32_t top, char **out);

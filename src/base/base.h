@@ -15,12 +15,14 @@ typedef struct lbk__host {
     int num_threads; /* OpenMP's, for the next parallel region */
 } lbk__host;
 
+enum { LBK__LONGEST_ERROR = 1024, LBK__MOST_THREADS = 4096 };
+
 struct lbk_context {
     lbk_context_options options;
     int num_threads;
     int calls;      /* public functions at work, one within the other */
     lbk__host host; /* the thread before the outermost one, base/guest.h */
-    char error[1024];
+    char error[LBK__LONGEST_ERROR];
     bool starved; /* see lbk__check_starved */
 };
 

@@ -238,6 +238,15 @@ lbk_status lbk__make_folder(lbk_context *context, const char *path) {
     return status;
 }
 
+lbk_status lbk__check_path(lbk_context *context, const char *path) {
+    char shown[256];
+    const size_t length = strlen(path);
+    if (lbk__utf8_valid(path, length) == length) return LBK_OK;
+    return lbk__fail(context, LBK_INVALID_ARGUMENT,
+                     "%s: the name is not UTF-8, in which limbeck keeps names: give it another",
+                     lbk__printable(shown, sizeof shown, path, length));
+}
+
 bool lbk__exists(const char *path) {
     return access(path, F_OK) == 0;
 }

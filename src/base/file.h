@@ -53,6 +53,8 @@ lbk_status lbk__unnamed_file(lbk_context *context, const char *path, FILE **out)
 /* mkdir -p; what is made is seen on disk. */
 lbk_status lbk__make_folder(lbk_context *context, const char *path);
 bool lbk__exists(const char *path);
+/* LBK_INVALID_ARGUMENT for a path that JSON could not hold: said before the work that ends with a summary. */
+lbk_status lbk__check_path(lbk_context *context, const char *path);
 /* For reading. LBK_IO for what is no regular file: a pipe could stop us, a device would never end. */
 lbk_status lbk__open_regular(lbk_context *context, const char *path, FILE **out);
 bool lbk__is_folder(const char *path);

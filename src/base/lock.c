@@ -69,6 +69,7 @@ static lbk_status finish(lbk__lock *lock, lbk_status status) {
 
 lbk_status lbk__lock_folder(lbk_context *context, const char *folder, lbk__lock *out) {
     *out = (lbk__lock){.context = context};
+    LBK_TRY(lbk__check_path(context, folder));
     LBK_TRY(lbk__join(context, folder, "lock", &out->path));
     LBK_TRY(
         finish(out, take(out, "another process is working in this folder; wait for it or take another folder",
@@ -83,6 +84,7 @@ lbk_status lbk__lock_output(lbk_context *context, const char *path, lbk__lock *o
     lbk_status status = LBK_OK;
     while (length > 1 && path[length - 1] == '/') length--;
     *out = (lbk__lock){.context = context};
+    LBK_GO(lbk__check_path(context, path));
     LBK_GO(lbk__copy_bytes(context, path, length, &name));
     LBK_GO(lbk__folder_of(context, name, &folder));
     LBK_GO(lbk__format(context, &out->path, "%s.lock", name));

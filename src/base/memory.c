@@ -30,7 +30,7 @@ lbk_status lbk_context_create(const lbk_context_options *options, lbk_context **
     *out = NULL;
     lbk_context_options chosen = {0};
     if (options) chosen = *options;
-    if (chosen.num_threads < 0) return LBK_INVALID_ARGUMENT;
+    if (chosen.num_threads < 0 || chosen.num_threads > LBK__MOST_THREADS) return LBK_INVALID_ARGUMENT;
     if (!chosen.allocate) chosen.allocate = default_allocate;
     lbk_context *context = chosen.allocate(chosen.user, NULL, sizeof *context);
     if (!context) return LBK_NO_MEMORY;

@@ -12,6 +12,9 @@ static lbk_status check_options(lbk_context *context, lbk_pack_options *options)
     if (!options->path || !options->vocab)
         return lbk__fail(context, LBK_INVALID_ARGUMENT,
                          "a pack needs a source (path) and a vocab.txt (vocab)");
+    if (options->num_classes && !options->classes)
+        return lbk__fail(context, LBK_INVALID_ARGUMENT, "num_classes is %zu, but classes is NULL",
+                         options->num_classes);
     if (options->label_kind > LBK_LABEL_SOFT || options->visual > LBK_VISUAL_ENCODER)
         return lbk__fail(context, LBK_INVALID_ARGUMENT,
                          "label_kind %d or visual %d is none that limbeck knows", (int)options->label_kind,

@@ -145,6 +145,8 @@ lbk_status lbk_model_answer(lbk_model *model, const lbk_input *input, int32_t to
     LBK__GUEST(model->context);
     json_t *found = NULL;
     *out = NULL;
+    if (top < 0)
+        return lbk__fail(model->context, LBK_INVALID_ARGUMENT, "top is %d; it must be 0 or more", top);
     lbk_status status = lbk__answer_batch(model, input, 1, top, &found);
     const lbk__query *query = &model->queries[0];
     if (status == LBK_OK && query->status != LBK_OK)

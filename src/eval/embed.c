@@ -29,9 +29,9 @@ lbk_status lbk_model_embed(lbk_model *model, const char *text, float *out) {
     lbk__batch batch = {0};
     lbk__runner *runner = NULL;
     lbk_status status = LBK_OK;
-    LBK_TRY(lbk_tokenizer_encode(model->tokenizer, text, strlen(text),
-                                 LBK_MIN(model->model->max_text_tokens, config->max_position_embeddings),
-                                 &tokens, &capacity, &count));
+    LBK_GO(lbk_tokenizer_encode(model->tokenizer, text, strlen(text),
+                                LBK_MIN(model->model->max_text_tokens, config->max_position_embeddings),
+                                &tokens, &capacity, &count));
     const lbk__batch_item item = {.tokens = tokens, .num_tokens = (int32_t)count};
     const lbk__batch_limits limits = {.num_samples = 1,
                                       .num_views = 1,

@@ -9,7 +9,7 @@
 
 /* How the visual rows of the model's training data were made; all 0 where it does not say. */
 typedef struct visual_kind {
-    bool patches, features;
+    bool patches, none;
     int32_t image_size, patch_size;
 } visual_kind;
 
@@ -17,11 +17,16 @@ static visual_kind kind_of(const lbk__model *model) {
     json_t *json = model->visual_source ? json_loads(model->visual_source, 0, NULL) : NULL;
     const char *name = json_string_value(json_object_get(json, "kind"));
     visual_kind kind = {.patches = name && strcmp(name, "patches") == 0,
-                        .features = name && strcmp(name, "hdf5") == 0,
+                        .none = name && strcmp(name, "none") == 0,
                         .image_size = (int32_t)json_integer_value(json_object_get(json, "image_size")),
                         .patch_size = (int32_t)json_integer_value(json_object_get(json, "patch_size"))};
     json_decref(json);
     return kind;
+}
+
+bool lbk__reads_pictures(const lbk_model *model) {
+    return !kind_of(model->model).none &&
+           (model->model->visual_source || model->model->config.visual_embedding_dim > 1);
 }
 
 static void drop_source(lbk_model *model) {
@@ -29,9 +34,29 @@ static void drop_source(lbk_model *model) {
     model->visual = NULL;
 }
 
-static lbk_status check_source(const lbk_model *model, const char *what, const json_t *identity) {
-    const int32_t dim = lbk__visual_source_dim(model->visual);
-    if (identity) LBK_TRY(lbk__extractor_check(lbk__visual_source_extractor(model->visual), identity));
+/* Where both the model and a file of features say which encoder made their rows, it is the same. */
+static lbk_status check_encoder(const lbk_model *model, const lbk__visual_source *source, const char *what) {
+    json_t *ours = model->model->visual_source ? json_loads(model->model->visual_source, 0, NULL) : NULL,
+           *theirs = NULL;
+    lbk_status status = LBK_OK;
+    LBK_GO(lbk__visual_source_describe(source, &theirs));
+    const json_t *our_encoder = lbk__extractor_identity_in(ours),
+                 *their_encoder = lbk__extractor_identity_in(theirs);
+    if (our_encoder && their_encoder && !lbk__extractor_same(our_encoder, their_encoder))
+        status = lbk__fail(
+            model->context, LBK_MISMATCH,
+            "%s: its rows were made by another image encoder than those of the model's training", what);
+done:
+    json_decref(ours);
+    json_decref(theirs);
+    return status;
+}
+
+static lbk_status check_source(const lbk_model *model, const lbk__visual_source *source, const char *what,
+                               const json_t *identity) {
+    const int32_t dim = lbk__visual_source_dim(source);
+    if (identity) LBK_TRY(lbk__extractor_check(lbk__visual_source_extractor(source), identity));
+    if (!identity) LBK_TRY(check_encoder(model, source, what));
     if (dim == model->model->config.visual_embedding_dim) return LBK_OK;
     return lbk__fail(model->context, LBK_MISMATCH,
                      "%s: has visual rows of %d numbers, the model's visual_embedding_dim is %d", what, dim,
@@ -42,12 +67,17 @@ static lbk_status check_source(const lbk_model *model, const char *what, const j
  */
 static lbk_status use_source(lbk_model *model, const lbk_pack_options *options, const char *root,
                              const char *what, const json_t *identity) {
+    lbk__visual_source *source;
+    LBK_TRY(
+        lbk__visual_source_open(model->context, options, root ? root : "", LBK__IMAGE_PICTURE, 1, &source));
+    const lbk_status status = check_source(model, source, what, identity);
+    if (status != LBK_OK) {
+        lbk__visual_source_close(source);
+        return status;
+    }
     drop_source(model);
-    LBK_TRY(lbk__visual_source_open(model->context, options, root ? root : "", LBK__IMAGE_PICTURE, 1,
-                                    &model->visual));
-    const lbk_status status = check_source(model, what, identity);
-    if (status != LBK_OK) drop_source(model);
-    return status;
+    model->visual = source;
+    return LBK_OK;
 }
 
 /* Pictures or features become rows as they did for the pack that the model was trained on. */

@@ -39,6 +39,9 @@ static lbk_status check_rows(const lbk_model *model, const lbk_input *input) {
     if (input->visual && input->num_rows < 0)
         return lbk__fail(model->context, LBK_INVALID_ARGUMENT, "an input has %d visual rows",
                          input->num_rows);
+    if ((input->image || (input->visual && input->num_rows)) && !lbk__reads_pictures(model))
+        return lbk__fail(model->context, LBK_MISMATCH,
+                         "this model reads no pictures: it was trained on texts alone; leave the image out");
     if (input->visual || !input->image || model->visual) return LBK_OK;
     return lbk__fail(model->context, LBK_INVALID_ARGUMENT,
                      "%s: this model reads region features, not pictures: give the file that has this "

@@ -62,14 +62,16 @@ static lbk_status read_record(stream *s) {
     return lbk__copy_string(context, in.where, &r->where);
 }
 
-/* At least one record, unless the stream is at its end, and then what does not have to be waited for. */
+/* At least one record, unless the stream is at its end, and then what does not have to be waited for. Where
+ * reading fails, what was read before is answered all the same. */
 static lbk_status read_batch(stream *s) {
     bool ready = true;
-    while (!s->ended && ready && s->count < LBK__PREDICT_BATCH) {
-        LBK_TRY(read_record(s));
-        LBK_TRY(lbk__json_lines_ready(s->lines, &ready));
+    lbk_status status = LBK_OK;
+    while (!s->ended && ready && status == LBK_OK && s->count < LBK__PREDICT_BATCH) {
+        status = read_record(s);
+        if (status == LBK_OK) status = lbk__json_lines_ready(s->lines, &ready);
     }
-    return LBK_OK;
+    return status;
 }
 
 static lbk_status answer_batch(stream *s) {
@@ -92,17 +94,28 @@ static lbk_status answer_batch(stream *s) {
     return status;
 }
 
-/* {"id" as it came, then the answer}. */
+/* {"id" as it came, then the answer}, whose numbers have six digits; an id has all of its own. */
+static lbk_status line_of(lbk_context *context, const record *r, char **out) {
+    const json_t *id = json_object_get(r->value, "id");
+    char *answer, *name = NULL;
+    *out = NULL;
+    LBK_TRY(lbk__json_dump(context, r->answer, JSON_REAL_PRECISION(6), &answer));
+    lbk_status status = LBK_OK;
+    if (id) LBK_GO(lbk__json_dump(context, id, JSON_ENCODE_ANY | JSON_REAL_PRECISION(17), &name));
+    if (id)
+        LBK_GO(lbk__format(context, out, "{\"id\": %s, %s", name, answer + 1));
+    else
+        LBK_GO(lbk__copy_string(context, answer, out));
+done:
+    lbk_free(context, name);
+    lbk_free(context, answer);
+    return status;
+}
+
 static lbk_status write_record(stream *s, record *r, lbk_line_sink *sink, void *user) {
     lbk_context *context = s->model->context;
-    json_t *line = json_object();
-    json_t *id = json_object_get(r->value, "id");
     char *text;
-    if (id) json_object_set(line, "id", id);
-    json_object_update(line, r->answer);
-    lbk_status status = lbk__json_dump(context, line, JSON_REAL_PRECISION(6), &text);
-    json_decref(line);
-    LBK_TRY(status);
+    LBK_TRY(line_of(context, r, &text));
     s->num_records++;
     s->num_failed += json_object_get(r->answer, "error") != NULL;
     const lbk__host own = lbk__guest_out(context);
@@ -116,10 +129,13 @@ static lbk_status run(stream *s, lbk_line_sink *sink, void *user) {
     while (!s->ended) {
         if (lbk__interrupted(s->model->context))
             return lbk__fail(s->model->context, LBK_INTERRUPTED, "stopped on request");
-        LBK_TRY(read_batch(s));
+        const lbk_status read = read_batch(s);
+        char why[LBK__LONGEST_ERROR];
+        snprintf(why, sizeof why, "%s", read == LBK_OK ? "" : lbk_error(s->model->context));
         LBK_TRY(answer_batch(s));
         for (int32_t i = 0; i < s->count; i++) LBK_TRY(write_record(s, &s->records[i], sink, user));
         drop_batch(s);
+        if (read != LBK_OK) return lbk__fail(s->model->context, read, "%s", why);
     }
     return LBK_OK;
 }
@@ -127,6 +143,8 @@ static lbk_status run(stream *s, lbk_line_sink *sink, void *user) {
 lbk_status lbk_model_answer_lines(lbk_model *model, const char *path, int32_t top, lbk_line_sink *sink,
                                   void *user, int64_t *num_failed) {
     LBK__GUEST(model->context);
+    if (top < 0)
+        return lbk__fail(model->context, LBK_INVALID_ARGUMENT, "top is %d; it must be 0 or more", top);
     stream s = {.model = model, .top = top};
     LBK_TRY(lbk__json_lines_open(model->context, path, &s.lines));
     const lbk_status status = run(&s, sink, user);

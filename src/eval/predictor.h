@@ -37,6 +37,8 @@ lbk_status lbk__predict(lbk_model *model, const lbk_input *inputs, int32_t count
 /* The query fails with LBK_NUMERIC when one of its logits, [C] under each view, is not finite. */
 lbk_status lbk__check_logits(lbk_model *model, lbk__query *query, const float *const logits[LBK_NUM_VIEWS]);
 
+/* False: it was trained without any, or is an imported text encoder. */
+bool lbk__reads_pictures(const lbk_model *model);
 /* Forgets runner and batch. */
 void lbk__drop_plan(lbk_model *model);
 /* What lbk_model_answer says, for each input of a batch; lbk__error_json where one failed. The caller ends

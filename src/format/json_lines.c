@@ -62,8 +62,9 @@ static lbk_status fill(lbk__json_lines *lines) {
     }
     LBK_TRY(LBK_GROW(lines->context, lines->buffer, lines->capacity, lines->used + CHUNK));
     ssize_t got;
-    do got = read(lines->file, lines->buffer + lines->used, CHUNK);
-    while (got < 0 && errno == EINTR);
+    while ((got = read(lines->file, lines->buffer + lines->used, CHUNK)) < 0 && errno == EINTR)
+        if (lbk__interrupted(lines->context))
+            return lbk__fail(lines->context, LBK_INTERRUPTED, "%s: stopped on request", lines->path);
     if (got < 0) return lbk__fail_errno(lines->context, "%s: cannot read", lines->path);
     lines->used += (size_t)got;
     lines->ended = got == 0;

@@ -32,7 +32,7 @@ lbk__precision lbk__precision_resolve(lbk__precision precision) {
 }
 
 lbk_status lbk__precision_of(lbk_context *context, const char *name, size_t count, lbk__precision *out) {
-    *out = LBK__PRECISION_FP32;
+    if (!name) *out = LBK__PRECISION_FP32;
     for (size_t i = 0; name && i < count; i++)
         if (strcmp(name, lbk__precision_names[i]) == 0) {
             *out = lbk__precision_resolve((lbk__precision)i);

@@ -74,6 +74,7 @@ lbk_status lbk_import(lbk_context *context, const char *source, const char *out,
     lbk__lock lock = {0};
     lbk_status status = LBK_OK;
     if (summary) *summary = NULL;
+    LBK_TRY(lbk__check_path(context, source));
     LBK_TRY(lbk__refuse_model(context, out));
     LBK_TRY(lbk__model_source_open(context, source, &from));
     lbk__model_config config = from.config;

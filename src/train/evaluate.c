@@ -136,6 +136,9 @@ static json_t *begin_report(const evaluation *e) {
 lbk_status lbk_evaluate(lbk_context *context, const lbk_evaluate_options *options, char **report) {
     LBK__GUEST(context);
     *report = NULL;
+    if (!options->pack || !options->model)
+        return lbk__fail(context, LBK_INVALID_ARGUMENT, "an evaluation needs a pack and a model");
+    LBK_TRY(lbk__check_path(context, options->model));
     if (options->batch_size < 0)
         return lbk__fail(context, LBK_INVALID_ARGUMENT,
                          "batch_size is %d; it must be at least 1, or 0 for 32", options->batch_size);

@@ -42,12 +42,10 @@ static bool same_values(const json_t *a, const json_t *b, const char *const *key
 }
 
 bool lbk__same_visual_source(const char *ours, const char *theirs) {
-    static const char *const of_encoders[] = {"extractor", "weights_sha256",    "input_size",
-                                              "grid",      "projection_sha256", NULL};
     static const char *const of_others[] = {"kind", "image_size", "patch_size", NULL};
     json_t *a = json_loads(ours, 0, NULL), *b = json_loads(theirs, 0, NULL);
     const json_t *our_encoder = lbk__extractor_identity_in(a), *their_encoder = lbk__extractor_identity_in(b);
-    const bool same = our_encoder && their_encoder ? same_values(our_encoder, their_encoder, of_encoders)
+    const bool same = our_encoder && their_encoder ? lbk__extractor_same(our_encoder, their_encoder)
                                                    : same_values(a, b, of_others);
     json_decref(a);
     json_decref(b);

@@ -209,8 +209,9 @@ done:
 
 lbk_status lbk_info(lbk_context *context, const char *path, char **out) {
     LBK__GUEST(context);
-    json_t *json = json_pack("{s:s}", "path", path);
     *out = NULL;
+    LBK_TRY(lbk__check_path(context, path));
+    json_t *json = json_pack("{s:s}", "path", path);
     lbk_status status =
         lbk__is_folder(path) ? describe_folder(context, path, json) : describe_file(context, path, json);
     if (status == LBK_OK) return lbk__json_text(context, json, out);

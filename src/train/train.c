@@ -3,10 +3,17 @@
 
 #include "base/guest.h"
 
+/* Its texts are freed by the context that made them, and its errors are that one's. */
+static lbk_status check_owner(lbk_context *context, const lbk_config *config) {
+    if (config->context == context) return LBK_OK;
+    return lbk__fail(context, LBK_INVALID_ARGUMENT, "the configuration was loaded by another context");
+}
+
 lbk_status lbk_train(lbk_context *context, const lbk_config *config, const char *out, int resume,
                      char **summary) {
     LBK__GUEST(context);
     if (summary) *summary = NULL;
+    LBK_TRY(check_owner(context, config));
     lbk__training training = {
         .context = context, .config = config, .stage = "train", .method = LBK__METHOD_ALONE};
     return lbk__training_run(&training, out, resume != 0, summary);
@@ -16,6 +23,7 @@ lbk_status lbk_distill(lbk_context *context, const lbk_config *config, const cha
                        int resume, char **summary) {
     LBK__GUEST(context);
     if (summary) *summary = NULL;
+    LBK_TRY(check_owner(context, config));
     const lbk__method method = (lbk__method)config->distill.method;
     if (!cache && method != LBK__METHOD_ALONE)
         return lbk__fail(context, LBK_INVALID_ARGUMENT,

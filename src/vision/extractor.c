@@ -225,6 +225,16 @@ static int32_t small_integer(const json_t *object, const char *key) {
     return value < 1 || value > INT32_MAX ? -1 : (int32_t)value;
 }
 
+bool lbk__extractor_same(const json_t *a, const json_t *b) {
+    static const char *const keys[] = {"extractor", "weights_sha256", "input_size", "grid",
+                                       "projection_sha256"};
+    for (size_t i = 0; i < LBK_COUNT(keys); i++) {
+        json_t *x = json_object_get(a, keys[i]), *y = json_object_get(b, keys[i]);
+        if (x != y && !json_equal(x, y)) return false;
+    }
+    return true;
+}
+
 lbk_encoder_options lbk__extractor_options(const json_t *identity) {
     return (lbk_encoder_options){.name = json_string_value(json_object_get(identity, "extractor")),
                                  .image_size = small_integer(identity, "input_size"),

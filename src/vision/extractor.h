@@ -35,6 +35,8 @@ json_t *lbk__extractor_identity(const lbk__extractor *extractor);
 /* The identity in what a pack or a model says of its rows: the object itself, where an encoder made them, or
  * its "attributes", where they came from a file of features; NULL when neither has all keys of one. */
 const json_t *lbk__extractor_identity_in(const json_t *source);
+/* Whether two identities are of one encoder, whatever else they say. */
+bool lbk__extractor_same(const json_t *a, const json_t *b);
 /* Name, image size and grid as an identity has them; the name belongs to it. */
 lbk_encoder_options lbk__extractor_options(const json_t *identity);
 /* LBK_MISMATCH, saying what differs, unless the extractor is the one of the identity. */
