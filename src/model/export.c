@@ -62,6 +62,7 @@ lbk_status lbk_export(lbk_context *context, const lbk_export_options *options, c
     if (!options->model || !options->out || options->format > LBK_EXPORT_ONNX)
         return lbk__fail(context, LBK_INVALID_ARGUMENT,
                          "an export needs a model, a place to write to and a format of lbk_export_format");
+    LBK_TRY(lbk__check_path(context, options->out));
     if (options->format == LBK_EXPORT_HF) LBK_TRY(lbk__refuse_model(context, options->out));
     LBK_TRY(lbk__model_load(context, options->model, &model));
     if (options->format == LBK_EXPORT_ONNX)

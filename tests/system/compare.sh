@@ -41,6 +41,9 @@ expect_code 3; expect_err 'it has no "metric"'
 echo '{"views": {}, "metric": "accuracy", "split": 1}' >e
 run "$LIMBECK" compare kd=e
 expect_code 3; expect_err 'it has no "split"'
+report long 1e100 0.1 1 test
+run "$LIMBECK" compare kd=long kd=a
+expect_code 0; expect_out '^kd +5000'
 run "$LIMBECK" compare "$(printf '\377')=a" kd=b
 expect_code 2; expect_err 'a NAME is not UTF-8'
 finish

@@ -93,6 +93,20 @@ study long.yaml --out taken --teacher given
 expect_code 0; expect_out "^$long, kd"
 grep -q ' to KD</span></div></div>' taken/report.html || wrong 'a difference that was not tested should be told as such'
 
+# What was trained leaves no usable line: the page has its tables all the same. And gnuplot writes nowhere else.
+rm -rf silent; cp -r whole silent
+for file in silent/cells/*/metrics.jsonl; do : >"$file"; done
+echo mine >victim
+rm -f silent/plots/*.svg; ln -s ../../victim silent/plots/saliency.svg
+run "$LIMBECK" report silent
+expect_code 0
+[ "$(cat victim)" = mine ] || wrong 'a link in plots/ was followed'
+rm -rf silent/plots; mkdir elsewhere; ln -s ../elsewhere silent/plots
+run "$LIMBECK" report silent
+expect_code 5; expect_err 'plots: is a link'
+[ -z "$(ls elsewhere)" ] || wrong 'a link for plots/ was followed'
+rm -rf silent victim elsewhere
+
 # study.json is a file like others.
 broken() { # SED-COMMAND
     rm -rf broken
@@ -196,6 +210,7 @@ bad 's/msd-uniform/msd-unifrom/' bad '"msd-unifrom": alone, kd, or msd-'
 bad 's/distill.alpha:/distill.alhpa:/' bad 'no key distill.alhpa; did you mean distill.alpha'
 bad 's/methods:/metods:/' bad 'metods.*did you mean methods'
 bad 's/folds: 2/folds: 1/' bad 'folds: "1": a whole number from 2'
+bad 's/name: half of it/name: teacher/' bad 'students: "teacher": is what the report calls the teacher'
 bad 's/\[0.3, 0.9\]/[0.3, 0.30]/' whole 'the same value twice'
 bad '/from_teacher/d; s/\[0.3, 0.9\]/[0.3, 9]/' bad 'distill.alpha is "9"'
 bad 's/\[0.3, 0.9\]/[0.3, 9]/' bad 'student half of it: .*distill.alpha is "9"'

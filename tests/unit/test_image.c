@@ -197,6 +197,34 @@ static void truncated_pictures_fail(void **state) {
     lbk_context_destroy(context);
 }
 
+/* A header that says 8,000 × 7,000 pixels where a few kilobytes follow, as of a file cut by a web server. */
+static void pictures_that_cannot_be_whole_fail(void **state) {
+    (void)state;
+    lbk_context *context = check_context();
+    char *folder = check_folder(), path[512], *data;
+    size_t size, at = 0;
+    uint8_t pixels[16 * 16 * 3];
+    lbk__image_error error;
+    check_ok(context, lbk__read_file(context, GOLDEN "turned.jpg", 1 << 20, &data, &size));
+    for (size_t i = 2; i + 9 < size && !at; i++) /* the frame header: FF C0, length, precision, sides */
+        if ((uint8_t)data[i] == 0xFF && (uint8_t)data[i + 1] == 0xC0) at = i + 5;
+    assert_true(at > 0);
+    const uint8_t sides[] = {8000 >> 8, 8000 & 255, 7000 >> 8, 7000 & 255};
+    memcpy(data + at, sides, sizeof sides);
+    snprintf(path, sizeof path, "%s/cut.jpg", folder);
+    check_ok(context, lbk__write_file(context, path, data, size));
+    assert_int_equal(lbk__image_decode(path, LBK__IMAGE_PICTURE, LBK__IMAGE_SHARP, 16, pixels, &error),
+                     LBK_BAD_DATA);
+    assert_non_null(strstr(error.text, "the JPEG picture is cut"));
+    assert_true(lbk__image_is_bomb(64000001, 100000000) && lbk__image_is_bomb(20000000, 1000));
+    assert_false(lbk__image_is_bomb(16000000, 1) || lbk__image_is_bomb(64000000, 4000));
+    remove(path);
+    remove(folder);
+    free(folder);
+    lbk_free(context, data);
+    lbk_context_destroy(context);
+}
+
 static void other_files_are_named(void **state) {
     (void)state;
     lbk_context *context = check_context();
@@ -331,6 +359,7 @@ int main(void) {
         cmocka_unit_test(cmyk_is_converted),
         cmocka_unit_test(patches_go_row_by_row),
         cmocka_unit_test(truncated_pictures_fail),
+        cmocka_unit_test(pictures_that_cannot_be_whole_fail),
         cmocka_unit_test(other_files_are_named),
         cmocka_unit_test(drawings_are_rendered),
         cmocka_unit_test(fingerprints_of_look_alikes_are_near),

@@ -89,7 +89,33 @@ static void precision_can_be_chosen(void **state) {
     check_ok(f->context, lbk_model_set_precision(model, "fp32"));
     check_ok(f->context, lbk_model_predict(model, &input, narrow[0], NULL));
     assert_memory_equal(exact, narrow, sizeof exact);
+    /* One that is refused changes nothing, also where a longer input asks for another plan. */
+    check_ok(f->context, lbk_model_set_precision(model, "int8"));
+    check_fails(f->context, LBK_INVALID_ARGUMENT, "int16", lbk_model_set_precision(model, "int16"));
+    const lbk_input longer = {.text = "red old big small round blue red old", .image = "0.tiff"};
+    check_ok(f->context, lbk_model_predict(model, &longer, narrow[0], NULL));
+    check_ok(f->context, lbk_model_set_precision(model, "fp32"));
+    check_ok(f->context, lbk_model_predict(model, &longer, exact[0], NULL));
+    assert_memory_not_equal(exact, narrow, sizeof exact);
     lbk_model_close(model);
+}
+
+/* Trained on texts alone, or an imported text encoder: pictures would go through weights of nothing. */
+static void a_model_of_texts_takes_no_pictures(void **state) {
+    fixture *f = *state;
+    static const float row[1] = {1};
+    static const char *const sources[] = {"{\"kind\": \"none\"}", NULL};
+    float logits[LBK_NUM_VIEWS * CLASSES];
+    for (size_t i = 0; i < LBK_COUNT(sources); i++) {
+        lbk_model *model = open_model(f, 1, sources[i], LBK_LABEL_SINGLE);
+        check_ok(f->context, lbk_model_predict(model, &(lbk_input){.text = "red"}, logits, NULL));
+        check_fails(f->context, LBK_MISMATCH, "reads no pictures",
+                    lbk_model_predict(model, &(lbk_input){.text = "red", .image = "0.tiff"}, logits, NULL));
+        check_fails(f->context, LBK_MISMATCH, "reads no pictures",
+                    lbk_model_predict(model, &(lbk_input){.text = "red", .visual = row, .num_rows = 1},
+                                      logits, NULL));
+        lbk_model_close(model);
+    }
 }
 
 static json_t *answer(fixture *f, lbk_model *model, int32_t top) {
@@ -109,6 +135,9 @@ static void labels_are_decided_by_the_kind(void **state) {
     assert_non_null(json_object_get(likeliest, json_string_value(json_object_get(joint, "label"))));
     assert_non_null(json_string_value(json_object_get(root, "sentence")));
     json_decref(root);
+    char *none;
+    check_fails(f->context, LBK_INVALID_ARGUMENT, "top is -1",
+                lbk_model_answer(model, &(lbk_input){.text = "red"}, -1, &none));
     lbk_model_close(model);
     model = open_model(f, dim, visual, LBK_LABEL_MULTI);
     root = answer(f, model, 0);
@@ -141,6 +170,9 @@ static void features_become_rows(void **state) {
     for (int i = 0; i < 12; i++) rows[i] = lbk__half_to_float(halves[i]);
     const lbk_input handed = {.text = "red", .visual = rows, .num_rows = 3};
     check_ok(f->context, lbk_model_predict(model, &handed, wanted[0], NULL));
+    assert_memory_equal(got, wanted, sizeof wanted);
+    check_fails(f->context, LBK_IO, "typo.h5", lbk_model_set_images(model, NULL, "typo.h5"));
+    check_ok(f->context, lbk_model_predict(model, &named, got[0], NULL)); /* the file before is still there */
     assert_memory_equal(got, wanted, sizeof wanted);
     named.image = "nowhere.webp";
     check_fails(f->context, LBK_BAD_DATA, "has no features of the image \"nowhere.webp\"",
@@ -290,6 +322,27 @@ static void a_stream_keeps_its_order_and_goes_on(void **state) {
     lbk_model_close(model);
 }
 
+/* All digits of an id, six of a number of ours. */
+static void ids_come_back_as_they_came(void **state) {
+    fixture *f = *state;
+    lbk_model *model = open_patch_model(f);
+    static const char *const ids[] = {"1234567.0", "123456789012345678", "{\"a\": 1234567.5}", "\"é\""};
+    char *path = path_in(f, "ids.jsonl");
+    FILE *file = fopen(path, "w");
+    for (size_t i = 0; i < LBK_COUNT(ids); i++) fprintf(file, "{\"id\": %s, \"text\": \"red\"}\n", ids[i]);
+    fclose(file);
+    received got = {0};
+    check_ok(f->context, lbk_model_answer_lines(model, path, 0, receive, &got, NULL));
+    for (size_t i = 0; i < LBK_COUNT(ids); i++) {
+        char begin[64];
+        snprintf(begin, sizeof begin, "{\"id\": %s, \"joint\": ", ids[i]);
+        if (strncmp(got.lines[i], begin, strlen(begin)) != 0) fail_msg("%s", got.lines[i]);
+    }
+    drop(&got);
+    free(path);
+    lbk_model_close(model);
+}
+
 /* Writes a record when the one before has been answered: a stream that waited for more would never end. */
 typedef struct ping_pong {
     FILE *to;
@@ -423,6 +476,8 @@ static void logits_that_are_not_finite_are_no_answer(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(predictions_equal_those_of_eval),   TEST(precision_can_be_chosen),
+        TEST(predictions_equal_those_of_eval),   TEST(a_model_of_texts_takes_no_pictures),
+        TEST(predictions_equal_those_of_eval),   TEST(ids_come_back_as_they_came),
         TEST(labels_are_decided_by_the_kind),    TEST(features_become_rows),
         TEST(pictures_go_through_the_encoder),   TEST(a_stream_keeps_its_order_and_goes_on),
         TEST(a_lone_record_is_answered_at_once), TEST(a_reader_that_is_gone_ends_the_stream),

@@ -256,6 +256,48 @@ static void what_cannot_work_is_refused(void **state) {
 }
 
 /* Weights that grow ten-thousandfold a step. */
+/* What one context made would be freed by the other's allocator. */
+static void a_configuration_is_its_contexts(void **state) {
+    small_run *run = *state;
+    lbk_context *other = check_context();
+    lbk_config *config;
+    check_ok(other, lbk_config_load(other, NULL, NULL, 0, &config));
+    check_fails(run->context, LBK_INVALID_ARGUMENT, "loaded by another context",
+                lbk_train(run->context, config, "none", 0, NULL));
+    check_fails(run->context, LBK_INVALID_ARGUMENT, "loaded by another context",
+                lbk_distill(run->context, config, "none", "none", 0, NULL));
+    lbk_config_close(config);
+    lbk_context_destroy(other);
+    lbk_context *none;
+    assert_int_equal(lbk_context_create(&(lbk_context_options){.num_threads = 4097}, &none),
+                     LBK_INVALID_ARGUMENT);
+}
+
+/* What is left out of options is said, not read. */
+static void what_is_missing_is_said(void **state) {
+    lbk_context *context = ((small_run *)*state)->context;
+    char *text;
+    check_fails(context, LBK_INVALID_ARGUMENT, "a probe needs",
+                lbk_probe(context, &(lbk_probe_options){.teacher = "t", .pack = "p"}, NULL));
+    check_fails(context, LBK_INVALID_ARGUMENT, "an evaluation needs",
+                lbk_evaluate(context, &(lbk_evaluate_options){.model = "m"}, &text));
+    check_fails(context, LBK_INVALID_ARGUMENT, "an export needs",
+                lbk_export(context, &(lbk_export_options){.model = "m"}, NULL));
+    check_fails(context, LBK_INVALID_ARGUMENT, "a format of lbk_export_format",
+                lbk_export(context,
+                           &(lbk_export_options){.model = "m", .out = "o", .format = (lbk_export_format)2},
+                           NULL));
+    check_fails(
+        context, LBK_INVALID_ARGUMENT, "classes is NULL",
+        lbk_pack_build(context, &(lbk_pack_options){.path = "d", .vocab = "v", .num_classes = 3}, "o", NULL));
+    check_fails(context, LBK_INVALID_ARGUMENT, "is not UTF-8", lbk_info(context, "caf\xe9", &text));
+    check_fails(
+        context, LBK_INVALID_ARGUMENT, "caf\\xe9.onnx: the name is not UTF-8",
+        lbk_export(context,
+                   &(lbk_export_options){.model = "none", .out = "caf\xe9.onnx", .format = LBK_EXPORT_ONNX},
+                   NULL));
+}
+
 static void numbers_that_run_away_end_the_run(void **state) {
     small_run *run = *state;
 #define RUNAWAY                                                                                     \
@@ -339,6 +381,8 @@ int main(void) {
         TEST(a_run_starts_from_another_model),
         TEST(what_cannot_work_is_refused),
         TEST(a_metric_that_dev_does_not_define_is_refused),
+        TEST(a_configuration_is_its_contexts),
+        TEST(what_is_missing_is_said),
         TEST(numbers_that_run_away_end_the_run),
         TEST(what_gave_up_leaves_a_good_checkpoint),
         TEST(every_allocation_may_fail),
