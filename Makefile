@@ -26,20 +26,21 @@ VOCAB =
 BENCH_OPTIONS =
 
 packages = tools/packages.sh
-sources  = $(shell git ls-files 'src/*.[ch]' 'include/*.h' 'tests/*.[ch]' 'fuzz/*.[ch]' 'examples/*.c')
+setup    = tools/setup.sh
+sources  = $(shell find src include tests fuzz examples -name '*.[ch]')
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
 
 demo: ## fetch real data, train a teacher, probe it, distil students, print the table; leaves it all in demo/
 	@$(packages) $(DEMO_PACKAGES)
-	@test -f build/build.ninja || meson setup build --prefix=$(PREFIX) $(MESON_OPTIONS)
+	@$(setup) build --prefix=$(PREFIX) $(MESON_OPTIONS)
 	ninja -C build src/cli/limbeck
 	recipes/demo.sh
 
 build: ## the library and the program, in build/
 	@$(packages) $(BUILD_PACKAGES)
-	@test -f build/build.ninja || meson setup build --prefix=$(PREFIX) $(MESON_OPTIONS)
+	@$(setup) build --prefix=$(PREFIX) $(MESON_OPTIONS)
 	ninja -C build
 
 check: build ## build and run all tests
@@ -52,32 +53,32 @@ kill: build ## SIGKILL at N (200) moments of every long command and at N steps o
 
 clang: ## the same with clang, in build-clang/
 	@$(packages) $(CLANG_PACKAGES)
-	@test -f build-clang/build.ninja || CC=clang meson setup build-clang $(MESON_OPTIONS)
+	@CC=clang $(setup) build-clang $(MESON_OPTIONS)
 	ninja -C build-clang
 	meson test -C build-clang --print-errorlogs
 
 # Warnings are no errors here: the sanitizers' own code makes gcc see what is not there.
 asan: ## all tests under the address and undefined-behaviour sanitizers, in build-asan/
 	@$(packages) $(BUILD_PACKAGES)
-	@test -f build-asan/build.ninja || meson setup build-asan -Db_sanitize=address,undefined -Db_lundef=false $(MESON_OPTIONS) -Dwerror=false
+	@$(setup) build-asan -Db_sanitize=address,undefined -Db_lundef=false $(MESON_OPTIONS) -Dwerror=false
 	ninja -C build-asan
 	meson test -C build-asan --print-errorlogs --timeout-multiplier 4
 
 # libgomp tells the sanitizer nothing of its own locks: the test's contexts have one thread each.
 tsan: ## contexts in several threads under the thread sanitizer, in build-tsan/
 	@$(packages) $(BUILD_PACKAGES)
-	@test -f build-tsan/build.ninja || meson setup build-tsan -Db_sanitize=thread -Db_lundef=false $(MESON_OPTIONS) -Dwerror=false
+	@$(setup) build-tsan -Db_sanitize=thread -Db_lundef=false $(MESON_OPTIONS) -Dwerror=false
 	ninja -C build-tsan tests/test_threads
-	OMP_NUM_THREADS=1 TSAN_OPTIONS="halt_on_error=1 suppressions=$(CURDIR)/tools/tsan.txt" build-tsan/tests/test_threads
+	OMP_NUM_THREADS=1 TSAN_OPTIONS="halt_on_error=1 suppressions='$(CURDIR)/tools/tsan.txt'" build-tsan/tests/test_threads
 
 valgrind: build ## every long command under valgrind's memcheck; minutes
 	@$(packages) $(VALGRIND_PACKAGES)
-	LIMBECK=$(CURDIR)/build/src/cli/limbeck tests/system/valgrind.sh
+	LIMBECK="$(CURDIR)/build/src/cli/limbeck" tests/system/valgrind.sh
 
 # The reader's rooms are mostly checks of hostile input: their errors must be reached, too.
 coverage: ## lines and branches that the tests reach, in build-coverage/; fails below 90 % of the errors of base/, format/, data/
 	@$(packages) $(COVERAGE_PACKAGES)
-	@test -f build-coverage/build.ninja || meson setup build-coverage -Db_coverage=true -Doptimization=0 $(MESON_OPTIONS)
+	@$(setup) build-coverage -Db_coverage=true -Doptimization=0 $(MESON_OPTIONS)
 	ninja -C build-coverage
 	meson test -C build-coverage --print-errorlogs --timeout-multiplier 4
 	gcovr --root . build-coverage --filter src/ --exclude-unreachable-branches --print-summary \
@@ -88,7 +89,7 @@ coverage: ## lines and branches that the tests reach, in build-coverage/; fails 
 SECONDS = 60
 fuzz: ## every reader under libFuzzer for SECONDS, in build-fuzz/; what it finds is in build-fuzz/runs/found
 	@$(packages) $(FUZZ_PACKAGES)
-	@test -f build-fuzz/build.ninja || CC=clang meson setup build-fuzz -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false \
+	@CC=clang $(setup) build-fuzz -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false \
 	    -Doptimization=1 $(MESON_OPTIONS) -Dwerror=false
 	ninja -C build-fuzz fuzz/limbeck-fuzz
 	fuzz/run.sh build-fuzz/fuzz/limbeck-fuzz $(SECONDS) build-fuzz/runs $(TARGETS)
@@ -101,19 +102,22 @@ lint: ## clang-format and cppcheck
 
 bench: build ## limbeck beside PyTorch, ONNX Runtime, OpenVINO, tokenizers and Pillow; needs PEERS, DATA, VOCAB (see the top)
 	@$(packages) $(BENCH_PACKAGES)
-	@test -x .venv-bench/bin/python || python3 -m venv .venv-bench
+	@test -x .venv-bench/bin/pip || python3 -m venv .venv-bench
 	.venv-bench/bin/pip install --quiet -r bench/requirements.txt
 	.venv-bench/bin/python bench/table.py --peers $(PEERS) --data $(DATA) $(if $(VOCAB),--vocab $(VOCAB)) $(BENCH_OPTIONS)
 
 interop: build ## round trips with transformers, onnxruntime and a published model, in .venv-interop/
 	@$(packages) $(BENCH_PACKAGES)
-	@test -x .venv-interop/bin/python || python3 -m venv .venv-interop
+	@test -x .venv-interop/bin/pip || python3 -m venv .venv-interop
 	.venv-interop/bin/pip install --quiet -r tests/interop/requirements.txt
 	.venv-interop/bin/python tests/interop/interop.py --build build
 
 install: build ## into PREFIX (/usr/local)
+ifneq ($(origin PREFIX),file)
 	meson configure build --prefix=$(PREFIX)
+endif
 	meson install -C build
-	@test "$$(id -u)" != 0 || ldconfig # or the loader would not know of it in /usr/local
+	@test -n "$(DESTDIR)" || PATH="$$PATH:/usr/sbin:/sbin" ldconfig 2>/dev/null || \
+	    echo "run ldconfig as root, or the loader will not know of the library"
 
 .PHONY: help demo build check kill clang asan tsan valgrind coverage fuzz lint bench interop install

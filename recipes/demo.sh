@@ -27,9 +27,10 @@ END
 # As a plain user, and into lists of its own where those of the system are empty.
 fetch_drawings() {
     (cd demo/download && apt-get -q download openclipart-svg 2>/dev/null) && return
-    apt="apt-get -q -o Dir::State::Lists=$PWD/demo/download/lists -o Dir::Cache=$PWD/demo/download/cache"
+    lists=$PWD/demo/download
+    own_apt() { apt-get -q -o "Dir::State::Lists=$lists/lists" -o "Dir::Cache=$lists/cache" "$@"; }
     mkdir -p demo/download/lists/partial demo/download/cache
-    $apt update && (cd demo/download && $apt download openclipart-svg)
+    own_apt update && (cd demo/download && own_apt download openclipart-svg)
 }
 
 # Runs a command whose standard output is the JSON that demo/reports/NAME.json keeps; skipped when that is there.
@@ -45,7 +46,7 @@ step() { # NAME COMMAND...
 resume() { [ ! -f "$1/checkpoint/state.safetensors" ] || echo --resume; }
 
 # What is there was made from these; one data set's table must not stand for another's.
-about() { [ -z "$2" ] || stat -L -c "$1=$2 %s %Y" "$2" 2>/dev/null || echo "$1=$2"; }
+about() { if [ -f "$2" ]; then stat -L -c "$1=$2 %s %Y" "$2"; elif [ -n "$2" ]; then echo "$1=$2"; fi; }
 inputs=$(about DATA "${DATA:-}"; about INIT "${INIT:-}"; about ENCODER "${ENCODER:-}")
 if [ -f demo/reports/pack.json ] && [ -f demo/inputs ] && [ "$(cat demo/inputs)" != "$inputs" ]; then
     echo "demo.sh: demo/ was made from other data, INIT or ENCODER, or these have changed: move it away or remove it" >&2

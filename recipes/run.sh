@@ -27,6 +27,13 @@ if [ -z "$data" ]; then
 fi
 init=${INIT:-$out/init}
 [ -n "${INIT:-}" ] || [ -d "$init" ] || "$here/fetch_minilm.sh" "$init"
+about() { if [ -f "$1" ]; then stat -L -c '%n %s %Y' "$1"; else echo "$1"; fi; } # folders by name: results may lie there
+inputs=$(about "$recipe/pack.sh"; about "$data"; about "$init/vocab.txt")
+if [ -f "$out/pack" ] && [ -f "$out/inputs" ] && [ "$(cat "$out/inputs")" != "$inputs" ]; then
+    echo "run.sh: $out/pack was made from another recipe, DATA or INIT, or these have changed: take another OUT" >&2
+    exit 1
+fi
+printf '%s\n' "$inputs" >"$out/inputs"
 [ -f "$out/pack" ] || "$recipe/pack.sh" "$data" "$init" "$out/pack"
 case " $* " in
 *" --teacher"*) exec "$LIMBECK" study "$recipe/study.yaml" --pack "$out/pack" --out "$out/study" "$@" ;;

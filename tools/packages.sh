@@ -3,8 +3,8 @@
 set -eu
 missing=
 for name in "$@"; do
-    status=$(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null || true)
-    [ "$status" = installed ] || missing="$missing $name"
+    # A line for each architecture that it is there for.
+    dpkg-query -W -f '${db:Status-Status}\n' "$name" 2>/dev/null | grep -qx installed || missing="$missing $name"
 done
 [ -n "$missing" ] || exit 0
 

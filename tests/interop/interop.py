@@ -161,7 +161,7 @@ def exports(limbeck, tokenizer, work, original):
 def minilm(limbeck, tokenizer, work):
     limbeck.run("import", MINILM, work / "minilm")
     ours, theirs = limbeck.model(work / "minilm"), AutoModel.from_pretrained(MINILM).eval()
-    difference = max(largest(ours.embedding(text), mean_states(theirs, tokenizer, text)) for text in TEXTS)
+    difference = np.max([largest(ours.embedding(text), mean_states(theirs, tokenizer, text)) for text in TEXTS])  # NaN if any is
     report("all-MiniLM-L6-v2 → sentence embeddings", difference)
 
 

@@ -11,9 +11,9 @@ commands=$(sed -n 's/^  \([a-z]*\)  .*/\1/p' "$out")
 [ -n "$commands" ] || wrong "the list of commands is empty"
 for command_name in $commands; do
     run "$LIMBECK" "$command_name" --help
-    cp "$out" long
+    cp "$out" "$work/long"
     run "$LIMBECK" help "$command_name"
-    cmp -s "$out" long || wrong "help $command_name is not $command_name --help"
+    cmp -s "$out" "$work/long" || wrong "help $command_name is not $command_name --help"
     expect_code 0; expect_out "^Usage: limbeck $command_name"
     run "$LIMBECK" "$command_name" --no-such-option
     expect_code 2; expect_err "unrecognized option '--no-such-option'"

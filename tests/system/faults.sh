@@ -91,7 +91,8 @@ if mount -t tmpfs -o size=800k limbeck-test disk 2>/dev/null; then
         study --out disk/study
         same_table disk/study
     done
-    for left in 0 100; do
+    command -v gnuplot >/dev/null && plots=100 # too little for the plots, enough for the tables
+    for left in 0 ${plots:-}; do
         rm -rf disk/study/report.html disk/study/results.* disk/study/plots
         fill $left
         run "$LIMBECK" report disk/study

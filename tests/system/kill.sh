@@ -8,6 +8,7 @@ set -u
 moments=${1:-2} steps=${2:-1}
 make_tiny_data
 cd "$work" || exit 1
+if [ -n "${WATCH:-}" ]; then ln -s "$WATCH" watch.so; export WATCH="$work/watch.so"; fi # no spaces for LD_PRELOAD
 pack_tiny_data
 run "$LIMBECK" train --config tiny.yaml --pack pack --out teacher
 expect_code 0

@@ -6,6 +6,7 @@ set -u
 . "$(dirname "$0")/tiny.sh"
 make_tiny_data
 cd "$work" || exit 1
+ln -s "$WATCH" watch.so
 export WATCH_LOG="$work/watched"
 
 # Files below FOLDER that were not renamed into place; of those that may, what grows is synced with its checkpoint, and
@@ -21,7 +22,7 @@ unnamed() { # FOLDER
 watched() { # FOLDER PROGRAM ARGUMENT...
     folder=$1; shift
     : >"$WATCH_LOG"
-    LD_PRELOAD=$WATCH run "$@"
+    LD_PRELOAD=$work/watch.so run "$@" # a list parted by spaces, which the path of a checkout may have
     expect_code 0
     grep -q '^watched [1-9]' "$WATCH_LOG" || wrong 'was not watched'
     faults=$(grep '^wrong' "$WATCH_LOG" | head -5)

@@ -6,11 +6,12 @@ set -u
 . "$(dirname "$0")/tiny.sh"
 make_tiny_data
 cd "$work" || exit 1
+ln -s "$WATCH" watch.so
 
 is_stopped() { [ "$(sed 's/.*) //; s/ .*//' "/proc/$1/stat" 2>/dev/null)" = T ]; }
 second() { # LOCK MESSAGE PROGRAM ARGUMENT...
     lock=$1 message=$2; shift 2
-    WATCH_STOP=$lock WATCH_LOG=$work/watched LD_PRELOAD=$WATCH "$@" >/dev/null 2>&1 &
+    WATCH_STOP=$lock WATCH_LOG=$work/watched LD_PRELOAD=$work/watch.so "$@" >/dev/null 2>&1 &
     first=$!
     tries=0
     until is_stopped $first || [ $tries -ge 400 ]; do sleep 0.05; tries=$((tries + 1)); done
