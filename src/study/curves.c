@@ -15,7 +15,7 @@ static lbk_status read_lines(const lbk__results *r, const char *folder, const ch
                              void (*use)(void *user, const json_t *line), void *user) {
     lbk__json_lines *lines = NULL;
     char *path;
-    LBK_TRY(lbk__study_path(r->context, folder, "metrics.jsonl", NULL, &path));
+    LBK_TRY(lbk__join_inside(r->context, folder, "metrics.jsonl", &path));
     lbk_status status = LBK_OK;
     LBK_GO(lbk__json_lines_open(r->context, path, &lines));
     for (;;) {

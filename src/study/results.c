@@ -12,10 +12,14 @@
 /* ---- runs ---- */
 
 static lbk_status open_run(const lbk__results *r, const char *folder, lbk__result_run *run) {
-    char *path;
-    LBK_TRY(lbk__join_inside(r->context, r->folder, folder, &run->folder));
-    LBK_TRY(lbk__study_path(r->context, r->folder, "test", lbk__base_name(folder), &path));
-    const lbk_status status = lbk__predictions_open(r->context, path, &r->truth, &run->predictions);
+    char *name = NULL, *path = NULL;
+    lbk_status status = LBK_OK;
+    LBK_GO(lbk__join_inside(r->context, r->folder, folder, &run->folder));
+    LBK_GO(lbk__format(r->context, &name, "test/%s", lbk__base_name(folder)));
+    LBK_GO(lbk__join_inside(r->context, r->folder, name, &path));
+    LBK_GO(lbk__predictions_open(r->context, path, &r->truth, &run->predictions));
+done:
+    lbk_free(r->context, name);
     lbk_free(r->context, path);
     return status;
 }
