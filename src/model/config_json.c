@@ -7,6 +7,7 @@
 
 /* By lbk__pooling. */
 static const char *const architectures[] = {"VisualBertForVisualReasoning", "VisualBertForQuestionAnswering"};
+enum { LONGEST_TEXT = 512 }; /* where a folder of others says nothing */
 static const char *const kind_names[] = {"single", "multi", "soft"};
 
 /* ---- reading ---- */
@@ -131,6 +132,9 @@ static lbk_status read_labels(lbk__model *model, const char *path, const json_t 
 static lbk_status read_label_kind(lbk__model *model, const char *path, const json_t *problem,
                                   const json_t *value) {
     const char *name = json_string_value(value ? value : problem);
+    if (!value && name && strcmp(name, "regression") == 0)
+        return lbk__fail(model->context, LBK_BAD_DATA,
+                         "%s: \"problem_type\" is \"regression\"; limbeck's models classify", path);
     if (!value) {
         const bool multi = name && strcmp(name, "multi_label_classification") == 0;
         model->label_kind = multi ? LBK_LABEL_MULTI : LBK_LABEL_SINGLE;
@@ -172,7 +176,8 @@ lbk_status lbk__config_json_rest(lbk__model *model, const char *path, const json
     LBK_TRY(read_labels(model, path, json));
     const json_t *own = json_object_get(json, "limbeck");
     const lbk__json_in in = {model->context, path, own};
-    int64_t longest = model->max_text_tokens;
+    int64_t longest =
+        own ? model->max_text_tokens : LBK_MIN(LONGEST_TEXT, model->config.max_position_embeddings);
     if (own && lbk__json_has(in, "max_text_tokens"))
         LBK_TRY(lbk__json_get_integer(in, "max_text_tokens", 2, INT32_MAX, &longest));
     model->max_text_tokens = (int32_t)longest;
@@ -230,7 +235,7 @@ json_t *lbk__config_json_make(const lbk__model *model, lbk__dtype dtype) {
     json_object_set_new(json, "torch_dtype", json_string(dtype == LBK__F16 ? "float16" : "float32"));
     if (model->label_kind != LBK_LABEL_SINGLE)
         json_object_set_new(json, "problem_type", json_string("multi_label_classification"));
-    else if (!model->other_label_kinds)
+    else if (!model->other_label_kinds && c->num_labels > 1) /* transformers refuses it of one class */
         json_object_set_new(json, "problem_type", json_string("single_label_classification"));
     json_t *id2label = json_object(), *label2id = json_object();
     for (int32_t i = 0; i < c->num_labels; i++) {

@@ -94,10 +94,11 @@ static lbk_status check_special(lbk_context *context, const json_t *vocab) {
 lbk_status lbk__export_tokenizer(const lbk__model *model, const char *folder) {
     json_t *vocab = vocabulary(model);
     const lbk_status status = check_special(model->context, vocab);
+    const char *mask = json_object_get(vocab, "[MASK]") ? "[MASK]" : NULL; /* transformers would add it */
     if (status != LBK_OK) json_decref(vocab);
     LBK_TRY(status);
     LBK_TRY(save(model->context, folder, "tokenizer.json", tokenizer(model, vocab)));
     return save(model->context, folder, "special_tokens_map.json",
-                json_pack("{s:s, s:s, s:s, s:s, s:s}", "pad_token", "[PAD]", "unk_token", "[UNK]",
-                          "cls_token", "[CLS]", "sep_token", "[SEP]", "mask_token", "[MASK]"));
+                json_pack("{s:s, s:s, s:s, s:s, s:s?}", "pad_token", "[PAD]", "unk_token", "[UNK]",
+                          "cls_token", "[CLS]", "sep_token", "[SEP]", "mask_token", mask));
 }

@@ -93,7 +93,7 @@ lbk_status lbk__model_load(lbk_context *context, const char *given, lbk__model *
     LBK_GO(lbk__config_json_rest(model, path, json));
     LBK_GO(load_weights(model, folder));
     LBK_GO(json_object_get(json, "limbeck") ? load_vocab(model, folder)
-                                            : lbk__vocabulary_read(model, folder));
+                                            : lbk__vocabulary_read(model, folder, NULL));
     *out = model;
 done:
     if (status != LBK_OK) lbk__model_free(model);
@@ -181,12 +181,13 @@ lbk_status lbk__model_save_as(const lbk__model *model, lbk__dtype dtype, const v
         lbk_free(context, path);
         LBK_GO(lbk__join(context, folder, "vocab.txt", &path));
         LBK_GO(lbk__write_file(context, path, model->vocab, model->vocab_length));
-        LBK_GO(save_json(context, folder, "tokenizer_config.json",
-                         json_pack("{s:s, s:b, s:i, s:s, s:s, s:s, s:s, s:s}", "tokenizer_class",
-                                   "BertTokenizer", "do_lower_case", !model->cased, "model_max_length",
-                                   (int)model->config.max_position_embeddings, "pad_token", "[PAD]",
-                                   "unk_token", "[UNK]", "cls_token", "[CLS]", "sep_token", "[SEP]",
-                                   "mask_token", "[MASK]")));
+        LBK_GO(save_json(
+            context, folder, "tokenizer_config.json",
+            json_pack("{s:s, s:b, s:i, s:s, s:s, s:s, s:s, s:s?}", "tokenizer_class", "BertTokenizer",
+                      "do_lower_case", !model->cased, "model_max_length",
+                      (int)LBK_MIN(model->max_text_tokens, model->config.max_position_embeddings),
+                      "pad_token", "[PAD]", "unk_token", "[UNK]", "cls_token", "[CLS]", "sep_token", "[SEP]",
+                      "mask_token", lbk__vocabulary_has(model, "[MASK]") ? "[MASK]" : NULL)));
     }
     /* Last: a folder with a config.json is a whole model. */
     LBK_GO(save_json(context, folder, "config.json", lbk__config_json_make(model, dtype)));

@@ -11,8 +11,6 @@
 
 #include <string.h>
 
-enum { LONGEST_TEXT = 512 };
-
 /* As many classes as the head has, when it is one that reads as ours does; else as many as there are labels.
  */
 static void size_head(const lbk__model_source *from, lbk__model_config *config) {
@@ -27,8 +25,6 @@ static lbk_status read_rest(const lbk__model_source *from, lbk__model *model) {
     LBK_GO(lbk__join(from->context, from->folder, "config.json", &path));
     LBK_GO(lbk__json_load_file(from->context, path, &json));
     LBK_GO(lbk__config_json_rest(model, path, json));
-    if (!json_object_get(json, "limbeck"))
-        model->max_text_tokens = LBK_MIN(LONGEST_TEXT, model->config.max_position_embeddings);
 done:
     json_decref(json);
     lbk_free(from->context, path);
@@ -86,7 +82,7 @@ lbk_status lbk_import(lbk_context *context, const char *source, const char *out,
     }
     LBK_GO(lbk__model_take(&from, model, NULL, false, 0, &taken));
     LBK_GO(read_rest(&from, model));
-    LBK_GO(lbk__vocabulary_read(model, from.folder));
+    LBK_GO(lbk__vocabulary_read(model, from.folder, NULL));
     LBK_GO(note_origin(&from, model));
     LBK_GO(lbk__model_lock(context, out, &lock));
     LBK_GO(lbk__model_save(model, NULL, out));

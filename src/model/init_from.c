@@ -35,11 +35,19 @@ done:
 /* Embeddings of other words would be taken for those of the pack's. */
 static lbk_status check_vocabulary(const lbk__model_source *from, const lbk__model *model) {
     lbk__model theirs = {.context = from->context}; /* for its vocabulary alone */
+    bool says_case;
+    lbk_status status = LBK_OK;
     if (!model->vocab) return LBK_OK;
-    lbk_status status = lbk__vocabulary_read(&theirs, from->folder);
-    if (status == LBK_OK && theirs.vocab)
-        status = lbk__vocabulary_match(from->context, theirs.vocab, theirs.vocab_length, model->vocab,
-                                       model->vocab_length);
+    LBK_GO(lbk__vocabulary_read(&theirs, from->folder, &says_case));
+    if (theirs.vocab)
+        LBK_GO(lbk__vocabulary_match(from->context, theirs.vocab, theirs.vocab_length, model->vocab,
+                                     model->vocab_length));
+    if (says_case && (theirs.cased != 0) != (model->cased != 0))
+        status =
+            lbk__fail(from->context, LBK_MISMATCH,
+                      theirs.cased ? "its texts keep their case, the pack's do not: pack with --cased"
+                                   : "its texts are lower-cased, the pack's are not: pack without --cased");
+done:
     lbk_free(from->context, theirs.vocab);
     return status;
 }

@@ -5,7 +5,6 @@
 #include "format/json.h"
 #include "format/json_parse.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum { LARGEST_VOCABULARY = 1 << 28 };
@@ -55,42 +54,29 @@ static lbk_status check_settings(const lbk__model *model, const char *path, cons
     return LBK_OK;
 }
 
-static int64_t count_lines(const lbk__model *model) {
-    int64_t lines = model->vocab_length && model->vocab[model->vocab_length - 1] != '\n';
-    for (size_t i = 0; i < model->vocab_length; i++) lines += model->vocab[i] == '\n';
-    return lines;
-}
-
-static lbk_status check_added(const lbk__model *model, const char *path, const char *token, int64_t id,
-                              int64_t lines) {
+/* Any other is a token of its own wherever it stands in a text. */
+static lbk_status check_added(const lbk__model *model, const char *path, const char *token) {
+    static const char *const ours[] = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"};
     char what[128], shown[48];
-    if (id < lines) return LBK_OK;
-    snprintf(what, sizeof what, "token \"%s\" is added behind the vocabulary",
+    for (size_t i = 0; i < LBK_COUNT(ours); i++)
+        if (strcmp(token, ours[i]) == 0) return LBK_OK;
+    snprintf(what, sizeof what, "\"%s\" is added as a token of its own",
              lbk__printable(shown, sizeof shown, token, strlen(token)));
     return refuse(model->context, path, what);
 }
 
-/* {"id": {"content"}} of tokenizer_config.json. */
-static lbk_status check_decoder(const lbk__model *model, const char *path, const json_t *decoder) {
-    const int64_t lines = count_lines(model);
+/* {"id": {"content"}} of tokenizer_config.json, or [{"content"}] of tokenizer.json. */
+static lbk_status check_all_added(const lbk__model *model, const char *path, const json_t *added) {
     const char *id;
-    json_t *token;
-    json_object_foreach((json_t *)(uintptr_t)decoder, id, token) {
-        const char *content = json_string_value(json_object_get(token, "content"));
-        LBK_TRY(check_added(model, path, content ? content : id, strtoll(id, NULL, 10), lines));
-    }
-    return LBK_OK;
-}
-
-/* [{"id", "content"}] of tokenizer.json. */
-static lbk_status check_added_list(const lbk__model *model, const char *path, const json_t *list) {
-    const int64_t lines = count_lines(model);
     size_t i;
     json_t *token;
-    json_array_foreach(list, i, token) {
+    json_object_foreach((json_t *)(uintptr_t)added, id, token) {
         const char *content = json_string_value(json_object_get(token, "content"));
-        LBK_TRY(check_added(model, path, content ? content : "",
-                            json_integer_value(json_object_get(token, "id")), lines));
+        LBK_TRY(check_added(model, path, content ? content : id));
+    }
+    json_array_foreach(added, i, token) {
+        const char *content = json_string_value(json_object_get(token, "content"));
+        LBK_TRY(check_added(model, path, content ? content : ""));
     }
     return LBK_OK;
 }
@@ -102,9 +88,7 @@ static lbk_status check_added_file(const lbk__model *model, const char *folder) 
     json_t *json = NULL, *id;
     lbk_status status = LBK_OK;
     LBK_GO(optional_json(model->context, folder, "added_tokens.json", &path, &json));
-    const int64_t lines = json ? count_lines(model) : 0;
-    json_object_foreach(json, token, id)
-        LBK_GO(check_added(model, path, token, json_integer_value(id), lines));
+    json_object_foreach(json, token, id) LBK_GO(check_added(model, path, token));
 done:
     json_decref(json);
     lbk_free(model->context, path);
@@ -140,44 +124,77 @@ done:
     return status;
 }
 
-static lbk_status read_normalizer(lbk__model *model, const char *path, const json_t *normalizer) {
-    const char *type = json_string_value(json_object_get(normalizer, "type"));
-    if (!type || strcmp(type, "BertNormalizer") != 0)
+static bool has_type(const json_t *object, const char *wanted) {
+    const char *type = json_string_value(json_object_get(object, "type"));
+    return type && strcmp(type, wanted) == 0;
+}
+
+/* Whether the value is missing, null or the text. */
+static bool is_text_or_none(const json_t *value, const char *wanted) {
+    return !value || json_is_null(value) ||
+           (json_is_string(value) && strcmp(json_string_value(value), wanted) == 0);
+}
+
+/* What tokenizer.json says beside the vocabulary; `cased` from its normalizer. */
+static lbk_status read_settings(lbk__model *model, const char *path, const json_t *json) {
+    const json_t *normalizer = json_object_get(json, "normalizer"), *pieces = json_object_get(json, "model"),
+                 *parts = json_object_get(json, "pre_tokenizer"),
+                 *longest = json_object_get(pieces, "max_input_chars_per_word");
+    if (!has_type(normalizer, "BertNormalizer"))
         return refuse(model->context, path, "its normalizer is no BertNormalizer");
+    if (json_is_false(json_object_get(normalizer, "clean_text")))
+        return refuse(model->context, path, "control characters stay in texts");
+    if (json_is_object(parts) && !has_type(parts, "BertPreTokenizer"))
+        return refuse(model->context, path, "its pre_tokenizer is no BertPreTokenizer");
+    if (!is_text_or_none(json_object_get(pieces, "continuing_subword_prefix"), "##"))
+        return refuse(model->context, path, "pieces of words do not begin with ##");
+    if (!is_text_or_none(json_object_get(pieces, "unk_token"), "[UNK]"))
+        return refuse(model->context, path, "words that are not known are not [UNK]");
+    if (json_is_integer(longest) && json_integer_value(longest) != 100)
+        return refuse(model->context, path, "words may have another length than 100");
     model->cased = json_is_false(json_object_get(normalizer, "lowercase"));
     return check_settings(model, path, normalizer, "handle_chinese_chars");
 }
 
-/* tokenizer.json of a WordPiece tokenizer; *cased from its normalizer. */
-static lbk_status from_tokenizer_json(lbk__model *model, const char *folder) {
+/* tokenizer.json of a WordPiece tokenizer. */
+static lbk_status take_tokenizer(lbk__model *model, const char *path, const json_t *json) {
     lbk_context *context = model->context;
-    char *path = NULL;
-    json_t *json = NULL;
     lbk__json_in pieces;
     const char *type = NULL;
     lbk__text lines = {0};
-    lbk_status status = LBK_OK;
-    LBK_GO(optional_json(context, folder, "tokenizer.json", &path, &json));
-    if (!json) goto done;
-    LBK_GO(lbk__json_get_object((lbk__json_in){context, path, json}, "model", &pieces));
-    LBK_GO(lbk__json_get_string(pieces, "type", &type));
+    LBK_TRY(lbk__json_get_object((lbk__json_in){context, path, json}, "model", &pieces));
+    LBK_TRY(lbk__json_get_string(pieces, "type", &type));
     if (strcmp(type, "WordPiece") != 0) {
         char shown[48];
-        status = lbk__fail(context, LBK_BAD_DATA, "%s: is a %s tokenizer; only WordPiece is supported", path,
-                           lbk__printable(shown, sizeof shown, type, strlen(type)));
-        goto done;
+        return lbk__fail(context, LBK_BAD_DATA, "%s: is a %s tokenizer; only WordPiece is supported", path,
+                         lbk__printable(shown, sizeof shown, type, strlen(type)));
     }
-    LBK_GO(lbk__json_get_object(pieces, "vocab", &pieces));
-    LBK_GO(lines_of(context, path, pieces.object, &lines));
+    LBK_TRY(lbk__json_get_object(pieces, "vocab", &pieces));
+    const lbk_status status = lines_of(context, path, pieces.object, &lines);
+    if (status != LBK_OK) {
+        lbk__text_free(context, &lines);
+        return status;
+    }
     model->vocab = lines.data;
     model->vocab_length = lines.length;
-    lines = (lbk__text){0};
-    LBK_GO(read_normalizer(model, path, json_object_get(json, "normalizer")));
-    LBK_GO(check_added_list(model, path, json_object_get(json, "added_tokens")));
+    return read_settings(model, path, json);
+}
+
+/* The vocabulary where vocab.txt has not given it; tokens that were added are refused in either case. */
+static lbk_status from_tokenizer_json(lbk__model *model, const char *folder, bool *says_case) {
+    char *path = NULL;
+    json_t *json = NULL;
+    lbk_status status = LBK_OK;
+    LBK_GO(optional_json(model->context, folder, "tokenizer.json", &path, &json));
+    if (!json) goto done;
+    if (!model->vocab) {
+        LBK_GO(take_tokenizer(model, path, json));
+        *says_case = true;
+    }
+    LBK_GO(check_all_added(model, path, json_object_get(json, "added_tokens")));
 done:
-    lbk__text_free(context, &lines);
     json_decref(json);
-    lbk_free(context, path);
+    lbk_free(model->context, path);
     return status;
 }
 
@@ -203,6 +220,14 @@ static bool next_line(const char **rest, const char *end, const char **line, siz
     return true;
 }
 
+bool lbk__vocabulary_has(const lbk__model *model, const char *token) {
+    const char *rest = model->vocab, *const end = rest + model->vocab_length, *line;
+    size_t length;
+    while (next_line(&rest, end, &line, &length))
+        if (length == strlen(token) && memcmp(line, token, length) == 0) return true;
+    return false;
+}
+
 lbk_status lbk__vocabulary_match(lbk_context *context, const char *ours, size_t our_size, const char *theirs,
                                  size_t their_size) {
     const char *const our_end = ours + our_size, *const their_end = theirs + their_size, *our_line = "",
@@ -223,20 +248,22 @@ lbk_status lbk__vocabulary_match(lbk_context *context, const char *ours, size_t 
     return LBK_OK;
 }
 
-lbk_status lbk__vocabulary_read(lbk__model *model, const char *folder) {
+lbk_status lbk__vocabulary_read(lbk__model *model, const char *folder, bool *says_case) {
     char *path = NULL;
     json_t *json = NULL;
+    bool says = false;
     lbk_status status = LBK_OK;
     LBK_GO(from_vocab_txt(model, folder));
-    if (!model->vocab) LBK_GO(from_tokenizer_json(model, folder));
+    LBK_GO(from_tokenizer_json(model, folder, &says));
     LBK_GO(tokenizer_config(model->context, folder, &path, &json));
     const json_t *lower = json_object_get(json, "do_lower_case");
-    if (json_is_boolean(lower)) model->cased = json_is_false(lower);
+    if (json_is_boolean(lower)) model->cased = json_is_false(lower), says = true;
     if (!model->vocab) goto done;
     LBK_GO(check_settings(model, path, json, "tokenize_chinese_chars"));
-    LBK_GO(check_decoder(model, path, json_object_get(json, "added_tokens_decoder")));
+    LBK_GO(check_all_added(model, path, json_object_get(json, "added_tokens_decoder")));
     LBK_GO(check_added_file(model, folder));
 done:
+    if (says_case) *says_case = says;
     json_decref(json);
     lbk_free(model->context, path);
     return status;

@@ -202,7 +202,13 @@ static void what_does_not_fit_is_named(void **state) {
                      LBK_BAD_DATA, "Chinese characters are no tokens");
     check_bert_fails(tokenizer, "\"added_tokens\": []",
                      "\"added_tokens\": [{\"id\": 7, \"content\": \"[ENT]\"}]", LBK_BAD_DATA,
-                     "tokenizer.json: token \"[ENT]\" is added behind the vocabulary");
+                     "tokenizer.json: \"[ENT]\" is added as a token of its own");
+    check_bert_fails(tokenizer, "\"pre_tokenizer\": null", "\"pre_tokenizer\": {\"type\": \"Whitespace\"}",
+                     LBK_BAD_DATA, "is no BertPreTokenizer");
+    check_bert_fails(tokenizer, "\"clean_text\": true", "\"clean_text\": false", LBK_BAD_DATA,
+                     "control characters stay");
+    check_bert_fails(config, "\"problem_type\": null", "\"problem_type\": \"regression\"", LBK_BAD_DATA,
+                     "limbeck's models classify");
     char *summary;
     check_fails(context, LBK_INVALID_ARGUMENT, "is a model already",
                 lbk_import(context, GOLDEN "bert", inside("bert"), &summary));
@@ -231,16 +237,16 @@ static void tokenizer_settings_are_heeded(void **state) {
     char *summary;
     /* What transformers writes where it knows no limit. */
     check_ok(context, import_with("{\"model_max_length\": 1000000000000000019884624838656, "
-                                  "\"added_tokens_decoder\": {\"6\": {\"content\": \"##b\"}}}",
-                                  "{\"A\": 5}", &summary));
+                                  "\"added_tokens_decoder\": {\"4\": {\"content\": \"[MASK]\"}}}",
+                                  "{\"[MASK]\": 4}", &summary));
     lbk_free(context, summary);
     check_fails(context, LBK_BAD_DATA, "strip_accents is false for a model that knows small letters only",
                 import_with("{\"do_lower_case\": true, \"strip_accents\": false}", "{}", &summary));
     check_fails(context, LBK_BAD_DATA, "Chinese characters",
                 import_with("{\"tokenize_chinese_chars\": false}", "{}", &summary));
-    check_fails(context, LBK_BAD_DATA, "tokenizer_config.json: token \"[ENT]\" is added",
+    check_fails(context, LBK_BAD_DATA, "tokenizer_config.json: \"[ENT]\" is added",
                 import_with("{\"added_tokens_decoder\": {\"7\": {\"content\": \"[ENT]\"}}}", "{}", &summary));
-    check_fails(context, LBK_BAD_DATA, "added_tokens.json: token \"[ENT]\" is added",
+    check_fails(context, LBK_BAD_DATA, "added_tokens.json: \"[ENT]\" is added",
                 import_with("{}", "{\"[ENT]\": 7}", &summary));
 }
 
