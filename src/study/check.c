@@ -82,6 +82,12 @@ static lbk_status start_from(const lbk__study *study, const lbk__model_config *t
                              "starts from the teacher, whose %s is %d; its configuration says %lld: leave "
                              "model.%s out",
                              sizes[i].name, sizes[i].taken, (long long)sizes[i].given, sizes[i].name);
+    if (config->model.max_position_embeddings > teacher->max_position_embeddings)
+        return lbk__fail(
+            study->context, LBK_INVALID_ARGUMENT,
+            "starts from the teacher, which has %d positions; its configuration says %lld: leave "
+            "model.max_position_embeddings out",
+            teacher->max_position_embeddings, (long long)config->model.max_position_embeddings);
     return lbk__config_check(config);
 }
 

@@ -37,6 +37,7 @@ typedef struct lbk__study {
     lbk__lock lock;
     lbk_pack *pack;
     char teacher_id[9];                      /* first digits of the hash */
+    bool by_paths;                           /* of models that training starts from, the path alone counts */
     char *teacher;                           /* its run folder */
     char *start, start_hash[LBK__HASH_SIZE]; /* the model.init_from that was looked at last; its weights */
     lbk__cell *cells;
