@@ -46,7 +46,7 @@ step() { # NAME COMMAND...
 resume() { [ ! -f "$1/checkpoint/state.safetensors" ] || echo --resume; }
 
 # What is there was made from these; one data set's table must not stand for another's.
-about() { if [ -f "$2" ]; then stat -L -c "$1=$2 %s %Y" "$2"; elif [ -n "$2" ]; then echo "$1=$2"; fi; }
+about() { if [ -f "$2" ]; then echo "$1 $(cksum <"$2")"; elif [ -n "$2" ]; then echo "$1 $(realpath -m "$2")"; fi; }
 inputs=$(about DATA "${DATA:-}"; about INIT "${INIT:-}"; about ENCODER "${ENCODER:-}")
 if [ -f demo/reports/pack.json ] && [ -f demo/inputs ] && [ "$(cat demo/inputs)" != "$inputs" ]; then
     echo "demo.sh: demo/ was made from other data, INIT or ENCODER, or these have changed: move it away or remove it" >&2

@@ -27,7 +27,7 @@ if [ -z "$data" ]; then
 fi
 init=${INIT:-$out/init}
 [ -n "${INIT:-}" ] || [ -d "$init" ] || "$here/fetch_minilm.sh" "$init"
-about() { if [ -f "$1" ]; then stat -L -c '%n %s %Y' "$1"; else echo "$1"; fi; } # folders by name: results may lie there
+about() { if [ -f "$1" ]; then cksum <"$1"; else realpath -m "$1"; fi; } # files by content, folders by name: results may lie there
 inputs=$(about "$recipe/pack.sh"; about "$data"; about "$init/vocab.txt")
 if [ -f "$out/pack" ] && [ -f "$out/inputs" ] && [ "$(cat "$out/inputs")" != "$inputs" ]; then
     echo "run.sh: $out/pack was made from another recipe, DATA or INIT, or these have changed: take another OUT" >&2

@@ -5,7 +5,7 @@ folder=$1
 given=$folder/options-given
 if [ ! -f "$folder/build.ninja" ]; then
     meson setup "$@"
-elif [ "$(cat "$given" 2>/dev/null)" != "$*" ]; then
+elif [ $# -gt 1 ] && [ "$(cat "$given" 2>/dev/null)" != "$*" ]; then
     meson configure "$@"
 fi
-printf '%s\n' "$*" >"$given"
+[ $# -eq 1 ] || printf '%s\n' "$*" >"$given"

@@ -32,7 +32,8 @@ static const lbk__split_file first_phase[] = {
     {"train.jsonl", "train"}, {"dev.jsonl", "dev"}, {"test.jsonl", "test"}};
 
 static lbk_status is_first_phase(const memes *loader, bool *out) {
-    static const char *const names[] = {"dev.jsonl", "test.jsonl", "dev_seen.jsonl", "test_seen.jsonl"};
+    static const char *const names[] = {"dev.jsonl",       "test.jsonl",       "dev_seen.jsonl",
+                                        "test_seen.jsonl", "dev_unseen.jsonl", "test_unseen.jsonl"};
     bool there[LBK_COUNT(names)];
     for (size_t i = 0; i < LBK_COUNT(names); i++) {
         char *path;
@@ -41,10 +42,12 @@ static lbk_status is_first_phase(const memes *loader, bool *out) {
         lbk_free(loader->base.context, path);
     }
     *out = there[0] || there[1];
-    if (!*out || !(there[2] || there[3])) return LBK_OK;
-    return lbk__fail(loader->base.context, LBK_BAD_DATA,
-                     "%s: has %s beside %s: files of two phases; keep those of one", loader->folder,
-                     names[there[0] ? 0 : 1], names[there[2] ? 2 : 3]);
+    for (size_t later = 2; *out && later < LBK_COUNT(names); later++)
+        if (there[later])
+            return lbk__fail(loader->base.context, LBK_BAD_DATA,
+                             "%s: has %s beside %s: files of two phases; keep those of one", loader->folder,
+                             names[there[0] ? 0 : 1], names[later]);
+    return LBK_OK;
 }
 
 /* The number of the file that first had the id is kept; twice in the same file is left to the pack to refuse.

@@ -119,6 +119,10 @@ int32_t lbk__visual_source_dim(const lbk__visual_source *source) {
     return source->dim;
 }
 
+const json_t *lbk__visual_source_attributes(const lbk__visual_source *source) {
+    return source->features ? lbk__features_describe(source->features)->attributes : NULL;
+}
+
 int64_t lbk__visual_source_num_images(const lbk__visual_source *source) {
     if (source->rows) return source->rows->num_images;
     return source->features ? lbk__features_describe(source->features)->count : 0;

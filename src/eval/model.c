@@ -36,19 +36,15 @@ static void drop_source(lbk_model *model) {
 
 /* Where both the model and a file of features say which encoder made their rows, it is the same. */
 static lbk_status check_encoder(const lbk_model *model, const lbk__visual_source *source, const char *what) {
-    json_t *ours = model->model->visual_source ? json_loads(model->model->visual_source, 0, NULL) : NULL,
-           *theirs = NULL;
+    json_t *ours = model->model->visual_source ? json_loads(model->model->visual_source, 0, NULL) : NULL;
     lbk_status status = LBK_OK;
-    LBK_GO(lbk__visual_source_describe(source, &theirs));
     const json_t *our_encoder = lbk__extractor_identity_in(ours),
-                 *their_encoder = lbk__extractor_identity_in(theirs);
+                 *their_encoder = lbk__extractor_identity_in(lbk__visual_source_attributes(source));
     if (our_encoder && their_encoder && !lbk__extractor_same(our_encoder, their_encoder))
         status = lbk__fail(
             model->context, LBK_MISMATCH,
             "%s: its rows were made by another image encoder than those of the model's training", what);
-done:
     json_decref(ours);
-    json_decref(theirs);
     return status;
 }
 
@@ -138,6 +134,10 @@ lbk_status lbk_model_open(lbk_context *context, const char *given, lbk_model **o
     LBK_GO(lbk__model_folder(context, given, &folder));
     LBK_GO(lbk__model_load(context, folder, &model->model));
     LBK_GO(lbk__join(context, folder, "vocab.txt", &vocab));
+    if (model->model->vocab && !lbk__exists(vocab))
+        LBK_GO(lbk__fail(
+            context, LBK_IO,
+            "%s: is not there, but tokenizer.json is: limbeck import makes a folder that answers", vocab));
     LBK_GO(lbk_tokenizer_open(context, vocab, model->model->cased, &model->tokenizer));
     if (lbk_tokenizer_vocab_size(model->tokenizer) > model->model->config.vocab_size) {
         status =

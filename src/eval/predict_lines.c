@@ -94,6 +94,19 @@ static lbk_status answer_batch(stream *s) {
     return status;
 }
 
+/* With the fewest digits that say the same: 0.1 stays 0.1. */
+static lbk_status dump_id(lbk_context *context, const json_t *id, char **out) {
+    for (size_t digits = 15;; digits++) {
+        LBK_TRY(lbk__json_dump(context, id, JSON_ENCODE_ANY | JSON_REAL_PRECISION(digits), out));
+        if (digits == 17) return LBK_OK;
+        json_t *again = json_loads(*out, JSON_DECODE_ANY, NULL);
+        const bool same = json_equal(again, id);
+        json_decref(again);
+        if (same) return LBK_OK;
+        lbk_free(context, *out);
+    }
+}
+
 /* {"id" as it came, then the answer}, whose numbers have six digits; an id has all of its own. */
 static lbk_status line_of(lbk_context *context, const record *r, char **out) {
     const json_t *id = json_object_get(r->value, "id");
@@ -101,7 +114,7 @@ static lbk_status line_of(lbk_context *context, const record *r, char **out) {
     *out = NULL;
     LBK_TRY(lbk__json_dump(context, r->answer, JSON_REAL_PRECISION(6), &answer));
     lbk_status status = LBK_OK;
-    if (id) LBK_GO(lbk__json_dump(context, id, JSON_ENCODE_ANY | JSON_REAL_PRECISION(17), &name));
+    if (id) LBK_GO(dump_id(context, id, &name));
     if (id)
         LBK_GO(lbk__format(context, out, "{\"id\": %s, %s", name, answer + 1));
     else

@@ -116,11 +116,20 @@ static lbk_status resume_events(lbk__run *run, const lbk__run_mark *mark) {
     return status;
 }
 
+/* Of a start of ours that came to no checkpoint; other programs' are left alone. */
+static lbk_status remove_old_events(const lbk__run *run) {
+    char *path;
+    LBK_TRY(lbk__join(run->context, run->folder, "metrics.jsonl", &path));
+    if (lbk__exists(path)) lbk__events_remove(run->folder);
+    lbk_free(run->context, path);
+    return LBK_OK;
+}
+
 lbk_status lbk__run_begin(lbk__run *run, const lbk__run_mark *mark) {
+    if (!mark) LBK_TRY(remove_old_events(run));
     LBK_TRY(LBK_GROW(run->context, run->line.data, run->line.capacity, LONGEST_LINE));
     LBK_TRY(open_metrics(run, mark ? mark->metrics_length : 0));
     if (mark) return resume_events(run, mark);
-    lbk__events_remove(run->folder); /* of a start that came to no checkpoint */
     LBK_TRY(lbk__events_create(run->context, run->folder, wall_time(), &run->events));
     return lbk__sync_folder_of(run->context, lbk__events_path(run->events));
 }

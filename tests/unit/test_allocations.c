@@ -129,10 +129,10 @@ static void packed_products_fall_back(void **state) {
     for (long n = 0; n <= 2; n++) { /* nothing, packing the weights, the product itself */
         op_case c;
         op_open(&c, run->context, &spec, LBK__TAPE_INFER, false);
+        const bool packs = c.tape->ops[0]->packed != NULL; /* by oneDNN with AVX-512 only */
         products.calls = 0, products.fail_at = n;
         op_forward(&c, point, n ? got : expected);
         products.fail_at = 0;
-        const bool packs = c.tape->ops[0]->packed || n == 1;
         if (n && packs) check_ok(run->context, lbk__check_starved(run->context));
         if (n && packs) op_compare("a product that fell back", got, expected, ROWS * OUT, 1, 1e-6);
         run->context->starved = false; /* where nothing is packed, sgemm itself failed */

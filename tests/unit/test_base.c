@@ -129,6 +129,8 @@ static void pipes_and_devices_are_refused(void **state) {
     check_fails(context, LBK_IO, "is not a regular file", lbk__map_open(context, path, &map));
     check_fails(context, LBK_IO, "is not a regular file", lbk__hash_file(context, path, hash));
     check_fails(context, LBK_IO, "is not a regular file", lbk__hash_file(context, "/dev/zero", hash));
+    unlink(path);
+    rmdir(folder);
     free(folder);
     lbk_context_destroy(context);
 }

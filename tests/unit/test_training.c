@@ -255,7 +255,6 @@ static void what_cannot_work_is_refused(void **state) {
                 small_run_go(run, NULL, NULL, "new", 1, NULL));
 }
 
-/* Weights that grow ten-thousandfold a step. */
 /* What one context made would be freed by the other's allocator. */
 static void a_configuration_is_its_contexts(void **state) {
     small_run *run = *state;
@@ -298,6 +297,7 @@ static void what_is_missing_is_said(void **state) {
                    NULL));
 }
 
+/* Weights that grow ten-thousandfold a step. */
 static void numbers_that_run_away_end_the_run(void **state) {
     small_run *run = *state;
 #define RUNAWAY                                                                                     \
