@@ -30,9 +30,10 @@ struct lbk__tally {
 /* decisions.c: what was decided for a labelled sample; the metrics of it. */
 void lbk__add_decision(lbk__tally *tally, const float *logits, int32_t label, const float *targets);
 void lbk__decision_metrics(const lbk__tally *tally, lbk__metrics *out);
-/* probabilities.c: the same for loss, calibration, entropy and divergence. */
-void lbk__add_probability(lbk__tally *tally, const float *logits, int32_t label, const float *targets);
-void lbk__add_prediction(lbk__tally *tally, const float *logits, const float *teacher);
+/* probabilities.c: the same for loss and calibration of a labelled sample (label −1, targets NULL: it is
+ * none), for entropy and, with a teacher, divergence of any. */
+void lbk__add_probability(lbk__tally *tally, const float *logits, int32_t label, const float *targets,
+                          const float *teacher);
 void lbk__probability_metrics(const lbk__tally *tally, lbk__metrics *out);
 
 /* A prediction's score for one class, and whether the class is true. */

@@ -10,35 +10,37 @@ static void add_to_bin(lbk__tally *tally, double confidence, double outcome) {
     tally->bins[at].outcome += outcome;
 }
 
-void lbk__add_probability(lbk__tally *tally, const float *logits, int32_t label, const float *targets) {
-    int32_t n = tally->num_classes;
-    if (tally->label_kind == LBK_LABEL_SINGLE) {
-        int32_t best = lbk__argmax(logits, n);
-        tally->loss += lbk__categorical_loss(logits, n, label);
-        add_to_bin(tally, exp((double)logits[best] - lbk__log_sum_exp(logits, n, 1)), best == label ? 1 : 0);
-        return;
-    }
+static void add_categorical(lbk__tally *tally, const float *logits, int32_t label, const float *teacher) {
+    const int32_t n = tally->num_classes, best = lbk__argmax(logits, n);
+    tally->entropy += lbk__categorical_entropy(logits, n);
+    if (teacher) tally->kl += lbk__categorical_kl(teacher, logits, n, 1);
+    if (label < 0) return;
+    tally->loss += lbk__categorical_loss(logits, n, label);
+    add_to_bin(tally, exp((double)logits[best] - lbk__log_sum_exp(logits, n, 1)), best == label ? 1 : 0);
+}
+
+/* The probabilities of thousands of classes are computed once. */
+static void add_bernoulli(lbk__tally *tally, const float *logits, const float *targets,
+                          const float *teacher) {
+    const int32_t n = tally->num_classes;
+    double entropy = 0;
     for (int32_t c = 0; c < n; c++) {
-        lbk__yes_no p = lbk__yes_no_of((double)logits[c]);
+        const lbk__yes_no p = lbk__yes_no_of((double)logits[c]);
+        entropy += lbk__bernoulli_entropy(p);
+        if (teacher) tally->kl += lbk__bernoulli_kl(lbk__yes_no_of((double)teacher[c]), p);
+        if (!targets) continue;
         tally->loss += lbk__bernoulli_loss(p, (double)targets[c]);
         add_to_bin(tally, p.yes, (double)targets[c]);
     }
+    tally->entropy += entropy / n;
 }
 
-void lbk__add_prediction(lbk__tally *tally, const float *logits, const float *teacher) {
-    int32_t n = tally->num_classes;
-    if (tally->label_kind == LBK_LABEL_SINGLE) {
-        tally->entropy += lbk__categorical_entropy(logits, n);
-        if (teacher) tally->kl += lbk__categorical_kl(teacher, logits, n, 1);
-        return;
-    }
-    double entropy = 0;
-    for (int32_t c = 0; c < n; c++) {
-        lbk__yes_no p = lbk__yes_no_of((double)logits[c]);
-        entropy += lbk__bernoulli_entropy(p);
-        if (teacher) tally->kl += lbk__bernoulli_kl(lbk__yes_no_of((double)teacher[c]), p);
-    }
-    tally->entropy += entropy / n;
+void lbk__add_probability(lbk__tally *tally, const float *logits, int32_t label, const float *targets,
+                          const float *teacher) {
+    if (tally->label_kind == LBK_LABEL_SINGLE)
+        add_categorical(tally, logits, label, teacher);
+    else
+        add_bernoulli(tally, logits, targets, teacher);
 }
 
 /* Σ over bins of |Σ confidence − Σ outcome| / count: the bins' gaps, weighted by their share. */

@@ -55,11 +55,10 @@ lbk_status lbk__tally_add(lbk__tally *tally, const float *logits, int32_t label,
     LBK_TRY(check(tally, logits, label, teacher));
     tally->num_samples++;
     tally->num_taught += teacher != NULL;
-    lbk__add_prediction(tally, logits, teacher);
+    lbk__add_probability(tally, logits, label, targets, teacher);
     if (is_labelled(tally, label, targets)) {
         tally->num_labelled++;
         lbk__add_decision(tally, logits, label, targets);
-        lbk__add_probability(tally, logits, label, targets);
     }
     return LBK_OK;
 }
