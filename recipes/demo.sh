@@ -46,13 +46,13 @@ step() { # NAME COMMAND...
 resume() { [ ! -f "$1/checkpoint/state.safetensors" ] || echo --resume; }
 
 # What is there was made from these; one data set's table must not stand for another's.
-about() { if [ -f "$2" ]; then echo "$1 $(cksum <"$2")"; elif [ -n "$2" ]; then echo "$1 $(realpath -m "$2")"; fi; }
-inputs=$(about DATA "${DATA:-}"; about INIT "${INIT:-}"; about ENCODER "${ENCODER:-}")
-if [ -f demo/reports/pack.json ] && [ -f demo/inputs ] && [ "$(cat demo/inputs)" != "$inputs" ]; then
+about() { if [ -f "$2" ]; then echo "$1 $(cksum <"$2")"; elif [ -n "$2" ]; then echo "$1 $(realpath -m --relative-to=. "$2")"; fi; }
+made_from=$(about DATA "${DATA:-}"; about INIT "${INIT:-}"; about ENCODER "${ENCODER:-}")
+if [ -f demo/reports/pack.json ] && [ -f demo/made-from ] && [ "$(cat demo/made-from)" != "$made_from" ]; then
     echo "demo.sh: demo/ was made from other data, INIT or ENCODER, or these have changed: move it away or remove it" >&2
     exit 1
 fi
-printf '%s\n' "$inputs" >demo/inputs
+printf '%s\n' "$made_from" >demo/made-from
 
 # ---- data and the teacher's initialisation ----
 

@@ -27,13 +27,15 @@ if [ -z "$data" ]; then
 fi
 init=${INIT:-$out/init}
 [ -n "${INIT:-}" ] || [ -d "$init" ] || "$here/fetch_minilm.sh" "$init"
-about() { if [ -f "$1" ]; then cksum <"$1"; else realpath -m "$1"; fi; } # files by content, folders by name: results may lie there
-inputs=$(about "$recipe/pack.sh"; about "$data"; about "$init/vocab.txt")
-if [ -f "$out/pack" ] && [ -f "$out/inputs" ] && [ "$(cat "$out/inputs")" != "$inputs" ]; then
+# Files by content, folders by name: results may lie there. Data that were fetched are not told.
+about() { if [ -f "$1" ]; then cksum <"$1"; else realpath -m --relative-to=. "$1"; fi; }
+[ "$data" != "$out/data" ] || data_given=
+made_from=$(about "$recipe/pack.sh"; [ -z "${data_given-$data}" ] || about "$data"; about "$init/vocab.txt")
+if [ -f "$out/pack" ] && [ -f "$out/made-from" ] && [ "$(cat "$out/made-from")" != "$made_from" ]; then
     echo "run.sh: $out/pack was made from another recipe, DATA or INIT, or these have changed: take another OUT" >&2
     exit 1
 fi
-printf '%s\n' "$inputs" >"$out/inputs"
+printf '%s\n' "$made_from" >"$out/made-from"
 [ -f "$out/pack" ] || "$recipe/pack.sh" "$data" "$init" "$out/pack"
 case " $* " in
 *" --teacher"*) exec "$LIMBECK" study "$recipe/study.yaml" --pack "$out/pack" --out "$out/study" "$@" ;;

@@ -40,18 +40,13 @@ static lbk_status refuse(lbk_context *context, const char *path, const char *wha
                      what);
 }
 
-/* `chinese` and `strip`: the keys' names in this file. BERT strips accents where it makes letters small,
- * unless told otherwise. */
-static lbk_status check_settings(const lbk__model *model, const char *path, const json_t *settings,
-                                 const char *chinese) {
+/* BERT strips accents where it makes letters small, unless told otherwise. */
+static lbk_status check_accents(const lbk__model *model, const char *path, const json_t *settings) {
     const json_t *strip = json_object_get(settings, "strip_accents");
-    if (json_is_boolean(strip) && json_is_true(strip) == (model->cased != 0))
-        return refuse(model->context, path,
-                      model->cased ? "strip_accents is true for a model that knows capitals"
-                                   : "strip_accents is false for a model that knows small letters only");
-    if (json_is_false(json_object_get(settings, chinese)))
-        return refuse(model->context, path, "Chinese characters are no tokens of their own");
-    return LBK_OK;
+    if (!json_is_boolean(strip) || json_is_true(strip) != (model->cased != 0)) return LBK_OK;
+    return refuse(model->context, path,
+                  model->cased ? "strip_accents is true for a model that knows capitals"
+                               : "strip_accents is false for a model that knows small letters only");
 }
 
 /* Any other is a token of its own wherever it stands in a text. */
@@ -135,8 +130,8 @@ static bool is_text_or_none(const json_t *value, const char *wanted) {
            (json_is_string(value) && strcmp(json_string_value(value), wanted) == 0);
 }
 
-/* What tokenizer.json says beside the vocabulary; `cased` from its normalizer. */
-static lbk_status read_settings(lbk__model *model, const char *path, const json_t *json) {
+/* What tokenizer.json says of how texts become pieces. */
+static lbk_status check_splitting(const lbk__model *model, const char *path, const json_t *json) {
     const json_t *normalizer = json_object_get(json, "normalizer"), *pieces = json_object_get(json, "model"),
                  *parts = json_object_get(json, "pre_tokenizer"),
                  *longest = json_object_get(pieces, "max_input_chars_per_word");
@@ -152,46 +147,52 @@ static lbk_status read_settings(lbk__model *model, const char *path, const json_
         return refuse(model->context, path, "words that are not known are not [UNK]");
     if (json_is_integer(longest) && json_integer_value(longest) != 100)
         return refuse(model->context, path, "words may have another length than 100");
-    model->cased = json_is_false(json_object_get(normalizer, "lowercase"));
-    return check_settings(model, path, normalizer, "handle_chinese_chars");
+    if (json_is_false(json_object_get(normalizer, "handle_chinese_chars")))
+        return refuse(model->context, path, "Chinese characters are no tokens of their own");
+    return LBK_OK;
 }
 
-/* tokenizer.json of a WordPiece tokenizer. */
-static lbk_status take_tokenizer(lbk__model *model, const char *path, const json_t *json) {
-    lbk_context *context = model->context;
-    lbk__json_in pieces;
-    const char *type = NULL;
-    lbk__text lines = {0};
-    LBK_TRY(lbk__json_get_object((lbk__json_in){context, path, json}, "model", &pieces));
+static lbk_status check_type(lbk_context *context, const char *path, lbk__json_in pieces) {
+    const char *type;
+    char shown[48];
     LBK_TRY(lbk__json_get_string(pieces, "type", &type));
-    if (strcmp(type, "WordPiece") != 0) {
-        char shown[48];
-        return lbk__fail(context, LBK_BAD_DATA, "%s: is a %s tokenizer; only WordPiece is supported", path,
-                         lbk__printable(shown, sizeof shown, type, strlen(type)));
-    }
+    if (strcmp(type, "WordPiece") == 0) return LBK_OK;
+    return lbk__fail(context, LBK_BAD_DATA, "%s: is a %s tokenizer; only WordPiece is supported", path,
+                     lbk__printable(shown, sizeof shown, type, strlen(type)));
+}
+
+static lbk_status take_vocabulary(lbk__model *model, const char *path, lbk__json_in pieces) {
+    lbk__text lines = {0};
     LBK_TRY(lbk__json_get_object(pieces, "vocab", &pieces));
-    const lbk_status status = lines_of(context, path, pieces.object, &lines);
+    const lbk_status status = lines_of(model->context, path, pieces.object, &lines);
     if (status != LBK_OK) {
-        lbk__text_free(context, &lines);
+        lbk__text_free(model->context, &lines);
         return status;
     }
     model->vocab = lines.data;
     model->vocab_length = lines.length;
-    return read_settings(model, path, json);
+    return LBK_OK;
 }
 
-/* The vocabulary where vocab.txt has not given it; tokens that were added are refused in either case. */
+/* The vocabulary, and whether texts keep their case, where vocab.txt has not given it; what would make other
+ * tokens is refused in either case. */
 static lbk_status from_tokenizer_json(lbk__model *model, const char *folder, bool *says_case) {
     char *path = NULL;
     json_t *json = NULL;
+    lbk__json_in pieces;
     lbk_status status = LBK_OK;
     LBK_GO(optional_json(model->context, folder, "tokenizer.json", &path, &json));
     if (!json) goto done;
-    if (!model->vocab) {
-        LBK_GO(take_tokenizer(model, path, json));
-        *says_case = true;
-    }
+    const json_t *normalizer = json_object_get(json, "normalizer");
+    LBK_GO(lbk__json_get_object((lbk__json_in){model->context, path, json}, "model", &pieces));
+    LBK_GO(check_type(model->context, path, pieces));
+    LBK_GO(check_splitting(model, path, json));
     LBK_GO(check_all_added(model, path, json_object_get(json, "added_tokens")));
+    if (model->vocab) goto done;
+    LBK_GO(take_vocabulary(model, path, pieces));
+    model->cased = json_is_false(json_object_get(normalizer, "lowercase"));
+    *says_case = true;
+    LBK_GO(check_accents(model, path, normalizer));
 done:
     json_decref(json);
     lbk_free(model->context, path);
@@ -259,7 +260,9 @@ lbk_status lbk__vocabulary_read(lbk__model *model, const char *folder, bool *say
     const json_t *lower = json_object_get(json, "do_lower_case");
     if (json_is_boolean(lower)) model->cased = json_is_false(lower), says = true;
     if (!model->vocab) goto done;
-    LBK_GO(check_settings(model, path, json, "tokenize_chinese_chars"));
+    LBK_GO(check_accents(model, path, json));
+    if (json_is_false(json_object_get(json, "tokenize_chinese_chars")))
+        LBK_GO(refuse(model->context, path, "Chinese characters are no tokens of their own"));
     LBK_GO(check_all_added(model, path, json_object_get(json, "added_tokens_decoder")));
     LBK_GO(check_added_file(model, folder));
 done:

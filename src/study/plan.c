@@ -158,25 +158,13 @@ static lbk_status hash_teacher(lbk__study *study, char out[LBK__HASH_SIZE]) {
     return status;
 }
 
-static lbk_status name_teacher(lbk__study *study) {
+lbk_status lbk__study_name_teacher(lbk__study *study) {
     char made_from[2 * LBK__HASH_SIZE], name[32];
     LBK_TRY(hash_teacher(study, made_from));
     strcat(made_from, lbk_pack_hash(study->pack));
     short_hash(made_from, study->teacher_id);
     snprintf(name, sizeof name, "teacher-%s", study->teacher_id);
-    lbk_free(study->context, study->teacher);
     return lbk__join(study->context, study->folder, name, &study->teacher);
-}
-
-/* A study that was begun when names did not tell weights apart keeps its names. */
-lbk_status lbk__study_name_teacher(lbk__study *study) {
-    char id[sizeof study->teacher_id];
-    LBK_TRY(name_teacher(study));
-    memcpy(id, study->teacher_id, sizeof id);
-    study->by_paths = true;
-    LBK_TRY(name_teacher(study));
-    study->by_paths = strcmp(id, study->teacher_id) != 0 && lbk__exists(study->teacher);
-    return name_teacher(study);
 }
 
 lbk_status lbk__study_cache(lbk_context *context, const lbk__study *study, int folds, char **out) {

@@ -5,6 +5,7 @@
 #include "base/guest.h"
 #include "study/report.h"
 
+#include <dirent.h>
 #include <string.h>
 
 /* ---- opening ---- */
@@ -46,6 +47,44 @@ static lbk_status check_test_split(const lbk__study *study) {
     return LBK_OK;
 }
 
+/* ---- which names it has ---- */
+
+static const char naming[] =
+    "{\"ids\": \"hashes of configurations, and of the weights that training starts from\"}\n";
+
+static lbk_status names_path(const lbk__study *study, char **out) {
+    return lbk__study_path(study->context, study->folder, "names.json", NULL, out);
+}
+
+static bool is_empty(const char *folder) {
+    bool empty = true;
+    DIR *entries = opendir(folder);
+    for (struct dirent *entry; entries && empty && (entry = readdir(entries));)
+        empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+                strcmp(entry->d_name, "lock") == 0;
+    if (entries) closedir(entries);
+    return empty;
+}
+
+/* A study that was begun before there was such a file keeps the names that it has. */
+static lbk_status read_naming(lbk__study *study) {
+    char *path;
+    LBK_TRY(names_path(study, &path));
+    study->by_paths = !lbk__exists(path) && !is_empty(study->folder);
+    lbk_free(study->context, path);
+    return LBK_OK;
+}
+
+static lbk_status write_naming(const lbk__study *study) {
+    char *path;
+    if (study->by_paths) return LBK_OK;
+    LBK_TRY(names_path(study, &path));
+    const lbk_status status =
+        lbk__exists(path) ? LBK_OK : lbk__write_file(study->context, path, naming, strlen(naming));
+    lbk_free(study->context, path);
+    return status;
+}
+
 static lbk_status open_study(lbk__study *study, const lbk_study_options *options) {
     lbk_context *context = study->context;
     if (!options->recipe || !options->out || !*options->out)
@@ -65,8 +104,10 @@ static lbk_status open_study(lbk__study *study, const lbk_study_options *options
     LBK_TRY(lbk_pack_open(context, study->pack_path, &study->pack));
     LBK_TRY(check_test_split(study));
     if (options->teacher) LBK_TRY(take_teacher(study, options));
+    LBK_TRY(read_naming(study));
     LBK_TRY(lbk__study_name_teacher(study));
-    return lbk__study_check(study);
+    LBK_TRY(lbk__study_check(study));
+    return write_naming(study);
 }
 
 static void close_study(lbk__study *study) {

@@ -6,6 +6,7 @@
  *   test/NAME                    predictions on the test split of the teacher and of each chosen cell
  *   study.json                   what was run and what dev chose: all that the report needs
  *   results.json, .csv, report.html, plots/   the report
+ *   names.json                   what the names above follow from
  *   lock                         held while a process works there
  *
  * A run is done when its folder has done.json, the summary of its training. Everything else follows from the
@@ -36,9 +37,9 @@ typedef struct lbk__study {
     lbk__model *given_teacher;                /* NULL: the recipe's is trained */
     lbk__lock lock;
     lbk_pack *pack;
-    char teacher_id[9];                      /* first digits of the hash */
-    bool by_paths;                           /* of models that training starts from, the path alone counts */
-    char *teacher;                           /* its run folder */
+    char teacher_id[9]; /* first digits of the hash */
+    bool by_paths;      /* begun when names told models that training starts from by their path alone */
+    char *teacher;      /* its run folder */
     char *start, start_hash[LBK__HASH_SIZE]; /* the model.init_from that was looked at last; its weights */
     lbk__cell *cells;
     size_t num_cells, capacity;

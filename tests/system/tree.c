@@ -58,7 +58,8 @@ static bool is_safetensors(const char *name) {
 /* What is written once: the first version is the last. */
 static bool is_final(const char *path, const char *name) {
     return !strchr(name, '.') || strcmp(name, "config.yaml") == 0 || strcmp(name, "vocab.txt") == 0 ||
-           strcmp(name, "meta_split.json") == 0 || ends(path, ".csv") || ends(path, ".h5");
+           strcmp(name, "meta_split.json") == 0 || strcmp(name, "names.json") == 0 || ends(path, ".csv") ||
+           ends(path, ".h5");
 }
 
 static bool same_bytes(const char *path, const char *other) {

@@ -8,6 +8,7 @@
 #include "model/parameters.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define GOLDEN "tests/golden/import/"
 
@@ -235,6 +236,17 @@ static lbk_status import_with(const char *config, const char *added, char **summ
 static void tokenizer_settings_are_heeded(void **state) {
     (void)state;
     char *summary;
+    /* With a vocab.txt beside it, tokenizer.json is looked at as well. */
+    static const char vocab[] = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nA\n##b\n";
+    check_ok(context, import_with("{}", "{}", &summary));
+    lbk_free(context, summary);
+    check_ok(context, lbk__write_file(context, inside("with/vocab.txt"), vocab, sizeof vocab - 1));
+    check_ok(context, import_with("{}", "{}", &summary));
+    lbk_free(context, summary);
+    copy(GOLDEN "bert/tokenizer.json", inside("with/tokenizer.json"), "\"BertNormalizer\"", "\"NFC\"");
+    check_fails(context, LBK_BAD_DATA, "is no BertNormalizer",
+                lbk_import(context, inside("with"), inside("none"), &summary));
+    unlink(inside("with/vocab.txt"));
     /* What transformers writes where it knows no limit. */
     check_ok(context, import_with("{\"model_max_length\": 1000000000000000019884624838656, "
                                   "\"added_tokens_decoder\": {\"4\": {\"content\": \"[MASK]\"}}}",
