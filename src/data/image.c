@@ -1,5 +1,6 @@
 /* image.c: decode a picture or a drawing to square sRGB pixels. */
 #include "data/image.h"
+#include "data/bomb.h"
 #include "data/vips.h"
 #include "data/webp.h"
 
@@ -79,11 +80,6 @@ static lbk_status open_file(const char *path, FILE **out, int64_t *bytes, lbk__i
     char reason[96];
     snprintf(reason, sizeof reason, "the image cannot be opened: %s", strerror(errno));
     return fail(error, LBK_IO, path, reason);
-}
-
-bool lbk__image_is_bomb(int64_t pixels, int64_t bytes) {
-    enum { MOST_A_BYTE = 16384, HARMLESS = 16000000 };
-    return pixels > LBK__IMAGE_MOST_PIXELS || (pixels > HARMLESS && pixels / MOST_A_BYTE > bytes);
 }
 
 /* Of what the header says. A JPEG has a bit for each 64 pixels at the least: with fewer it was cut, and

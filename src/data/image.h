@@ -21,12 +21,6 @@ typedef struct lbk__image_error {
 
 /* The longest side that a picture is resized to. */
 enum { LBK__IMAGE_MAX_SIDE = 4096 };
-/* Of a picture as it comes: some are held whole while they are decoded, and a header of few bytes asks for
- * it. */
-enum { LBK__IMAGE_MOST_PIXELS = 64000000 };
-/* Whether a picture would be above that, or above 16 million pixels with more than 16,384 a byte: decoding it
- * would take seconds for a file that can mean nothing. */
-bool lbk__image_is_bomb(int64_t pixels, int64_t bytes);
 
 /* Decodes, turns upright (EXIF), lays transparency on white, converts to sRGB and resizes to size × size
  * without keeping the aspect. A damaged or truncated file fails. pixels [size, size, 3]. Needs no context, so

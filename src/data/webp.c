@@ -1,6 +1,6 @@
 /* webp.c: a WebP file is RIFF, its size, "WEBP", then chunks. */
 #include "data/webp.h"
-#include "data/image.h"
+#include "data/bomb.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/half.h"
+#include "data/bomb.h"
 #include "data/image.h"
 #include "data/name_map.h"
 #include "data/spool.h"
