@@ -10,24 +10,30 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static lbk_status open_descriptor(lbk_context *context, const char *path, int *out, struct stat *found) {
+    *out = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe must not stop us */
+    if (*out < 0) return lbk__fail_errno(context, "%s: cannot open", path);
+    lbk_status status = LBK_OK;
+    if (fstat(*out, found) != 0)
+        status = lbk__fail_errno(context, "%s: cannot stat", path);
+    else if (!S_ISREG(found->st_mode))
+        status = lbk__fail(context, LBK_IO, "%s: is not a regular file", path);
+    if (status != LBK_OK) close(*out);
+    return status;
+}
+
 lbk_status lbk__map_open(lbk_context *context, const char *path, lbk__map *out) {
     *out = (lbk__map){0};
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe must not stop us */
-    if (descriptor < 0) return lbk__fail_errno(context, "%s: cannot open", path);
+    int descriptor;
+    struct stat found;
     lbk_status status = LBK_OK;
-    struct stat stat;
-    if (fstat(descriptor, &stat) != 0) {
-        status = lbk__fail_errno(context, "%s: cannot stat", path);
-    } else if (!S_ISREG(stat.st_mode)) {
-        status = lbk__fail(context, LBK_IO, "%s: is not a regular file", path);
-    } else if (stat.st_size > 0) {
-        void *data = mmap(NULL, (size_t)stat.st_size, PROT_READ, MAP_SHARED, descriptor, 0);
-        if (data == MAP_FAILED) {
+    LBK_TRY(open_descriptor(context, path, &descriptor, &found));
+    if (found.st_size > 0) {
+        void *data = mmap(NULL, (size_t)found.st_size, PROT_READ, MAP_SHARED, descriptor, 0);
+        if (data == MAP_FAILED)
             status = lbk__fail_errno(context, "%s: cannot map", path);
-        } else {
-            out->data = data;
-            out->size = (size_t)stat.st_size;
-        }
+        else
+            *out = (lbk__map){.data = data, .size = (size_t)found.st_size};
     }
     close(descriptor);
     return status;
@@ -39,18 +45,14 @@ void lbk__map_close(lbk__map *map) {
 }
 
 lbk_status lbk__open_regular(lbk_context *context, const char *path, FILE **out) {
+    int descriptor;
     struct stat found;
     *out = NULL;
-    const int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (descriptor < 0) return lbk__fail_errno(context, "%s: cannot open", path);
-    lbk_status status = LBK_OK;
-    if (fstat(descriptor, &found) != 0)
-        status = lbk__fail_errno(context, "%s: cannot stat", path);
-    else if (!S_ISREG(found.st_mode))
-        status = lbk__fail(context, LBK_IO, "%s: is not a regular file", path);
-    else if (!(*out = fdopen(descriptor, "rb")))
-        status = lbk__fail_errno(context, "%s: cannot open", path);
-    if (!*out) close(descriptor);
+    LBK_TRY(open_descriptor(context, path, &descriptor, &found));
+    *out = fdopen(descriptor, "rb");
+    if (*out) return LBK_OK;
+    const lbk_status status = lbk__fail_errno(context, "%s: cannot open", path);
+    close(descriptor);
     return status;
 }
 

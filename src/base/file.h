@@ -53,12 +53,12 @@ lbk_status lbk__unnamed_file(lbk_context *context, const char *path, FILE **out)
 /* mkdir -p; what is made is seen on disk. */
 lbk_status lbk__make_folder(lbk_context *context, const char *path);
 bool lbk__exists(const char *path);
-/* LBK_INVALID_ARGUMENT for a path that JSON could not hold: said before the work that ends with a summary. */
-lbk_status lbk__check_path(lbk_context *context, const char *path);
-/* For reading. LBK_IO for what is no regular file: a pipe could stop us, a device would never end. */
-lbk_status lbk__open_regular(lbk_context *context, const char *path, FILE **out);
 bool lbk__is_folder(const char *path);
 bool lbk__is_regular(const char *path);
+/* For reading. LBK_IO for what is no regular file: a pipe could stop us, a device would never end. */
+lbk_status lbk__open_regular(lbk_context *context, const char *path, FILE **out);
+/* LBK_INVALID_ARGUMENT for a path that JSON could not hold: said before the work that ends with a summary. */
+lbk_status lbk__check_path(lbk_context *context, const char *path);
 /* folder/name, or name alone when it is absolute or folder is NULL or empty. Free with lbk_free. */
 lbk_status lbk__join(lbk_context *context, const char *folder, const char *name, char **out);
 /* The same for a name that a file of data gives: LBK_BAD_DATA when it is absolute, has a ".." or is a link

@@ -131,10 +131,7 @@ static lbk_status find_row(const table_rows *source, const char *image, int32_t 
 }
 
 /* A row is read, and its 400 kB decoded, once: when its features are wanted. */
-static lbk_status count_rows(lbk__row_source *base, const char *image, int32_t *num_rows) {
-    table_rows *source = (table_rows *)base;
-    int32_t index;
-    LBK_TRY(find_row(source, image, &index));
+static lbk_status count_of(table_rows *source, int32_t index, int32_t *num_rows) {
     place *at = source->places + index;
     if (!at->num_rows) {
         LBK_TRY(load(source, (size_t)index));
@@ -144,11 +141,18 @@ static lbk_status count_rows(lbk__row_source *base, const char *image, int32_t *
     return LBK_OK;
 }
 
+static lbk_status count_rows(lbk__row_source *base, const char *image, int32_t *num_rows) {
+    table_rows *source = (table_rows *)base;
+    int32_t index;
+    LBK_TRY(find_row(source, image, &index));
+    return count_of(source, index, num_rows);
+}
+
 static lbk_status read_rows(lbk__row_source *base, const char *image, uint16_t *rows) {
     table_rows *source = (table_rows *)base;
     int32_t index, num_rows;
-    LBK_TRY(count_rows(base, image, &num_rows)); /* there is room for so many */
     LBK_TRY(find_row(source, image, &index));
+    LBK_TRY(count_of(source, index, &num_rows)); /* there is room for so many */
     LBK_TRY(load(source, (size_t)index));
     if (source->num_rows != num_rows)
         return lbk__fail(base->context, LBK_IO, "%s: has changed while it was read", source->path);
