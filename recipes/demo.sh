@@ -45,14 +45,10 @@ step() { # NAME COMMAND...
 # --resume where there is something to go on from in the run folder.
 resume() { [ ! -f "$1/checkpoint/state.safetensors" ] || echo --resume; }
 
-# What is there was made from these; one data set's table must not stand for another's.
-about() { if [ -f "$2" ]; then echo "$1 $(cksum <"$2")"; elif [ -n "$2" ]; then echo "$1 $(realpath -m --relative-to=. "$2")"; fi; }
-made_from=$(about DATA "${DATA:-}"; about INIT "${INIT:-}"; about ENCODER "${ENCODER:-}")
-if [ -f demo/reports/pack.json ] && [ -f demo/made-from ] && [ "$(cat demo/made-from)" != "$made_from" ]; then
-    echo "demo.sh: demo/ was made from other data, INIT or ENCODER, or these have changed: move it away or remove it" >&2
-    exit 1
-fi
-printf '%s\n' "$made_from" >demo/made-from
+. recipes/made_from.sh
+keep_made_from demo/made-from demo/reports/pack.json \
+    "$(about DATA "${DATA:-}"; about INIT "${INIT:-}"; about ENCODER "${ENCODER:-}")" \
+    "demo.sh: demo/ was made from other data, INIT or ENCODER, or these have changed: move it away or remove it"
 
 # ---- data and the teacher's initialisation ----
 

@@ -27,15 +27,10 @@ if [ -z "$data" ]; then
 fi
 init=${INIT:-$out/init}
 [ -n "${INIT:-}" ] || [ -d "$init" ] || "$here/fetch_minilm.sh" "$init"
-# Files by content, folders by name: results may lie there. Data that were fetched are not told.
-about() { if [ -f "$1" ]; then cksum <"$1"; else realpath -m --relative-to=. "$1"; fi; }
-[ "$data" != "$out/data" ] || data_given=
-made_from=$(about "$recipe/pack.sh"; [ -z "${data_given-$data}" ] || about "$data"; about "$init/vocab.txt")
-if [ -f "$out/pack" ] && [ -f "$out/made-from" ] && [ "$(cat "$out/made-from")" != "$made_from" ]; then
-    echo "run.sh: $out/pack was made from another recipe, DATA or INIT, or these have changed: take another OUT" >&2
-    exit 1
-fi
-printf '%s\n' "$made_from" >"$out/made-from"
+. "$here/made_from.sh"
+keep_made_from "$out/made-from" "$out/pack" \
+    "$(about recipe "$recipe/pack.sh"; [ "$data" = "$out/data" ] || about DATA "$data"; about vocabulary "$init/vocab.txt")" \
+    "run.sh: $out/pack was made from another recipe, DATA or INIT, or these have changed: take another OUT"
 [ -f "$out/pack" ] || "$recipe/pack.sh" "$data" "$init" "$out/pack"
 case " $* " in
 *" --teacher"*) exec "$LIMBECK" study "$recipe/study.yaml" --pack "$out/pack" --out "$out/study" "$@" ;;
