@@ -1,41 +1,12 @@
-/* Answers of a small random model: the numbers of eval, whatever shares the batch; streams go on after bad
- * records and keep nobody waiting. */
+/* Answers of a small random model: the numbers of eval, whatever shares the batch. */
+#include "answering_fixture.h"
 #include "encoder_fixture.h"
-#include "probe_fixture.h"
 
 #include "base/half.h"
 #include "data/image.h"
-#include "data/pack.h"
 #include "format/hdf5_features.h"
 #include "model/parameters.h"
 #include "vision/extractor.h"
-
-enum { CLASSES = 3 };
-
-static const char vocab[] = "[PAD]\n[UNK]\n[CLS]\n[SEP]\nred\nblue\nbig\nsmall\nround\nold\n";
-
-/* A model folder that can tokenise; `visual` says how its rows are made. */
-static lbk_model *open_model(fixture *f, int32_t visual_dim, const char *visual, lbk_label_kind kind) {
-    char *folder = path_in(f, "answering");
-    lbk__model *model = make_model(f, CLASSES, visual_dim, 1);
-    check_ok(f->context, lbk__copy_string(f->context, vocab, &model->vocab));
-    model->vocab_length = strlen(vocab);
-    model->max_text_tokens = 20;
-    model->label_kind = kind;
-    if (visual) check_ok(f->context, lbk__copy_string(f->context, visual, &model->visual_source));
-    check_ok(f->context, lbk__model_save(model, NULL, folder));
-    lbk__model_free(model);
-    lbk_model *opened;
-    check_ok(f->context, lbk_model_open(f->context, folder, &opened));
-    check_ok(f->context, lbk_model_set_images(opened, f->folder, NULL));
-    free(folder);
-    return opened;
-}
-
-static lbk_model *open_patch_model(fixture *f) {
-    return open_model(f, lbk_pack_visual_dim(f->pack), lbk__pack_visual_description(f->pack),
-                      LBK_LABEL_SINGLE);
-}
 
 /* The cache of the same weights: what eval and distill see of each sample. */
 static lbk__cache *open_cache(fixture *f) {
@@ -246,205 +217,6 @@ static void pictures_go_through_the_encoder(void **state) {
     free(source), free(weights), free(other), free(picture), free(pixels), free(halves), free(rows);
 }
 
-/* ---- streams ---- */
-
-enum { LINES = 100 };
-
-typedef struct received {
-    char *lines[LINES];
-    int count;
-} received;
-
-static int receive(void *user, const char *line) {
-    received *r = user;
-    assert_true(r->count < LINES);
-    r->lines[r->count++] = strdup(line);
-    return 0;
-}
-
-static void drop(received *r) {
-    for (int i = 0; i < r->count; i++) free(r->lines[i]);
-    r->count = 0;
-}
-
-/* Samples of the pack, with lines between them that cannot be answered. */
-static char *write_stream(fixture *f) {
-    char *path = path_in(f, "stream.jsonl");
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    for (int i = 0; i < SAMPLES; i++) {
-        fprintf(file, "{\"id\": %d, \"text\": \"red old%s\"", i, i % 3 ? "" : " round");
-        fprintf(file, i % 9 == 3 ? "}\n" : ", \"image\": \"%d.tiff\"}\n", i);
-        if (i == 5) fprintf(file, "{\"id\": \"a\", \"text\": \"cut\n\n{\"id\": [1], \"text\": 7}\n");
-        if (i == 40)
-            fprintf(file, "{\"id\": \"b\", \"text\": \"\", \"image\": \"none.tiff\"}\n{\"id\": \"c\"}\n[]");
-    }
-    fclose(file);
-    return path;
-}
-
-static void a_stream_keeps_its_order_and_goes_on(void **state) {
-    fixture *f = *state;
-    lbk_model *model = open_patch_model(f);
-    char *path = write_stream(f);
-    received got = {0};
-    int64_t failed;
-    check_ok(f->context, lbk_model_answer_lines(model, path, 0, receive, &got, &failed));
-    assert_int_equal(got.count, SAMPLES + 5);
-    assert_int_equal(failed, 5);
-    int next = 0;
-    for (int k = 0; k < got.count; k++) {
-        json_t *line = json_loads(got.lines[k], 0, NULL), *id = json_object_get(line, "id");
-        if (json_object_get(line, "error")) {
-            assert_true(next == 6 || next == SAMPLES);
-            json_decref(line);
-            continue;
-        }
-        assert_int_equal(json_integer_value(id), next);
-        char text[64], image[32];
-        snprintf(text, sizeof text, "red old%s", next % 3 ? "" : " round");
-        snprintf(image, sizeof image, "%d.tiff", next);
-        float probabilities[LBK_NUM_VIEWS][CLASSES];
-        const lbk_input input = {.text = text, .image = next % 9 == 3 ? NULL : image};
-        check_ok(f->context, lbk_model_predict(model, &input, NULL, probabilities[0]));
-        check_near(number(line, "joint/probabilities/cat"), (double)probabilities[0][0], 1e-5);
-        check_near(number(line, "image/probabilities/fox"), (double)probabilities[2][2], 1e-5);
-        json_decref(line);
-        next++;
-    }
-    assert_int_equal(next, SAMPLES);
-    assert_non_null(strstr(got.lines[6], "stream.jsonl, line 7"));
-    assert_non_null(strstr(got.lines[7], "{\"id\": [1], \"error\": "));
-    assert_non_null(strstr(got.lines[SAMPLES + 2], "none.tiff: no such image"));
-    assert_non_null(strstr(got.lines[SAMPLES + 2], "\"status\": \"LBK_IO\""));
-    drop(&got);
-    free(path);
-    lbk_model_close(model);
-}
-
-/* All digits of an id, six of a number of ours. */
-static void ids_come_back_as_they_came(void **state) {
-    fixture *f = *state;
-    lbk_model *model = open_patch_model(f);
-    static const char *const ids[] = {
-        "1234567.0", "0.1", "0.30000000000000004", "123456789012345678", "{\"a\": 1234567.5}", "\"é\""};
-    char *path = path_in(f, "ids.jsonl");
-    FILE *file = fopen(path, "w");
-    for (size_t i = 0; i < LBK_COUNT(ids); i++) fprintf(file, "{\"id\": %s, \"text\": \"red\"}\n", ids[i]);
-    fclose(file);
-    received got = {0};
-    check_ok(f->context, lbk_model_answer_lines(model, path, 0, receive, &got, NULL));
-    for (size_t i = 0; i < LBK_COUNT(ids); i++) {
-        char begin[64];
-        snprintf(begin, sizeof begin, "{\"id\": %s, \"joint\": ", ids[i]);
-        if (strncmp(got.lines[i], begin, strlen(begin)) != 0) fail_msg("%s", got.lines[i]);
-    }
-    drop(&got);
-    free(path);
-    lbk_model_close(model);
-}
-
-/* Writes a record when the one before has been answered: a stream that waited for more would never end. */
-typedef struct ping_pong {
-    FILE *to;
-    int answered;
-} ping_pong;
-
-static int write_next(void *user, const char *line) {
-    ping_pong *game = user;
-    char id[32];
-    snprintf(id, sizeof id, "{\"id\": %d,", game->answered);
-    assert_int_equal(strncmp(line, id, strlen(id)), 0);
-    if (++game->answered == 5)
-        fclose(game->to);
-    else
-        fprintf(game->to, "{\"id\": %d, \"text\": \"red\"}\n\n", game->answered);
-    return 0;
-}
-
-static void a_lone_record_is_answered_at_once(void **state) {
-    fixture *f = *state;
-    lbk_model *model = open_patch_model(f);
-    int ends[2];
-    char path[64];
-    assert_int_equal(pipe(ends), 0);
-    ping_pong game = {.to = fdopen(ends[1], "w")};
-    setvbuf(game.to, NULL, _IONBF, 0);
-    fprintf(game.to, "{\"id\": 0, \"text\": \"red\"}\n");
-    snprintf(path, sizeof path, "/dev/fd/%d", ends[0]);
-    alarm(60);
-    check_ok(f->context, lbk_model_answer_lines(model, path, 0, write_next, &game, NULL));
-    alarm(0);
-    assert_int_equal(game.answered, 5);
-    close(ends[0]);
-    lbk_model_close(model);
-}
-
-static int refuse(void *user, const char *line) {
-    (void)user, (void)line;
-    return 1;
-}
-
-static void a_reader_that_is_gone_ends_the_stream(void **state) {
-    fixture *f = *state;
-    lbk_model *model = open_patch_model(f);
-    char *path = write_stream(f);
-    check_fails(f->context, LBK_IO, "could not be written",
-                lbk_model_answer_lines(model, path, 0, refuse, NULL, NULL));
-    f->interrupt = 1;
-    check_fails(f->context, LBK_INTERRUPTED, "stopped",
-                lbk_model_answer_lines(model, path, 0, refuse, NULL, NULL));
-    check_fails(f->context, LBK_IO, "/nowhere: cannot open",
-                lbk_model_answer_lines(model, "/nowhere", 0, refuse, NULL, NULL));
-    free(path);
-    lbk_model_close(model);
-}
-
-/* ---- memory that runs out: the n-th allocation fails, for every n ---- */
-
-static void *allocate_until(void *user, void *pointer, size_t size) {
-    int *left = user;
-    if (size == 0) {
-        free(pointer);
-        return NULL;
-    }
-    return (*left)-- > 0 ? realloc(pointer, size) : NULL;
-}
-
-static lbk_status answer_all(lbk_context *context, const char *folder, const char *root, const char *path,
-                             received *got) {
-    lbk_model *model;
-    lbk_status status = lbk_model_open(context, folder, &model);
-    if (status != LBK_OK) return status;
-    status = lbk_model_set_images(model, root, NULL);
-    if (status == LBK_OK) status = lbk_model_answer_lines(model, path, 2, receive, got, NULL);
-    lbk_model_close(model);
-    return status;
-}
-
-static void running_out_of_memory_is_survived(void **state) {
-    fixture *f = *state;
-    lbk_model_close(open_patch_model(f));
-    char *folder = path_in(f, "answering"), *path = write_stream(f);
-    lbk_status status = LBK_NO_MEMORY;
-    int failures = 0;
-    for (; status != LBK_OK; failures++) {
-        int left = failures + 1; /* the context's own succeeds */
-        const lbk_context_options options = {.allocate = allocate_until, .user = &left};
-        lbk_context *context;
-        received got = {0};
-        assert_int_equal(lbk_context_create(&options, &context), LBK_OK);
-        status = answer_all(context, folder, f->folder, path, &got);
-        if (status != LBK_OK && status != LBK_NO_MEMORY)
-            fail_msg("allocation %d: %s: %s", failures, lbk_status_name(status), lbk_error(context));
-        for (int i = 0; i < got.count; i++) assert_null(strstr(got.lines[i], "LBK_NO_MEMORY"));
-        drop(&got);
-        lbk_context_destroy(context);
-    }
-    assert_true(failures > 50);
-    free(folder), free(path);
-}
-
 /* Weights that are no numbers are not opened; those whose logits are none give an error for each input. */
 static void logits_that_are_not_finite_are_no_answer(void **state) {
     fixture *f = *state;
@@ -476,12 +248,13 @@ static void logits_that_are_not_finite_are_no_answer(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(predictions_equal_those_of_eval),    TEST(precision_can_be_chosen),
-        TEST(a_model_of_texts_takes_no_pictures), TEST(ids_come_back_as_they_came),
-        TEST(labels_are_decided_by_the_kind),     TEST(features_become_rows),
-        TEST(pictures_go_through_the_encoder),    TEST(a_stream_keeps_its_order_and_goes_on),
-        TEST(a_lone_record_is_answered_at_once),  TEST(a_reader_that_is_gone_ends_the_stream),
-        TEST(running_out_of_memory_is_survived),  TEST(logits_that_are_not_finite_are_no_answer),
+        TEST(predictions_equal_those_of_eval),
+        TEST(precision_can_be_chosen),
+        TEST(a_model_of_texts_takes_no_pictures),
+        TEST(labels_are_decided_by_the_kind),
+        TEST(features_become_rows),
+        TEST(pictures_go_through_the_encoder),
+        TEST(logits_that_are_not_finite_are_no_answer),
     };
     return cmocka_run_group_tests_name("predict", tests, NULL, NULL);
 }
