@@ -5,8 +5,8 @@
 #include <string.h>
 
 lbk_status lbk__count_lines(lbk_context *context, const char *path, uint64_t *count) {
-    FILE *file = fopen(path, "rbe");
-    if (!file) return lbk__fail_errno(context, "%s: cannot open", path);
+    FILE *file;
+    LBK_TRY(lbk__open_regular(context, path, &file));
     char piece[1 << 16], last = '\n';
     size_t got;
     *count = 0;

@@ -197,8 +197,7 @@ lbk_status lbk__table_rows_open(lbk_context *context, const char *path, lbk__row
     lbk__name_map_start(context, &source->ids);
     lbk_status status = LBK_OK;
     LBK_GO(lbk__copy_string(context, path, &source->path));
-    source->file = fopen(path, "rbe");
-    if (!source->file) LBK_GO(lbk__fail_errno(context, "%s: cannot open", path));
+    LBK_GO(lbk__open_regular(context, path, &source->file));
     LBK_GO(index_rows(source));
     LBK_GO(find_width(source));
     source->base.num_images = (int64_t)source->count;

@@ -28,8 +28,8 @@ lbk_status lbk__hdf5_fail(lbk_context *context, const char *path, const char *fo
 
 lbk_status lbk__hdf5_open(lbk_context *context, const char *path, hid_t *out) {
     if (lbk__is_folder(path)) return lbk__fail(context, LBK_IO, "%s: is a folder, not an HDF5 file", path);
-    FILE *file = fopen(path, "rbe"); /* for the system's reason */
-    if (!file) return lbk__fail_errno(context, "%s: cannot open", path);
+    FILE *file; /* for the system's reason */
+    LBK_TRY(lbk__open_regular(context, path, &file));
     fclose(file);
     if (lbk__h5.Fis_hdf5(path) == 0) return lbk__fail(context, LBK_BAD_DATA, "%s: is no HDF5 file", path);
     *out = lbk__h5.Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);

@@ -169,8 +169,7 @@ lbk_status lbk__json_items_open(lbk_context *context, const char *path, const ch
     items->where_size = strlen(path) + 40;
     LBK_GO(lbk__copy_string(context, path, &items->path));
     LBK_GO(LBK_ALLOC(context, items->where, items->where_size));
-    items->file = fopen(path, "rbe");
-    if (!items->file) LBK_GO(lbk__fail_errno(context, "%s: cannot open", path));
+    LBK_GO(lbk__open_regular(context, path, &items->file));
     snprintf(items->where, items->where_size, "%s", path);
     LBK_GO(find_array(items, key));
     *out = items;

@@ -6,6 +6,7 @@
 #include "format/hdf5_features.h"
 
 #include <hdf5.h>
+#include <sys/stat.h>
 
 static char *folder;
 static char path[256];
@@ -362,6 +363,9 @@ static void damaged_files_are_refused_quietly(void **state) {
     assert_true(before == after);
     remove(path);
     check_fails(context, LBK_IO, "No such file", open_and_read(context));
+    assert_int_equal(mkfifo(path, 0600), 0); /* nobody waits for who writes into a pipe */
+    check_fails(context, LBK_IO, "is not a regular file", open_and_read(context));
+    remove(path);
     lbk_context_destroy(context);
 }
 

@@ -6,6 +6,8 @@
 #include "data/row_source.h"
 #include "format/npy.h"
 
+#include <sys/stat.h>
+
 #define GOLDEN "tests/golden/regions/"
 
 static void use(fixture *f, lbk_visual visual, const char *features) {
@@ -71,6 +73,22 @@ static void rows_of_the_table_are_found_and_read(void **state) {
     check_contains(lbk__pack_visual_description(pack),
                    "{\"kind\":\"tsv\",\"dim\":4,\"features\":{\"name\":\"table.tsv\",");
     lbk_pack_close(pack);
+    fixture_close(&f);
+}
+
+/* Nobody waits for who writes into it. */
+static void a_pipe_is_no_table(void **state) {
+    (void)state;
+    static const char *const images[] = {"1"};
+    fixture f = fixture_open(NULL);
+    fixture_start(&f);
+    char path[400];
+    snprintf(path, sizeof path, "%s/pipe.tsv", f.folder);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    use(&f, LBK_VISUAL_TSV, path);
+    put_images(&f, 1, images);
+    check_fails(f.context, LBK_IO, "pipe.tsv: is not a regular file",
+                lbk_pack_build(f.context, &f.options, f.pack, NULL));
     fixture_close(&f);
 }
 
@@ -282,6 +300,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(arrays_are_found_and_read),
         cmocka_unit_test(rows_of_the_table_are_found_and_read),
+        cmocka_unit_test(a_pipe_is_no_table),
         cmocka_unit_test(an_image_has_many_names),
         cmocka_unit_test(bad_arrays_are_named),
         cmocka_unit_test(bad_rows_of_the_table_are_named),
