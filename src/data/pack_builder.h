@@ -20,7 +20,7 @@ typedef struct lbk__pack_slot {
     bool truncated;
     int32_t picture;   /* its image is the batch's new image of this number; −1: none, or a known one */
     lbk_status status; /* not LBK_OK: this record is bad, or reading ended here */
-    char error[1024];
+    char error[LBK__LONGEST_ERROR];
 } lbk__pack_slot;
 
 /* What the image map holds for an image that is not in the pack (yet). */

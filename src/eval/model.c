@@ -24,9 +24,8 @@ static visual_kind kind_of(const lbk__model *model) {
     return kind;
 }
 
-bool lbk__reads_pictures(const lbk_model *model) {
-    return !kind_of(model->model).none &&
-           (model->model->visual_source || model->model->config.visual_embedding_dim > 1);
+static bool reads_pictures(const lbk__model *model) {
+    return !kind_of(model).none && (model->visual_source || model->config.visual_embedding_dim > 1);
 }
 
 static void drop_source(lbk_model *model) {
@@ -133,6 +132,7 @@ lbk_status lbk_model_open(lbk_context *context, const char *given, lbk_model **o
     model->context = context;
     LBK_GO(lbk__model_folder(context, given, &folder));
     LBK_GO(lbk__model_load(context, folder, &model->model));
+    model->reads_pictures = reads_pictures(model->model);
     LBK_GO(lbk__join(context, folder, "vocab.txt", &vocab));
     if (model->model->vocab && !lbk__exists(vocab))
         LBK_GO(lbk__fail(

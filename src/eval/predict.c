@@ -39,7 +39,7 @@ static lbk_status check_rows(const lbk_model *model, const lbk_input *input) {
     if (input->visual && input->num_rows < 0)
         return lbk__fail(model->context, LBK_INVALID_ARGUMENT, "an input has %d visual rows",
                          input->num_rows);
-    if ((input->image || (input->visual && input->num_rows)) && !lbk__reads_pictures(model))
+    if ((input->image || (input->visual && input->num_rows)) && !model->reads_pictures)
         return lbk__fail(model->context, LBK_MISMATCH,
                          "this model reads no pictures: it was trained on texts alone; leave the image out");
     if (input->visual || !input->image || model->visual) return LBK_OK;

@@ -12,7 +12,7 @@ enum { LBK__PREDICT_BATCH = 32 };
 /* One input on its way through a batch: what the encoder gets, or why it gets nothing. */
 typedef struct lbk__query {
     lbk_status status;
-    char error[1024];
+    char error[LBK__LONGEST_ERROR];
     lbk__batch_item item; /* into `tokens` and the model's `rows` */
     int32_t *tokens;
     size_t token_capacity;
@@ -21,6 +21,7 @@ typedef struct lbk__query {
 struct lbk_model {
     lbk_context *context;
     lbk__model *model;
+    bool reads_pictures; /* false: it was trained without any, or is an imported text encoder */
     lbk_tokenizer *tokenizer;
     lbk__visual_source *visual; /* makes rows of an input's image; NULL: nothing does */
     lbk__query queries[LBK__PREDICT_BATCH];
@@ -37,8 +38,6 @@ lbk_status lbk__predict(lbk_model *model, const lbk_input *inputs, int32_t count
 /* The query fails with LBK_NUMERIC when one of its logits, [C] under each view, is not finite. */
 lbk_status lbk__check_logits(lbk_model *model, lbk__query *query, const float *const logits[LBK_NUM_VIEWS]);
 
-/* False: it was trained without any, or is an imported text encoder. */
-bool lbk__reads_pictures(const lbk_model *model);
 /* Forgets runner and batch. */
 void lbk__drop_plan(lbk_model *model);
 /* What lbk_model_answer says, for each input of a batch; lbk__error_json where one failed. The caller ends

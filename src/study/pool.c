@@ -15,7 +15,7 @@ typedef struct pool {
     pthread_mutex_t lock;
     int64_t next, done;
     lbk_status status; /* of the first job that failed */
-    char error[1024];
+    char error[LBK__LONGEST_ERROR];
 } pool;
 
 typedef struct worker {
