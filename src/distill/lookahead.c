@@ -35,7 +35,7 @@ void lbk__lookahead_step(lbk__lookahead *lookahead, double rate) {
 #pragma omp parallel for schedule(static) num_threads(model->context->num_threads) if (blocks > 8)
     for (int64_t block = 0; block < blocks; block++) {
         const size_t at = (size_t)block * BLOCK, count = LBK_MIN((size_t)BLOCK, model->num_values - at);
-        memcpy(lookahead->weights + at, model->values + at, count * sizeof(float));
+        memcpy(lookahead->weights + at, model->weights + at, count * sizeof(float));
         vector->add_scaled(lookahead->weights + at, (float)-rate, gradients + at, (int64_t)count);
     }
     lbk__runner_zero_gradients(lookahead->student);

@@ -184,7 +184,7 @@ lbk_label_kind lbk_model_label_kind(const lbk_model *model) {
     return model->model->label_kind;
 }
 int64_t lbk_model_num_parameters(const lbk_model *model) {
-    return lbk__model_count(model->model);
+    return (int64_t)model->model->num_values;
 }
 
 const char *lbk_model_class_name(const lbk_model *model, int32_t index) {

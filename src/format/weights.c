@@ -5,7 +5,6 @@
 #include "format/numbers.h"
 #include "format/torch_file.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -245,23 +244,48 @@ done:
     return status;
 }
 
+static size_t numbers_of(const lbk__tensor_spec *spec) {
+    size_t count = 1;
+    for (int i = 0; i < spec->rank; i++) count *= (size_t)spec->shape[i];
+    return count;
+}
+
+/* Without a way out before the end, so that compilers make vector code of it. */
+static bool all_finite(const float *numbers, size_t count) {
+    const uint32_t exponent = 0x7F800000; /* all ones: infinite, or not a number */
+    bool found = false;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t bits;
+        memcpy(&bits, &numbers[i], sizeof bits);
+        found |= (bits & exponent) == exponent;
+    }
+    return !found;
+}
+
+lbk_status lbk__weights_check_finite(const lbk__weights *weights, size_t index, const float *numbers) {
+    const tensor *chosen = &weights->tensors[index];
+    if (all_finite(numbers, numbers_of(&chosen->spec))) return LBK_OK;
+    return lbk__fail(weights->context, LBK_NUMERIC, "%s: tensor \"%s\" has a number that is not finite",
+                     weights->parts[chosen->part].path, chosen->spec.name);
+}
+
 lbk_status lbk__weights_read(lbk__weights *weights, size_t index, float *out) {
     const tensor *chosen = &weights->tensors[index];
     const part *from = &weights->parts[chosen->part];
-    size_t count = 1;
-    for (int i = 0; i < chosen->spec.rank; i++) count *= (size_t)chosen->spec.shape[i];
     if (from->torch) {
         LBK_TRY(lbk__torch_file_read(from->torch, chosen->index, out));
     } else {
         const lbk__tensor_entry *entry = lbk__safetensors_at(from->safetensors, chosen->index);
-        lbk__numbers_to_floats(entry->dtype, entry->data, count, 1, out);
+        lbk__numbers_to_floats(entry->dtype, entry->data, numbers_of(&chosen->spec), 1, out);
     }
-    for (size_t i = 0; i < count; i++)
-        if (!isfinite(out[i]))
-            return lbk__fail(weights->context, LBK_NUMERIC,
-                             "%s: tensor \"%s\" has a number that is not finite", from->path,
-                             chosen->spec.name);
-    return LBK_OK;
+    return lbk__weights_check_finite(weights, index, out);
+}
+
+const float *lbk__weights_lent(const lbk__weights *weights, size_t index) {
+    const tensor *chosen = &weights->tensors[index];
+    const part *from = &weights->parts[chosen->part];
+    if (from->torch || chosen->spec.dtype != LBK__F32) return NULL;
+    return lbk__safetensors_at(from->safetensors, chosen->index)->data;
 }
 
 const char *lbk__shape_text(const lbk__tensor_spec *spec, char *buffer, size_t size) {
@@ -272,19 +296,27 @@ const char *lbk__shape_text(const lbk__tensor_spec *spec, char *buffer, size_t s
     return buffer;
 }
 
-lbk_status lbk__weights_read_as(lbk__weights *weights, const char *name, int rank, const int64_t *shape,
-                                float *out) {
-    const int64_t index = lbk__weights_find(weights, name);
-    if (index < 0)
+lbk_status lbk__weights_expect(const lbk__weights *weights, const char *name, int rank, const int64_t *shape,
+                               size_t *index) {
+    const int64_t at = lbk__weights_find(weights, name);
+    if (at < 0)
         return lbk__fail(weights->context, LBK_BAD_DATA, "%s: has no tensor \"%s\"", weights->path, name);
-    const lbk__tensor_spec *found = lbk__weights_at(weights, (size_t)index);
+    const lbk__tensor_spec *found = lbk__weights_at(weights, (size_t)at);
     const size_t bytes = (size_t)rank * sizeof *shape;
+    *index = (size_t)at;
     if (lbk__dtype_is_float(found->dtype) && found->rank == rank && memcmp(found->shape, shape, bytes) == 0)
-        return lbk__weights_read(weights, (size_t)index, out);
+        return LBK_OK;
     char is[128], must[128];
     lbk__tensor_spec wanted = {.rank = rank};
     memcpy(wanted.shape, shape, bytes);
     return lbk__fail(weights->context, LBK_BAD_DATA, "%s: tensor \"%s\" is %s, must be %s", weights->path,
                      name, lbk__shape_text(found, is, sizeof is),
                      lbk__shape_text(&wanted, must, sizeof must));
+}
+
+lbk_status lbk__weights_read_as(lbk__weights *weights, const char *name, int rank, const int64_t *shape,
+                                float *out) {
+    size_t index;
+    LBK_TRY(lbk__weights_expect(weights, name, rank, shape, &index));
+    return lbk__weights_read(weights, index, out);
 }

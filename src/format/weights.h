@@ -22,12 +22,20 @@ size_t lbk__weights_count(const lbk__weights *weights);
 const lbk__tensor_spec *lbk__weights_at(const lbk__weights *weights, size_t index); /* sorted by name */
 /* −1: absent. */
 int64_t lbk__weights_find(const lbk__weights *weights, const char *name);
+/* By name; LBK_BAD_DATA unless it is there, float, and of this shape. */
+lbk_status lbk__weights_expect(const lbk__weights *weights, const char *name, int rank, const int64_t *shape,
+                               size_t *index);
 /* All numbers of the tensor as float32; LBK_BAD_DATA for one that is damaged, LBK_NUMERIC for a number that
  * is not finite. */
 lbk_status lbk__weights_read(lbk__weights *weights, size_t index, float *out);
-/* The same by name; LBK_BAD_DATA unless it is there, float, and of this shape. */
+/* lbk__weights_expect, then lbk__weights_read. */
 lbk_status lbk__weights_read_as(lbk__weights *weights, const char *name, int rank, const int64_t *shape,
                                 float *out);
+/* The numbers where they lie, for as long as the weights are open, and not looked at; NULL unless they are
+ * float32 in a safetensors file. */
+const float *lbk__weights_lent(const lbk__weights *weights, size_t index);
+/* LBK_NUMERIC unless all numbers of the tensor, which are at `numbers`, are finite. */
+lbk_status lbk__weights_check_finite(const lbk__weights *weights, size_t index, const float *numbers);
 /* Type and shape: "F32 [3, 4]". */
 const char *lbk__shape_text(const lbk__tensor_spec *spec, char *buffer, size_t size);
 /* The files that the tensors are in. */

@@ -17,13 +17,13 @@ lbk_status lbk__export_halves(const lbk__model *model, uint16_t **out) {
         const lbk__parameter *p = &model->parameters[i];
         const size_t end = p->offset + (size_t)p->rows * (size_t)p->cols;
         for (size_t k = p->offset; k < end; k++) {
-            (*out)[k] = lbk__float_to_half(model->values[k]);
+            (*out)[k] = lbk__float_to_half(model->weights[k]);
             if (isfinite(lbk__half_to_float((*out)[k]))) continue;
             lbk_free(model->context, *out);
             *out = NULL;
             return lbk__fail(model->context, LBK_NUMERIC,
                              "%s has the number %g, which float16 cannot hold; export float32", p->name,
-                             (double)model->values[k]);
+                             (double)model->weights[k]);
         }
     }
     return LBK_OK;
@@ -36,7 +36,7 @@ static lbk_status export_folder(const lbk__model *model, bool half, const char *
     LBK_GO(lbk__make_folder(model->context, out));
     if (model->vocab) LBK_GO(lbk__export_tokenizer(model, out));
     LBK_GO(half ? lbk__model_save_as(model, LBK__F16, halves, out)
-                : lbk__model_save_as(model, LBK__F32, model->values, out));
+                : lbk__model_save_as(model, LBK__F32, model->weights, out));
 done:
     lbk_free(model->context, halves);
     return status;
@@ -46,7 +46,7 @@ static lbk_status summarise(const lbk__model *model, const lbk_export_options *o
     json_t *json = json_pack("{s:s, s:s, s:s, s:I, s:i}", "out", options->out, "format",
                              options->format == LBK_EXPORT_ONNX ? "onnx" : "hf", "dtype",
                              options->half ? "float16" : "float32", "parameters",
-                             (json_int_t)lbk__model_count(model), "classes", (int)model->config.num_labels);
+                             (json_int_t)model->num_values, "classes", (int)model->config.num_labels);
     const lbk_status status = lbk__json_dump(model->context, json, JSON_INDENT(2), summary);
     json_decref(json);
     return status;

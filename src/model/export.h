@@ -4,7 +4,7 @@
 
 #include "model/parameters.h"
 
-/* All weights as float16, laid out as model->values; free with lbk_free. LBK_NUMERIC names a tensor with a
+/* All weights as float16, laid out as model->weights; free with lbk_free. LBK_NUMERIC names a tensor with a
  * number beyond ±65504. */
 lbk_status lbk__export_halves(const lbk__model *model, uint16_t **out);
 lbk_status lbk__export_onnx(const lbk__model *model, bool half, const char *path);

@@ -227,7 +227,7 @@ static void add_weights(recorder *r, const uint16_t *halves) {
         lbk__tensor_spec spec = lbk__parameter_spec(p);
         spec.dtype = r->half ? LBK__F16 : LBK__F32;
         lbk__onnx_tensor(r->onnx, &spec,
-                         r->half ? (const void *)(halves + p->offset) : r->model->values + p->offset);
+                         r->half ? (const void *)(halves + p->offset) : r->model->weights + p->offset);
     }
 }
 

@@ -43,17 +43,56 @@ static lbk_status find_classifier(const lbk__model *model, const lbk__weights *w
         lbk__weights_path(weights));
 }
 
-static lbk_status load_weights(lbk__model *model, const char *folder) {
-    lbk__weights *weights;
-    lbk_status status = lbk__weights_open_folder(model->context, folder, &weights);
-    for (size_t i = 0; status == LBK_OK && i < model->num_parameters; i++) {
+/* Where each parameter's numbers are among the file's tensors. */
+static lbk_status find_weights(const lbk__model *model, const lbk__weights *weights, size_t *indices) {
+    for (size_t i = 0; i < model->num_parameters; i++) {
         const lbk__tensor_spec wanted = lbk__parameter_spec(&model->parameters[i]);
-        if (strcmp(wanted.name, "cls.weight") == 0) status = find_classifier(model, weights);
-        if (status == LBK_OK)
-            status = lbk__weights_read_as(weights, wanted.name, wanted.rank, wanted.shape,
-                                          model->values + model->parameters[i].offset);
+        if (strcmp(wanted.name, "cls.weight") == 0) LBK_TRY(find_classifier(model, weights));
+        LBK_TRY(lbk__weights_expect(weights, wanted.name, wanted.rank, wanted.shape, &indices[i]));
     }
-    lbk__weights_close(weights);
+    return LBK_OK;
+}
+
+/* Whether the file has the numbers one behind the other in our order, as files of our own do. */
+static bool lie_as_here(const lbk__model *model, const lbk__weights *weights, const size_t *indices) {
+    const uintptr_t first = (uintptr_t)lbk__weights_lent(weights, indices[0]);
+    for (size_t i = 0; i < model->num_parameters; i++) {
+        const uintptr_t lent = (uintptr_t)lbk__weights_lent(weights, indices[i]);
+        if (!lent || lent != first + model->parameters[i].offset * sizeof(float)) return false;
+    }
+    return true;
+}
+
+/* Numbers that lie as they would here are used where they are: starting takes less time, and programs that
+ * run one model share its memory. Others are copied. */
+static lbk_status take_weights(lbk__model *model, lbk__weights *weights, const size_t *indices) {
+    const bool lent = lie_as_here(model, weights, indices);
+    if (lent)
+        model->weights = lbk__weights_lent(weights, indices[0]);
+    else
+        LBK_TRY(lbk__model_allocate(model));
+    for (size_t i = 0; i < model->num_parameters; i++) {
+        const size_t offset = model->parameters[i].offset;
+        LBK_TRY(lent ? lbk__weights_check_finite(weights, indices[i], model->weights + offset)
+                     : lbk__weights_read(weights, indices[i], model->values + offset));
+    }
+    return LBK_OK;
+}
+
+static lbk_status load_weights(lbk__model *model, const char *folder) {
+    lbk__weights *weights = NULL;
+    size_t *indices = NULL;
+    lbk_status status = LBK_OK;
+    LBK_GO(lbk__weights_open_folder(model->context, folder, &weights));
+    LBK_GO(LBK_ALLOC(model->context, indices, model->num_parameters));
+    LBK_GO(find_weights(model, weights, indices));
+    LBK_GO(take_weights(model, weights, indices));
+done:
+    lbk_free(model->context, indices);
+    if (status == LBK_OK && !model->values)
+        model->file = weights;
+    else
+        lbk__weights_close(weights);
     return status;
 }
 
@@ -85,7 +124,7 @@ lbk_status lbk__model_load(lbk_context *context, const char *given, lbk__model *
         goto done;
     }
     LBK_GO(lbk__config_json_sizes(context, path, json, &config));
-    status = lbk__model_create(context, &config, &model);
+    status = lbk__model_shape(context, &config, &model);
     if (status != LBK_OK) {
         lbk__fail_at(context, status, "%s", path);
         goto done;
@@ -165,8 +204,8 @@ done:
     return status;
 }
 
-lbk_status lbk__model_save(const lbk__model *model, const float *values, const char *folder) {
-    return lbk__model_save_as(model, LBK__F32, values ? values : model->values, folder);
+lbk_status lbk__model_save(const lbk__model *model, const float *weights, const char *folder) {
+    return lbk__model_save_as(model, LBK__F32, weights ? weights : model->weights, folder);
 }
 
 lbk_status lbk__model_save_as(const lbk__model *model, lbk__dtype dtype, const void *numbers,
@@ -204,8 +243,8 @@ lbk_status lbk__model_hash(const lbk__model *model, char out[65]) {
     for (size_t i = 0; i < model->num_parameters; i++) {
         const lbk__parameter *p = &model->parameters[i];
         lbk__hasher_update(hasher, p->name, strlen(p->name) + 1);
-        lbk__hasher_update(hasher, model->values + p->offset,
-                           (size_t)p->rows * (size_t)p->cols * sizeof *model->values);
+        lbk__hasher_update(hasher, model->weights + p->offset,
+                           (size_t)p->rows * (size_t)p->cols * sizeof *model->weights);
     }
     for (int32_t i = 0; model->class_names && i < model->config.num_labels; i++)
         lbk__hasher_update(hasher, model->class_names[i], strlen(model->class_names[i]) + 1);

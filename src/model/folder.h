@@ -11,7 +11,7 @@ lbk_status lbk__model_folder(lbk_context *context, const char *folder, char **ou
 lbk_status lbk__refuse_model(lbk_context *context, const char *folder);
 /* lbk__lock_output for a model's folder, whose parents are made if they are missing. */
 lbk_status lbk__model_lock(lbk_context *context, const char *folder, lbk__lock *out);
-/* As lbk__model_save; `numbers`: F32 or F16, laid out as model->values. */
+/* As lbk__model_save; `numbers`: F32 or F16, laid out as model->weights. */
 lbk_status lbk__model_save_as(const lbk__model *model, lbk__dtype dtype, const void *numbers,
                               const char *folder);
 

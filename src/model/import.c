@@ -55,8 +55,8 @@ static lbk_status summarise(const lbk__model_source *from, const lbk__model *mod
     json_t *summary =
         json_pack("{s:s, s:s, s:s, s:s, s:b, s:I, s:O, s:O, s:O}", "source", from->folder, "architecture",
                   from->architecture, "head", from->head, "weights", lbk__weights_path(from->weights),
-                  "vocabulary", model->vocab != NULL, "parameters", (json_int_t)lbk__model_count(model),
-                  "taken", taken->taken, "left", taken->left, "initialised", taken->initialised);
+                  "vocabulary", model->vocab != NULL, "parameters", (json_int_t)model->num_values, "taken",
+                  taken->taken, "left", taken->left, "initialised", taken->initialised);
     const lbk_status status = lbk__json_dump(from->context, summary, JSON_INDENT(2), out);
     json_decref(summary);
     return status;

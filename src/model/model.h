@@ -5,6 +5,7 @@
 
 #include "base/base.h"
 #include "data/batch.h"
+#include "format/weights.h"
 #include "kernel/narrow.h"
 
 #include <jansson.h>
@@ -30,7 +31,7 @@ typedef struct lbk__parameter {
     char name[96];      /* Hugging Face's, with "visual_bert." and "cls." */
     int32_t rows, cols; /* biases and norms: rows = 1 */
     int rank;           /* in the file: 1 or 2 */
-    size_t offset;      /* of its first number in `values`, and in every array laid out like it */
+    size_t offset;      /* of its first number in `weights`, and in every array laid out like it */
     bool decay;         /* weight decay applies: matrices, not biases and norms */
 } lbk__parameter;
 
@@ -39,8 +40,10 @@ typedef struct lbk__model {
     lbk__model_config config;
     lbk__parameter *parameters;
     size_t num_parameters;
-    float *values; /* all parameters, 64-byte aligned each; [num_values] */
+    const float *weights; /* all parameters, one behind the other; [num_values] */
     size_t num_values;
+    float *values;      /* the same memory, to write to; NULL where the weights are those of `file` */
+    lbk__weights *file; /* of a loaded model whose file has them laid out as they are here, or NULL */
     /* What travels with the weights: */
     char **class_names; /* [num_labels], or NULL */
     lbk_label_kind label_kind;
@@ -68,10 +71,11 @@ lbk_status lbk__model_init_from(lbk__model *model, const char *folder, const int
                                 size_t num_layers, uint64_t seed, char **report);
 /* Sizes from a model folder's config.json, of any BERT-like model. */
 lbk_status lbk__model_config_of(lbk_context *context, const char *folder, lbk__model_config *out);
+/* A model to run, not to change. */
 lbk_status lbk__model_load(lbk_context *context, const char *folder, lbk__model **out);
-/* config.json, model.safetensors, vocab.txt; `values` (may be NULL: the model's own) laid out as
- * model->values. */
-lbk_status lbk__model_save(const lbk__model *model, const float *values, const char *folder);
+/* config.json, model.safetensors, vocab.txt; `weights` (may be NULL: the model's own) laid out as
+ * model->weights. */
+lbk_status lbk__model_save(const lbk__model *model, const float *weights, const char *folder);
 /* LBK_MISMATCH unless each token of a pack's vocab.txt, `theirs`, is the same word in a model's, `ours`,
  * which may have more; however lines end. */
 lbk_status lbk__vocabulary_match(lbk_context *context, const char *ours, size_t our_size, const char *theirs,
@@ -96,7 +100,7 @@ typedef struct lbk__plan_size {
 typedef struct lbk__runner lbk__runner;
 
 /* Plans the model's tape for batches within `limits`. Gradients [num_values] are allocated unless mode is
- * INFER. The runner reads `weights` (may be NULL: model->values), laid out as model->values, at every
+ * INFER. The runner reads `weights` (may be NULL: model->weights), laid out as model->weights, at every
  * forward. */
 lbk_status lbk__runner_create(lbk__model *model, const float *weights, const lbk__batch_limits *limits,
                               lbk__run_mode mode, uint64_t seed, lbk__runner **out);

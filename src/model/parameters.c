@@ -8,8 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { ALIGNED_FLOATS = 16 };
-
 lbk_status lbk__model_config_check(lbk_context *context, const lbk__model_config *config) {
     const struct {
         const char *key;
@@ -52,8 +50,7 @@ typedef struct listing {
     lbk_status status;
 } listing;
 
-/* `follows`: directly behind the parameter before, so that the two make one matrix. */
-static void list(listing *l, const char *name, int32_t rows, int32_t cols, int rank, bool follows) {
+static void list(listing *l, const char *name, int32_t rows, int32_t cols, int rank) {
     if (l->status != LBK_OK) return;
     lbk__model *model = l->model;
     l->status = LBK_GROW(model->context, model->parameters, l->capacity, model->num_parameters + 1);
@@ -61,7 +58,6 @@ static void list(listing *l, const char *name, int32_t rows, int32_t cols, int r
     lbk__parameter *parameter = &model->parameters[model->num_parameters++];
     *parameter = (lbk__parameter){.rows = rows, .cols = cols, .rank = rank, .decay = rank == 2};
     snprintf(parameter->name, sizeof parameter->name, "%s", name);
-    if (!follows) model->num_values = LBK_ROUND_UP(model->num_values, (size_t)ALIGNED_FLOATS);
     parameter->offset = model->num_values;
     model->num_values += (size_t)rows * (size_t)cols;
 }
@@ -69,17 +65,17 @@ static void list(listing *l, const char *name, int32_t rows, int32_t cols, int r
 static void list_linear(listing *l, const char *name, int32_t out, int32_t in) {
     char full[96];
     snprintf(full, sizeof full, "%.80s.weight", name);
-    list(l, full, out, in, 2, false);
+    list(l, full, out, in, 2);
     snprintf(full, sizeof full, "%.80s.bias", name);
-    list(l, full, 1, out, 1, false);
+    list(l, full, 1, out, 1);
 }
 
 static void list_norm(listing *l, const char *name, int32_t hidden) {
     char full[96];
     snprintf(full, sizeof full, "%.80s.weight", name);
-    list(l, full, 1, hidden, 1, false);
+    list(l, full, 1, hidden, 1);
     snprintf(full, sizeof full, "%.80s.bias", name);
-    list(l, full, 1, hidden, 1, false);
+    list(l, full, 1, hidden, 1);
 }
 
 /* A pooler that no logit reads is there for transformers, and training leaves it as it is. */
@@ -96,7 +92,7 @@ static void list_layer(listing *l, const lbk__model_config *c, int32_t layer) {
         for (int i = 0; i < 3; i++) {
             snprintf(name, sizeof name, "visual_bert.encoder.layer.%d.attention.self.%s.%s", layer,
                      projections[i], part ? "bias" : "weight");
-            list(l, name, part ? 1 : c->hidden_size, c->hidden_size, part ? 1 : 2, i > 0);
+            list(l, name, part ? 1 : c->hidden_size, c->hidden_size, part ? 1 : 2);
         }
     snprintf(name, sizeof name, "visual_bert.encoder.layer.%d.attention.output.dense", layer);
     list_linear(l, name, c->hidden_size, c->hidden_size);
@@ -113,28 +109,26 @@ static void list_layer(listing *l, const lbk__model_config *c, int32_t layer) {
 static lbk_status list_parameters(lbk__model *model) {
     const lbk__model_config *c = &model->config;
     listing l = {.model = model};
-    list(&l, "visual_bert.embeddings.word_embeddings.weight", c->vocab_size, c->hidden_size, 2, false);
+    list(&l, "visual_bert.embeddings.word_embeddings.weight", c->vocab_size, c->hidden_size, 2);
     list(&l, "visual_bert.embeddings.position_embeddings.weight", c->max_position_embeddings, c->hidden_size,
-         2, false);
-    list(&l, "visual_bert.embeddings.token_type_embeddings.weight", c->type_vocab_size, c->hidden_size, 2,
-         false);
+         2);
+    list(&l, "visual_bert.embeddings.token_type_embeddings.weight", c->type_vocab_size, c->hidden_size, 2);
     list(&l, "visual_bert.embeddings.visual_position_embeddings.weight", c->max_position_embeddings,
-         c->hidden_size, 2, false);
+         c->hidden_size, 2);
     list(&l, "visual_bert.embeddings.visual_token_type_embeddings.weight", c->type_vocab_size, c->hidden_size,
-         2, false);
+         2);
     list_linear(&l, "visual_bert.embeddings.visual_projection", c->hidden_size, c->visual_embedding_dim);
     list_norm(&l, "visual_bert.embeddings.LayerNorm", c->hidden_size);
     for (int32_t layer = 0; layer < c->num_hidden_layers; layer++) list_layer(&l, c, layer);
     list_linear(&l, "visual_bert.pooler.dense", c->hidden_size, c->hidden_size);
     if (c->classifier_pooling == LBK__POOL_LAST_WORD) keep_pooler(&l);
     list_linear(&l, "cls", c->num_labels, c->hidden_size);
-    model->num_values = LBK_ROUND_UP(model->num_values, (size_t)ALIGNED_FLOATS);
     return l.status;
 }
 
 /* ---- the model ---- */
 
-lbk_status lbk__model_create(lbk_context *context, const lbk__model_config *config, lbk__model **out) {
+lbk_status lbk__model_shape(lbk_context *context, const lbk__model_config *config, lbk__model **out) {
     *out = NULL;
     LBK_TRY(lbk__model_config_check(context, config));
     lbk__model *model;
@@ -145,10 +139,24 @@ lbk_status lbk__model_create(lbk_context *context, const lbk__model_config *conf
     model->context = context;
     model->config = *config;
     LBK_GO(list_parameters(model));
-    LBK_GO(lbk__alloc_aligned(context, &model->values, model->num_values * sizeof *model->values));
     *out = model;
 done:
     if (status != LBK_OK) lbk__model_free(model);
+    return status;
+}
+
+lbk_status lbk__model_allocate(lbk__model *model) {
+    LBK_TRY(lbk__alloc_aligned(model->context, &model->values, model->num_values * sizeof *model->values));
+    model->weights = model->values;
+    return LBK_OK;
+}
+
+lbk_status lbk__model_create(lbk_context *context, const lbk__model_config *config, lbk__model **out) {
+    LBK_TRY(lbk__model_shape(context, config, out));
+    const lbk_status status = lbk__model_allocate(*out);
+    if (status == LBK_OK) return LBK_OK;
+    lbk__model_free(*out);
+    *out = NULL;
     return status;
 }
 
@@ -164,6 +172,7 @@ void lbk__model_free(lbk__model *model) {
     lbk_free(context, model->made_from);
     lbk_free(context, model->parameters);
     lbk__free_aligned(context, model->values);
+    lbk__weights_close(model->file);
     lbk_free(context, model);
 }
 
@@ -176,13 +185,6 @@ const lbk__parameter *lbk__model_find(const lbk__model *model, const char *name)
 lbk__tensor_spec lbk__parameter_spec(const lbk__parameter *p) {
     if (p->rank == 1) return (lbk__tensor_spec){.name = p->name, .rank = 1, .shape = {p->cols}};
     return (lbk__tensor_spec){.name = p->name, .rank = 2, .shape = {p->rows, p->cols}};
-}
-
-int64_t lbk__model_count(const lbk__model *model) {
-    int64_t count = 0;
-    for (size_t i = 0; i < model->num_parameters; i++)
-        count += (int64_t)model->parameters[i].rows * model->parameters[i].cols;
-    return count;
 }
 
 /* CRC-32 of a name: what tells one parameter's random numbers from another's. */

@@ -12,7 +12,9 @@ const lbk__parameter *lbk__model_find(const lbk__model *model, const char *name)
 lbk__tensor_spec lbk__parameter_spec(const lbk__parameter *parameter);
 /* What lbk__model_init_random makes of one. */
 void lbk__parameter_init_random(lbk__model *model, const lbk__parameter *parameter, uint64_t seed);
-/* Numbers that are parameters (num_values counts the padding between them too). */
-int64_t lbk__model_count(const lbk__model *model);
+/* A model without memory for its weights. */
+lbk_status lbk__model_shape(lbk_context *context, const lbk__model_config *config, lbk__model **out);
+/* Memory for weights, to write to. */
+lbk_status lbk__model_allocate(lbk__model *model);
 
 #endif

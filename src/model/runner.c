@@ -7,7 +7,7 @@
 
 struct lbk__runner {
     lbk__model *model;
-    const float *weights; /* NULL: model->values */
+    const float *weights; /* NULL: model->weights */
     lbk__tape *tape;
     lbk__tensor *output; /* logits, or hidden states */
     lbk__runner *owner;  /* of gradients and touched; NULL: the runner itself */
@@ -146,7 +146,7 @@ const float *lbk__runner_forward(lbk__runner *runner, const lbk__batch *batch, i
             runner->model->config.classifier_pooling == LBK__POOL_LAST_WORD ? batch->last_word : batch->start,
         .visual = batch->visual,
     };
-    const float *weights = runner->weights ? runner->weights : runner->model->values;
+    const float *weights = runner->weights ? runner->weights : runner->model->weights;
     runner->tape->weights = weights;
     if (runner->tape->reference) {
         widen(weights, runner->wide, runner->model->num_values);

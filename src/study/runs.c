@@ -237,7 +237,7 @@ static lbk_status time_model(lbk__study *study, const char *name, const char *fo
     LBK_GO(lbk__time_model(model, study->pack, truth.samples, truth.num_samples, &timing));
     json_array_append_new(to,
                           json_pack("{s:s, s:I, s:f, s:f, s:i}", "name", name, "parameters",
-                                    (json_int_t)lbk__model_count(model), "latency_ms", timing.latency_ms,
+                                    (json_int_t)model->num_values, "latency_ms", timing.latency_ms,
                                     "samples_per_s", timing.samples_per_s, "threads", context->num_threads));
 done:
     lbk__truth_close(context, &truth);

@@ -63,7 +63,7 @@ static lbk_status add_size(const evaluation *e, const lbk__model *model, const c
     LBK_TRY(file_size(e->context, folder, &bytes));
     json_object_set_new(out, "precision", json_string(lbk__precision_names[model->precision]));
     json_object_set_new(out, "path", json_string(folder));
-    json_object_set_new(out, "parameters", json_integer(lbk__model_count(model)));
+    json_object_set_new(out, "parameters", json_integer((json_int_t)model->num_values));
     json_object_set_new(out, "file_bytes", json_integer((json_int_t)bytes));
     return LBK_OK;
 }

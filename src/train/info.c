@@ -187,7 +187,7 @@ static lbk_status describe_folder(lbk_context *context, const char *given, json_
     json_object_set_new(out, "model", json_string(folder));
     json_object_set_new(out, "model_sha256", json_string(hash));
     json_object_set_new(out, "bytes", json_integer(bytes_of(path)));
-    json_object_set_new(out, "parameters", json_integer(lbk__model_count(model)));
+    json_object_set_new(out, "parameters", json_integer((json_int_t)model->num_values));
     json_object_set_new(out, "sizes",
                         json_pack("{s:i, s:i, s:i, s:i, s:i, s:i}", "hidden_size", c->hidden_size,
                                   "num_hidden_layers", c->num_hidden_layers, "num_attention_heads",

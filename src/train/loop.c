@@ -60,8 +60,8 @@ static lbk_status save(lbk__training *t) {
 /* While steps are being skipped, or where a weight is not finite, a checkpoint from before is kept. A
  * measurement shows that the model is good, and saves. */
 static bool in_doubt(const lbk__training *t) {
-    return t->saved_step >= 0 &&
-           (t->state.skipped_in_a_row > 0 || !isfinite(lbk__gradient_norm(t->model, t->model->values, NULL)));
+    return t->saved_step >= 0 && (t->state.skipped_in_a_row > 0 ||
+                                  !isfinite(lbk__gradient_norm(t->model, t->model->weights, NULL)));
 }
 
 /* What a killed run may lose is bounded, however far measurements lie apart. */

@@ -11,7 +11,7 @@ typedef struct lbk__adamw_options {
 
 typedef struct lbk__optimizer {
     lbk__model *model;
-    float *first, *second; /* moments m, v, laid out as model->values */
+    float *first, *second; /* moments m, v, laid out as model->weights */
     int64_t step;          /* steps taken */
     lbk__waiting_rows waiting;
 } lbk__optimizer;

@@ -1,12 +1,12 @@
 /* Export: the files that other tools agreed with (oracle/exports.py) are written byte for byte; a Hugging
  * Face folder holds the model and nothing else, as float32 or float16. */
 #include "check.h"
+#include "own_weights.h"
 
 #include "base/file.h"
 #include "base/half.h"
 #include "format/json.h"
 #include "format/weights.h"
-#include "model/parameters.h"
 
 static lbk_context *context;
 static char *folder;
@@ -83,15 +83,15 @@ static void folders_hold_the_model_and_nothing_else(void **state) {
         json_t *config;
         char path[64];
         check_ok(context, lbk__model_load(context, inside("visual"), &model));
-        model->values[0] = 1 + 0x1p-20f; /* no float16 */
+        own_weights(model)[0] = 1 + 0x1p-20f; /* no float16 */
         check_ok(context, lbk__model_save(model, NULL, inside("changed")));
         check_ok(context, export("changed", out, LBK_EXPORT_HF, half));
         check_ok(context, lbk__weights_open_folder(context, inside(out), &weights));
         assert_int_equal(lbk__weights_count(weights), model->num_parameters);
         assert_int_equal(lbk__weights_at(weights, 0)->dtype, half ? LBK__F16 : LBK__F32);
         check_ok(context, lbk__model_load(context, inside(out), &again));
-        assert_true(again->values[0] == (half ? 1.0f : 1 + 0x1p-20f));
-        for (size_t i = 1; i < model->num_values; i++) assert_true(model->values[i] == again->values[i]);
+        assert_true(again->weights[0] == (half ? 1.0f : 1 + 0x1p-20f));
+        for (size_t i = 1; i < model->num_values; i++) assert_true(model->weights[i] == again->weights[i]);
         assert_string_equal(again->class_names[2], "owl");
         snprintf(path, sizeof path, "%s/config.json", out);
         check_ok(context, lbk__json_load_file(context, inside(path), &config));
@@ -132,7 +132,7 @@ static void what_cannot_be_written_is_refused(void **state) {
     check_fails(context, LBK_INVALID_ARGUMENT, "is a model already",
                 export("bert", "visual", LBK_EXPORT_HF, 0));
     check_ok(context, lbk__model_load(context, inside("visual"), &model));
-    model->values[lbk__model_find(model, "cls.weight")->offset] = 65520;
+    own_weights(model)[lbk__model_find(model, "cls.weight")->offset] = 65520;
     check_ok(context, lbk__model_save(model, NULL, inside("large")));
     check_fails(context, LBK_NUMERIC, "cls.weight has the number 65520",
                 export("large", "large.onnx", LBK_EXPORT_ONNX, 1));

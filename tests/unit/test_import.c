@@ -50,7 +50,7 @@ static void check_weights(const lbk__model *model, lbk__weights *base, const jso
         if (model->config.num_labels == 1 && strncmp(p->name, "cls.", 4) == 0) continue; /* one of its own */
         check_ok(context, lbk__weights_read(base, (size_t)found, expected));
         for (int32_t k = 0; k < p->rows * p->cols; k++)
-            if (model->values[p->offset + (size_t)k] != expected[k]) fail_msg("%s [%d]", p->name, k);
+            if (model->weights[p->offset + (size_t)k] != expected[k]) fail_msg("%s [%d]", p->name, k);
     }
     assert_int_equal(json_object_size(taken) + json_array_size(rest), model->num_parameters);
 }
@@ -132,7 +132,7 @@ static void distilbert_has_no_segments(void **state) {
     lbk__model *model;
     check_ok(context, lbk__model_load(context, inside("distilbert"), &model));
     const lbk__parameter *p = lbk__model_find(model, "visual_bert.embeddings.token_type_embeddings.weight");
-    for (int32_t k = 0; k < p->rows * p->cols; k++) assert_true(model->values[p->offset + (size_t)k] == 0);
+    for (int32_t k = 0; k < p->rows * p->cols; k++) assert_true(model->weights[p->offset + (size_t)k] == 0);
     lbk__model_free(model);
 }
 

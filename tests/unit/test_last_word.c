@@ -1,9 +1,8 @@
 /* Models whose classifier reads the text's last word (VisualBertForQuestionAnswering): trained, probed,
  * distilled with learned weights, asked; what no logit reads stays as it was. Their numbers against PyTorch's
  * are in test_golden_gradients.c. */
+#include "own_weights.h"
 #include "small_run.h"
-
-#include "model/parameters.h"
 
 #define LAST_WORD "model.classifier_pooling=last_word"
 
@@ -16,7 +15,7 @@ static lbk__model *load(const small_run *run, const char *name) {
 }
 
 static const float *pooler(const lbk__model *model) {
-    return model->values + lbk__model_find(model, "visual_bert.pooler.dense.weight")->offset;
+    return model->weights + lbk__model_find(model, "visual_bert.pooler.dense.weight")->offset;
 }
 
 static void check_pooling(const small_run *run, const char *name, lbk__pooling pooling) {
@@ -92,7 +91,7 @@ static void predictions_read_the_last_word(void **state) {
     for (size_t p = 0; p < inside->num_parameters; p++) {
         const lbk__parameter *parameter = &inside->parameters[p];
         if (strstr(parameter->name, "output.dense") || strstr(parameter->name, "position_embeddings"))
-            memset(inside->values + parameter->offset, 0,
+            memset(own_weights(inside) + parameter->offset, 0,
                    (size_t)parameter->rows * (size_t)parameter->cols * sizeof(float));
     }
     char *silenced = small_run_path(run, "silenced");

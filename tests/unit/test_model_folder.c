@@ -1,11 +1,11 @@
 /* Models as Hugging Face folders: what is saved comes back, weights start from other models, and what does
  * not fit is refused by name. */
 #include "check.h"
+#include "own_weights.h"
 
 #include "base/half.h"
 #include "base/random.h"
 #include "format/safetensors.h"
-#include "model/parameters.h"
 
 enum { VOCAB = 11, HIDDEN = 6, LAYERS = 3 };
 
@@ -56,7 +56,7 @@ static void what_is_saved_comes_back(void **state) {
     model->max_text_tokens = 7;
     check_ok(context, lbk__model_save(model, NULL, folder));
     check_ok(context, lbk__model_load(context, folder, &again));
-    assert_memory_equal(model->values, again->values, model->num_values * sizeof(float));
+    assert_memory_equal(model->weights, again->weights, model->num_values * sizeof(float));
     assert_memory_equal(&model->config, &again->config, sizeof model->config);
     assert_string_equal(again->class_names[1], "d\"og");
     assert_memory_equal(model->thresholds, again->thresholds, 3 * sizeof(float));
@@ -67,11 +67,62 @@ static void what_is_saved_comes_back(void **state) {
     check_ok(context, lbk__model_hash(model, before));
     check_ok(context, lbk__model_hash(again, after));
     assert_string_equal(before, after);
-    again->values[0] += 1.0f;
+    own_weights(again)[0] += 1.0f;
     check_ok(context, lbk__model_hash(again, after));
     assert_string_not_equal(before, after);
     lbk__model_free(model);
     lbk__model_free(again);
+    free(folder);
+    lbk_context_destroy(context);
+}
+
+/* model.safetensors with the model's tensors in another order. */
+static void write_backwards(lbk_context *context, const lbk__model *model, const char *path) {
+    lbk__tensor_spec *specs;
+    lbk__safetensors_writer *writer;
+    const size_t count = model->num_parameters;
+    check_ok(context, LBK_ALLOC(context, specs, count));
+    for (size_t i = 0; i < count; i++) specs[i] = lbk__parameter_spec(&model->parameters[count - 1 - i]);
+    check_ok(context, lbk__safetensors_writer_open(context, path, specs, count, NULL, 0, NULL, &writer));
+    for (size_t i = count; i-- > 0;) {
+        const lbk__parameter *p = &model->parameters[i];
+        check_ok(context, lbk__safetensors_writer_put(writer, model->weights + p->offset,
+                                                      (size_t)p->rows * (size_t)p->cols * sizeof(float)));
+    }
+    check_ok(context, lbk__safetensors_writer_commit(writer, NULL));
+    lbk__safetensors_writer_close(writer);
+    lbk_free(context, specs);
+}
+
+static void files_of_our_own_are_used_where_they_lie(void **state) {
+    (void)state;
+    lbk_context *context = check_context();
+    char *folder = check_folder(), path[300];
+    lbk__model *model = make(context, small, 5), *lent, *copied, *none;
+    const size_t bytes = model->num_values * sizeof(float);
+    snprintf(path, sizeof path, "%s/model.safetensors", folder);
+    check_ok(context, lbk__model_save(model, NULL, folder));
+    check_ok(context, lbk__model_load(context, folder, &lent));
+    assert_null(lent->values);
+    write_backwards(context, model, path);
+    check_ok(context, lbk__model_load(context, folder, &copied));
+    assert_non_null(copied->values);
+    assert_null(copied->file);
+    /* The first file is another one now: its weights stay what they were. */
+    assert_memory_equal(lent->weights, model->weights, bytes);
+    assert_memory_equal(copied->weights, model->weights, bytes);
+    for (int backwards = 0; backwards < 2; backwards++) {
+        values_of(model, "cls.weight")[1] = backwards ? NAN : -INFINITY;
+        if (backwards)
+            write_backwards(context, model, path);
+        else
+            check_ok(context, lbk__model_save(model, NULL, folder));
+        check_fails(context, LBK_NUMERIC, "tensor \"cls.weight\" has a number that is not finite",
+                    lbk__model_load(context, folder, &none));
+    }
+    lbk__model_free(model);
+    lbk__model_free(lent);
+    lbk__model_free(copied);
     free(folder);
     lbk_context_destroy(context);
 }
@@ -248,6 +299,7 @@ static void impossible_sizes_are_named(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_saved_comes_back),
+        cmocka_unit_test(files_of_our_own_are_used_where_they_lie),
         cmocka_unit_test(weights_start_from_a_text_encoder),
         cmocka_unit_test(what_does_not_fit_is_named),
         cmocka_unit_test(impossible_sizes_are_named),

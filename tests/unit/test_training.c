@@ -199,7 +199,7 @@ static void a_run_starts_from_another_model(void **state) {
         if (layer) layer[6] = '1';
         size_t q = 0;
         while (strcmp(first->parameters[q].name, name) != 0) q++;
-        assert_memory_equal(second->values + parameter->offset, first->values + first->parameters[q].offset,
+        assert_memory_equal(second->weights + parameter->offset, first->weights + first->parameters[q].offset,
                             (size_t)parameter->rows * (size_t)parameter->cols * sizeof(float));
     }
     lbk__model_free(first);
