@@ -66,15 +66,14 @@ static void clear_visual(const lbk__tape *tape, const lbk__op *op) {
 }
 
 static void backward(lbk__tape *tape, lbk__op *op) {
-    enum { COLUMNS = 64 };
     const int64_t n = lbk__rows(tape, op->output), cols = op->output->cols;
-    const int64_t blocks = LBK_ROUND_UP(cols, COLUMNS) / COLUMNS;
+    const int64_t share = LBK_ROUND_UP(cols / tape->context->num_threads + 1, LBK__LANES);
     const float *dy = op->output->gradient.data;
     float *dx = op->input[0] ? op->input[0]->gradient.data : NULL;
     clear_visual(tape, op);
 #pragma omp parallel for schedule(static) if (n * cols >= PARALLEL_FROM)
-    for (int64_t block = 0; block < blocks; block++) {
-        const int64_t first = block * COLUMNS, width = LBK_MIN((int64_t)COLUMNS, cols - first);
+    for (int64_t first = 0; first < cols; first += share) {
+        const int64_t width = LBK_MIN(share, cols - first);
         for (int64_t t = 0; t < n; t++) {
             const row_choice choice = rows_of(tape, t);
             for (int k = 0; k < 3; k++) {
