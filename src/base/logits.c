@@ -10,33 +10,33 @@ int32_t lbk__argmax(const float *logits, int32_t n) {
     return best;
 }
 
-double lbk__log_sum_exp(const float *logits, int32_t n, double temperature) {
+lbk__softmax lbk__softmax_of(const float *logits, int32_t n, double temperature) {
     int32_t best = lbk__argmax(logits, n);
     double largest = (double)logits[best] / temperature, rest = 0;
     for (int32_t c = 0; c < n; c++)
         if (c != best) rest += exp((double)logits[c] / temperature - largest);
-    return largest + log1p(rest);
+    return (lbk__softmax){temperature, largest, log1p(rest)};
 }
 
 double lbk__categorical_loss(const float *logits, int32_t n, int32_t label) {
-    return fmax(lbk__log_sum_exp(logits, n, 1) - (double)logits[label], 0);
+    return fmax(-lbk__log_p(lbk__softmax_of(logits, n, 1), logits[label]), 0);
 }
 
 double lbk__categorical_entropy(const float *logits, int32_t n) {
-    double total = lbk__log_sum_exp(logits, n, 1), entropy = 0;
+    lbk__softmax softmax = lbk__softmax_of(logits, n, 1);
+    double entropy = 0;
     for (int32_t c = 0; c < n; c++) {
-        double log_p = (double)logits[c] - total;
+        double log_p = lbk__log_p(softmax, logits[c]);
         entropy -= exp(log_p) * log_p;
     }
     return fmax(entropy, 0);
 }
 
 double lbk__categorical_kl(const float *p_logits, const float *q_logits, int32_t n, double temperature) {
-    double p_total = lbk__log_sum_exp(p_logits, n, temperature);
-    double q_total = lbk__log_sum_exp(q_logits, n, temperature), sum = 0;
+    lbk__softmax p = lbk__softmax_of(p_logits, n, temperature), q = lbk__softmax_of(q_logits, n, temperature);
+    double sum = 0;
     for (int32_t c = 0; c < n; c++) {
-        double log_p = (double)p_logits[c] / temperature - p_total;
-        double log_q = (double)q_logits[c] / temperature - q_total;
+        double log_p = lbk__log_p(p, p_logits[c]), log_q = lbk__log_p(q, q_logits[c]);
         sum += exp(log_p) * (log_p - log_q);
     }
     return fmax(sum, 0);
@@ -51,8 +51,8 @@ double lbk__prediction_kl(lbk_label_kind kind, const float *p_logits, const floa
 }
 
 void lbk__probabilities(lbk_label_kind kind, const float *logits, int32_t n, float *out) {
-    const double total = kind == LBK_LABEL_SINGLE ? lbk__log_sum_exp(logits, n, 1) : 0;
+    const lbk__softmax softmax = lbk__softmax_of(logits, n, 1);
     for (int32_t c = 0; c < n; c++)
-        out[c] = (float)(kind == LBK_LABEL_SINGLE ? exp((double)logits[c] - total)
+        out[c] = (float)(kind == LBK_LABEL_SINGLE ? exp(lbk__log_p(softmax, logits[c]))
                                                   : lbk__sigmoid((double)logits[c]));
 }

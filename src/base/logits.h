@@ -40,8 +40,16 @@ static inline double lbk__bernoulli_loss(lbk__yes_no p, double target) {
     return -(target * p.log_yes + (1 - target) * p.log_no);
 }
 
-/* log Σ_c exp(logits[c] / temperature); n ≥ 1. */
-double lbk__log_sum_exp(const float *logits, int32_t n, double temperature);
+/* log softmax(z/τ)_c = (z_c/τ − largest) − log Σ_c exp(z_c/τ − largest). The two are kept apart: of a
+ * prediction that is nearly sure the second is all that its class lacks of 1, and would be lost in a sum. */
+typedef struct lbk__softmax {
+    double temperature, largest, log_sum;
+} lbk__softmax;
+
+lbk__softmax lbk__softmax_of(const float *logits, int32_t n, double temperature); /* n ≥ 1 */
+static inline double lbk__log_p(lbk__softmax softmax, float logit) {
+    return ((double)logit / softmax.temperature - softmax.largest) - softmax.log_sum;
+}
 /* The first of the largest. */
 int32_t lbk__argmax(const float *logits, int32_t n);
 

@@ -14,9 +14,9 @@ static void add(float *to, double amount) {
 
 double lbk__add_cross_entropy(const float *student, int32_t num_classes, int32_t label, double factor,
                               float *gradient) {
-    double total = lbk__log_sum_exp(student, num_classes, 1);
+    lbk__softmax p = lbk__softmax_of(student, num_classes, 1);
     for (int32_t c = 0; c < num_classes; c++)
-        add(&gradient[c], factor * (exp((double)student[c] - total) - (c == label ? 1 : 0)));
+        add(&gradient[c], factor * (exp(lbk__log_p(p, student[c])) - (c == label ? 1 : 0)));
     return lbk__categorical_loss(student, num_classes, label);
 }
 
@@ -34,12 +34,11 @@ double lbk__add_binary_cross_entropy(const float *student, int32_t num_classes, 
 
 static double add_categorical(const float *teacher, const float *student, int32_t num_classes,
                               double temperature, double factor, float *gradient) {
-    double teacher_total = lbk__log_sum_exp(teacher, num_classes, temperature);
-    double student_total = lbk__log_sum_exp(student, num_classes, temperature), sum = 0;
+    lbk__softmax t = lbk__softmax_of(teacher, num_classes, temperature),
+                 s = lbk__softmax_of(student, num_classes, temperature);
+    double sum = 0;
     for (int32_t c = 0; c < num_classes; c++) {
-        double log_t = (double)teacher[c] / temperature - teacher_total;
-        double log_s = (double)student[c] / temperature - student_total;
-        double p_t = exp(log_t);
+        double log_t = lbk__log_p(t, teacher[c]), log_s = lbk__log_p(s, student[c]), p_t = exp(log_t);
         sum += p_t * (log_t - log_s);
         add(&gradient[c], factor * temperature * (exp(log_s) - p_t));
     }

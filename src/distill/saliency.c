@@ -6,25 +6,36 @@ const char *const lbk__saliency_names[] = {"kl", "js", "tv", "label", NULL};
 
 static const double LN2 = 0.693147180559945309417;
 
+/* log(p/m), m = (p + q)/2, of x = log p − log q: −log((1 + e⁻ˣ)/2). Where p and q are nearly the same, e⁻ˣ −
+ * 1 has the digits that 1 + e⁻ˣ has lost. */
+static double over_mean(double x) {
+    return fabs(x) < 1 ? -log1p(0.5 * expm1(-x)) : LN2 + lbk__yes_no_of(x).log_yes;
+}
+
 /* The part of one outcome, known by its log-probabilities, in a Jensen–Shannon divergence: ½·p·log(p/m) +
- * ½·q·log(q/m) with m = (p + q)/2, so log(p/m) = ln 2 − log(1 + q/p) = ln 2 + log σ(log p − log q). */
+ * ½·q·log(q/m). */
 static double js_part(double log_p, double log_q) {
-    lbk__yes_no more = lbk__yes_no_of(log_p - log_q);
-    return 0.5 * (exp(log_p) * (LN2 + more.log_yes) + exp(log_q) * (LN2 + more.log_no));
+    const double x = log_p - log_q;
+    return 0.5 * (exp(log_p) * over_mean(x) + exp(log_q) * over_mean(-x));
+}
+
+/* |p − q|, where both may be so near 1 that only their logarithms tell them apart. */
+static double difference(double log_p, double log_q) {
+    return -exp(fmax(log_p, log_q)) * expm1(-fabs(log_p - log_q));
 }
 
 static double categorical(lbk__saliency kind, const float *joint, const float *removed, int32_t n) {
-    double joint_total = lbk__log_sum_exp(joint, n, 1), removed_total = lbk__log_sum_exp(removed, n, 1);
+    lbk__softmax p = lbk__softmax_of(joint, n, 1), q = lbk__softmax_of(removed, n, 1);
     double sum = 0;
     for (int32_t c = 0; c < n; c++) {
-        double log_p = (double)joint[c] - joint_total, log_q = (double)removed[c] - removed_total;
-        sum += kind == LBK__SALIENCY_JS ? js_part(log_p, log_q) : 0.5 * fabs(exp(log_p) - exp(log_q));
+        double log_p = lbk__log_p(p, joint[c]), log_q = lbk__log_p(q, removed[c]);
+        sum += kind == LBK__SALIENCY_JS ? js_part(log_p, log_q) : 0.5 * difference(log_p, log_q);
     }
     return sum;
 }
 
 static double bernoulli(lbk__saliency kind, lbk__yes_no p, lbk__yes_no q) {
-    if (kind == LBK__SALIENCY_TV) return fabs(p.yes - q.yes);
+    if (kind == LBK__SALIENCY_TV) return difference(p.log_yes, q.log_yes);
     return js_part(p.log_yes, q.log_yes) + js_part(p.log_no, q.log_no);
 }
 

@@ -14,14 +14,15 @@ static const double NOTHING = 0.01;
 
 static const char *const view_names[LBK_NUM_VIEWS] = {"joint", "text", "image"};
 
+/* By the logit, as metrics decide: probabilities near 1 are all the same float32. */
 typedef struct ranked {
-    float probability;
+    float logit;
     int32_t class;
 } ranked;
 
-static int by_probability(const void *a, const void *b) {
+static int by_logit(const void *a, const void *b) {
     const ranked *x = a, *y = b;
-    if (x->probability != y->probability) return x->probability < y->probability ? 1 : -1;
+    if (x->logit != y->logit) return x->logit < y->logit ? 1 : -1;
     return x->class - y->class;
 }
 
@@ -40,7 +41,7 @@ static json_t *decision(const lbk_model *model, const ranked *order, int32_t num
         return json_string(name_of(model, order[0].class, number));
     json_t *labels = json_array();
     for (int32_t i = 0; i < num_classes; i++)
-        if (order[i].probability >= (thresholds ? thresholds[order[i].class] : 0.5f))
+        if (lbk__sigmoid((double)order[i].logit) >= (thresholds ? (double)thresholds[order[i].class] : 0.5))
             json_array_append_new(labels, json_string(name_of(model, order[i].class, number)));
     return labels;
 }
@@ -48,8 +49,8 @@ static json_t *decision(const lbk_model *model, const ranked *order, int32_t num
 static void rank(const lbk_model *model, const float *logits, float *probabilities, ranked *order) {
     const int32_t num_classes = model->model->config.num_labels;
     lbk__probabilities(model->model->label_kind, logits, num_classes, probabilities);
-    for (int32_t c = 0; c < num_classes; c++) order[c] = (ranked){probabilities[c], c};
-    qsort(order, (size_t)num_classes, sizeof *order, by_probability);
+    for (int32_t c = 0; c < num_classes; c++) order[c] = (ranked){logits[c], c};
+    qsort(order, (size_t)num_classes, sizeof *order, by_logit);
 }
 
 /* {"label" or "labels", "probabilities": {the `count` classes of `shown`}} of one view, ranked in `order`. */

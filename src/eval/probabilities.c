@@ -16,7 +16,7 @@ static void add_categorical(lbk__tally *tally, const float *logits, int32_t labe
     if (teacher) tally->kl += lbk__categorical_kl(teacher, logits, n, 1);
     if (label < 0) return;
     tally->loss += lbk__categorical_loss(logits, n, label);
-    add_to_bin(tally, exp((double)logits[best] - lbk__log_sum_exp(logits, n, 1)), best == label ? 1 : 0);
+    add_to_bin(tally, exp(-lbk__categorical_loss(logits, n, best)), best == label ? 1 : 0);
 }
 
 /* The probabilities of thousands of classes are computed once. */

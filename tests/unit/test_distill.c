@@ -98,6 +98,29 @@ static void saliencies_keep_their_bounds(void **state) {
     }
 }
 
+/* A prediction that lacks a of 1, another that lacks b: to first order in them KL = a·log(a/b) − a + b, JS =
+ * ½·(a·log(2a/(a + b)) + b·log(2b/(a + b))), TV = |a − b|, CE differs by b − a. */
+static void sure_teachers_are_told_apart(void **state) {
+    (void)state;
+    const float sure[] = {20, 34, 36, 40, 300};
+    for (size_t i = 0; i < LBK_COUNT(sure); i++)
+        for (size_t k = 0; k < LBK_COUNT(KINDS); k++) {
+            const float joint[2] = {1 + sure[i], 1}, removed[2] = {7 + sure[i] - 0.5f, 7},
+                        targets[2] = {1, 0};
+            const double a = exp(-(double)sure[i]), b = exp(0.5 - (double)sure[i]);
+            const double wanted[] = {a * log(a / b) - a + b,
+                                     0.5 * (a * log(2 * a / (a + b)) + b * log(2 * b / (a + b))), b - a,
+                                     b - a};
+            for (int s = 0; k == 0 && s < LBK__NUM_SALIENCIES; s++)
+                check_near(lbk__saliency_of((lbk__saliency)s, KINDS[k], joint, removed, 2, 0, targets),
+                           wanted[s], 1e-7 * wanted[s]);
+            const float p = sure[i], q = sure[i] - 0.5f;
+            for (int s = 0; k > 0 && s < LBK__NUM_SALIENCIES; s++)
+                check_near(lbk__saliency_of((lbk__saliency)s, KINDS[k], &p, &q, 1, 0, targets), wanted[s],
+                           1e-7 * wanted[s]);
+        }
+}
+
 static void entropy_is_between_0_and_its_maximum(void **state) {
     (void)state;
     float logits[CLASSES];
@@ -233,6 +256,7 @@ int main(void) {
         cmocka_unit_test(a_model_does_not_diverge_from_itself),
         cmocka_unit_test(opposite_certainties_reach_the_bounds),
         cmocka_unit_test(saliencies_keep_their_bounds),
+        cmocka_unit_test(sure_teachers_are_told_apart),
         cmocka_unit_test(entropy_is_between_0_and_its_maximum),
         cmocka_unit_test(weights_follow_their_rules),
         cmocka_unit_test(weights_are_summarised),

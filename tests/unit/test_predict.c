@@ -217,6 +217,31 @@ static void pictures_go_through_the_encoder(void **state) {
     free(source), free(weights), free(other), free(picture), free(pixels), free(halves), free(rows);
 }
 
+/* As metrics decide, though all three probabilities are 1 in float32. */
+static void of_sure_classes_the_surest_is_the_answer(void **state) {
+    fixture *f = *state;
+    lbk__model *weights = make_model(f, 3, lbk_pack_visual_dim(f->pack), 1);
+    char *folder = path_in(f, "sure"), *text;
+    lbk_model *model;
+    check_ok(f->context, lbk__copy_string(f->context, vocab, &weights->vocab));
+    weights->vocab_length = strlen(vocab);
+    weights->max_text_tokens = 20;
+    weights->label_kind = LBK_LABEL_SOFT;
+    const lbk__parameter *last = lbk__model_find(weights, "cls.weight");
+    memset(weights->values + last->offset, 0, (size_t)last->rows * (size_t)last->cols * sizeof(float));
+    memcpy(weights->values + lbk__model_find(weights, "cls.bias")->offset, (const float[]){18, 20, 25},
+           3 * sizeof(float));
+    check_ok(f->context, lbk__model_save(weights, NULL, folder));
+    lbk__model_free(weights);
+    check_ok(f->context, lbk_model_open(f->context, folder, &model));
+    check_ok(f->context, lbk_model_answer(model, &(lbk_input){.text = "red"}, 1, &text));
+    json_t *root = parse(f, text);
+    assert_string_equal(json_string_value(json_object_get(json_object_get(root, "joint"), "label")), "fox");
+    json_decref(root);
+    lbk_model_close(model);
+    free(folder);
+}
+
 /* Weights that are no numbers are not opened; those whose logits are none give an error for each input. */
 static void logits_that_are_not_finite_are_no_answer(void **state) {
     fixture *f = *state;
@@ -254,6 +279,7 @@ int main(void) {
         TEST(labels_are_decided_by_the_kind),
         TEST(features_become_rows),
         TEST(pictures_go_through_the_encoder),
+        TEST(of_sure_classes_the_surest_is_the_answer),
         TEST(logits_that_are_not_finite_are_no_answer),
     };
     return cmocka_run_group_tests_name("predict", tests, NULL, NULL);
