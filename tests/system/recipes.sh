@@ -53,9 +53,12 @@ methods: [kd]
 seeds: [1]
 END
 export INIT="$work/none"
-run "$recipes/run.sh" "$work/recipe" "$work/all" "$work/data.jsonl" --teacher "$work/teacher"
+picture="src='data:image/jpeg;base64,/9j/" report=$work/all/study/report.html
+run "$recipes/run.sh" "$work/recipe" "$work/all" "$work" --teacher "$work/teacher"
 expect_code 0; expect_out '^small, kd'
-[ -f "$work/all/study/report.html" ] || wrong 'no report'
-run "$recipes/run.sh" "$work/recipe" "$work/all" "$work/data.jsonl" --teacher "$work/teacher"
+grep -q "$picture" "$report" || wrong "the report lacks the pictures of DATA"
+mkdir "$work/empty"
+run "$recipes/run.sh" "$work/recipe" "$work/all" "$work" --teacher "$work/teacher" --images "$work/empty"
 expect_code 0; expect_out '^small, kd'
+! grep -q "$picture" "$report" || wrong "--images does not go before DATA"
 finish
