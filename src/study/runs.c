@@ -31,6 +31,18 @@ static lbk_status mark_done(lbk_context *context, const char *folder, const char
     return status;
 }
 
+/* A run that cannot be resumed, LBK_MISMATCH, begins anew: an older limbeck began it, or the study's folder
+ * was moved or is called otherwise than before, and the run's configuration says where the teacher was. */
+static lbk_status forget_checkpoint(lbk_context *context, const char *folder) {
+    char *path;
+    lbk__log(context, LBK_LOG_WARNING, "%s: it begins anew", lbk_error(context));
+    LBK_TRY(lbk__study_path(context, folder, "checkpoint", "state.safetensors", &path));
+    const lbk_status status =
+        remove(path) == 0 ? LBK_OK : lbk__fail_errno(context, "%s: cannot remove", path);
+    lbk_free(context, path);
+    return status;
+}
+
 /* ---- the teacher ---- */
 
 static lbk_status train_teacher(const lbk__study *study) {
@@ -40,7 +52,12 @@ static lbk_status train_teacher(const lbk__study *study) {
     LBK_TRY(lbk__study_teacher_config(study, &config));
     lbk_status status = LBK_OK;
     LBK_GO(is_there(study->context, study->teacher, "checkpoint", "state.safetensors", &resume));
-    LBK_GO(lbk_train(study->context, config, study->teacher, resume, &summary));
+    status = lbk_train(study->context, config, study->teacher, resume, &summary);
+    if (status == LBK_MISMATCH && resume) {
+        LBK_GO(forget_checkpoint(study->context, study->teacher));
+        status = lbk_train(study->context, config, study->teacher, false, &summary);
+    }
+    LBK_GO(status);
     LBK_GO(mark_done(study->context, study->teacher, summary));
 done:
     lbk_free(study->context, summary);
@@ -91,15 +108,6 @@ static lbk_status mark_diverged(lbk_context *context, const lbk__cell *cell) {
     return mark_done(context, cell->folder, "{\"diverged\": true}\n");
 }
 
-static lbk_status forget_checkpoint(lbk_context *context, const lbk__cell *cell) {
-    char *path;
-    LBK_TRY(lbk__study_path(context, cell->folder, "checkpoint", "state.safetensors", &path));
-    const lbk_status status =
-        remove(path) == 0 ? LBK_OK : lbk__fail_errno(context, "%s: cannot remove", path);
-    lbk_free(context, path);
-    return status;
-}
-
 static lbk_status train_cell(lbk_context *context, const lbk__study *study, const lbk__cell *cell) {
     const lbk__recipe_model *student = &study->recipe.students[cell->student];
     lbk_config *config = NULL;
@@ -110,11 +118,8 @@ static lbk_status train_cell(lbk_context *context, const lbk__study *study, cons
     LBK_GO(lbk__study_cache(context, study, student->folds, &cache));
     LBK_GO(is_there(context, cell->folder, "checkpoint", "state.safetensors", &resume));
     status = lbk_distill(context, config, cache, cell->folder, resume, &summary);
-    if (status == LBK_MISMATCH && resume && student->num_from_teacher) {
-        /* The study's folder was moved, or is called otherwise than before: the run's configuration says
-         * where the teacher was. */
-        lbk__log(context, LBK_LOG_WARNING, "%s: it begins anew", lbk_error(context));
-        LBK_GO(forget_checkpoint(context, cell));
+    if (status == LBK_MISMATCH && resume) {
+        LBK_GO(forget_checkpoint(context, cell->folder));
         status = lbk_distill(context, config, cache, cell->folder, false, &summary);
     }
     if (status == LBK_OK) status = mark_done(context, cell->folder, summary);

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { VERSION = 2, NUM_FIXED = 3, MOST_TENSORS = NUM_FIXED + LBK__MAX_CHECKPOINT_PARTS };
+enum { VERSION = 3, NUM_FIXED = 3, MOST_TENSORS = NUM_FIXED + LBK__MAX_CHECKPOINT_PARTS };
 
 /* All tensors of a checkpoint, where their numbers are. */
 typedef struct tensors {
@@ -176,6 +176,11 @@ static lbk_status read_state(lbk__json_in in, lbk__optimizer *optimizer, lbk__tr
     int64_t version;
     LBK_TRY(lbk__json_get_string(in, "kind", &kind));
     LBK_TRY(lbk__json_get_integer(in, "version", 0, INT32_MAX, &version));
+    if (strcmp(kind, "checkpoint") == 0 && version < VERSION)
+        return lbk__fail(in.context, LBK_MISMATCH,
+                         "%s: cannot go on: an older limbeck wrote it, whose numbers lie in another order; "
+                         "resume it with that one, or start a new run folder",
+                         in.where);
     if (strcmp(kind, "checkpoint") != 0 || version != VERSION)
         return lbk__fail(in.context, LBK_BAD_DATA, "%s: is a %.32s of version %d, not a checkpoint of %d",
                          in.where, kind, (int)version, (int)VERSION);

@@ -3,7 +3,7 @@
  * checkpoint/state.safetensors:
  *   values, first_moment, second_moment   F32 [num_values], laid out as lbk__model.weights
  *   weight_network F64, sample_weights F32 [samples of the pack, 3], with learned weights
- *   metadata  "limbeck": {"kind": "checkpoint", "version": 2, the fields below}; "sha256": of the data
+ *   metadata  "limbeck": {"kind": "checkpoint", "version": 3, the fields below}; "sha256": of the data
  * section
  */
 #ifndef LBK_TRAIN_CHECKPOINT_H

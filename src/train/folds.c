@@ -108,7 +108,8 @@ static lbk_status train(const lbk_config *config, const lbk_pack *pack, const lb
 done:
     if (status == LBK_MISMATCH)
         lbk__fail_at(context, status,
-                     "%s was made for another teacher or pack: remove it, or write another cache",
+                     "%s was made for another teacher or pack, or by an older limbeck: remove it, or write "
+                     "another cache",
                      folds->folder);
     if (status != LBK_OK) lbk__fail_at(context, status, "fold %d of %d", k + 1, folds->count);
     lbk_free(context, left_out);

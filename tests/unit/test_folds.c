@@ -164,7 +164,8 @@ static void what_does_not_fit_is_refused(void **state) {
     check_ok(run->context, probe(run, "teacher", "cache", FOLDS, 1));
     check_ok(run->context,
              small_run_go(run, CHANGES("train.max_steps=2", "seed=5"), NULL, "second", 0, NULL));
-    check_fails(run->context, LBK_MISMATCH, "cache.folds was made for another teacher or pack: remove it",
+    check_fails(run->context, LBK_MISMATCH,
+                "cache.folds was made for another teacher or pack, or by an older limbeck: remove it",
                 probe(run, "second", "cache", FOLDS, 1));
     check_ok(run->context, probe(run, "teacher", "plain", 0, 0));
     run->asked = 0, run->stop_at = 3;

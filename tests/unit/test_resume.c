@@ -190,6 +190,20 @@ static void a_checkpoint_that_stands_nowhere_is_refused(void **state) {
     }
 }
 
+/* Its numbers lie in another order: a study begins such a run anew, so it must be told from damage. */
+static void a_checkpoint_of_an_older_limbeck_is_told_as_such(void **state) {
+    small_run *run = *state;
+    run->stop_at = 4;
+    assert_int_equal(small_run_go(run, NULL, NULL, "out", 0, NULL), LBK_INTERRUPTED);
+    run->stop_at = 0;
+    change_checkpoint(run, "version", "2");
+    check_fails(run->context, LBK_MISMATCH, "an older limbeck wrote it",
+                small_run_go(run, NULL, NULL, "out", 1, NULL));
+    change_checkpoint(run, "version", "9");
+    check_fails(run->context, LBK_BAD_DATA, "is a checkpoint of version 9, not a checkpoint of",
+                small_run_go(run, NULL, NULL, "out", 1, NULL));
+}
+
 /* Killed after its first best model, before its first checkpoint, a run starts again; a foreign best/ stays.
  */
 static void only_a_runs_own_model_is_written_over(void **state) {
@@ -215,6 +229,7 @@ int main(void) {
         TEST(a_killed_run_loses_what_came_after_its_last_checkpoint),
         TEST(another_configuration_cannot_resume),
         TEST(a_checkpoint_that_stands_nowhere_is_refused),
+        TEST(a_checkpoint_of_an_older_limbeck_is_told_as_such),
         TEST(only_a_runs_own_model_is_written_over),
     };
     return cmocka_run_group_tests_name("resume", tests, NULL, NULL);
