@@ -127,6 +127,30 @@ static void files_of_our_own_are_used_where_they_lie(void **state) {
     lbk_context_destroy(context);
 }
 
+/* At the ends of the blocks in which the tensors are looked through, and behind the last block. */
+static void a_number_that_is_not_finite_is_found_anywhere(void **state) {
+    (void)state;
+    enum { WORDS = 100 };
+    static const int at[] = {0, 255, 256, 511, 512, WORDS * HIDDEN - 1};
+    lbk_context *context = check_context();
+    char *folder = check_folder();
+    lbk__model_config config = small;
+    config.vocab_size = WORDS;
+    lbk__model *model = make(context, config, 5), *none;
+    float *words = values_of(model, "visual_bert.embeddings.word_embeddings.weight");
+    for (size_t i = 0; i < LBK_COUNT(at); i++) {
+        const float kept = words[at[i]];
+        words[at[i]] = i % 2 ? NAN : INFINITY;
+        check_ok(context, lbk__model_save(model, NULL, folder));
+        check_fails(context, LBK_NUMERIC, "word_embeddings.weight\" has a number that is not finite",
+                    lbk__model_load(context, folder, &none));
+        words[at[i]] = kept;
+    }
+    lbk__model_free(model);
+    free(folder);
+    lbk_context_destroy(context);
+}
+
 /* A text encoder as Hugging Face writes it: `prefix` before the names, float16 when `half`. */
 static void write_text_encoder(lbk_context *context, lbk__model *model, const char *folder,
                                const char *prefix, bool half) {
@@ -300,6 +324,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_saved_comes_back),
         cmocka_unit_test(files_of_our_own_are_used_where_they_lie),
+        cmocka_unit_test(a_number_that_is_not_finite_is_found_anywhere),
         cmocka_unit_test(weights_start_from_a_text_encoder),
         cmocka_unit_test(what_does_not_fit_is_named),
         cmocka_unit_test(impossible_sizes_are_named),
