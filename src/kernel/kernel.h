@@ -97,6 +97,8 @@ typedef struct lbk__vector {
     void (*exp_row)(float *s, float lse, int64_t n, int64_t padded);
     /* ds = p ⊙ (dp − Σ p ⊙ dp), over `padded` elements, a multiple of LBK__LANES; ds may be dp. */
     void (*softmax_project)(float *ds, const float *p, const float *dp, int64_t padded);
+    /* w = w · keep[0] · keep[1] · … · keep[count − 1], in this order */
+    void (*decay)(float *w, const float *keep, int count, int64_t n);
     /* One AdamW step on n numbers (train/optimizer.h has the equation); keep = 1 − learning rate · decay. */
     void (*adamw)(float *w, const float *g, float *m, float *v, int64_t n, const lbk__adamw_step *step,
                   float keep);

@@ -1,6 +1,7 @@
 /* vector.inc.h: the vector kernels, written once over LANES floats with the compilers' vector extension and
- * compiled for each instruction set. Transcendental functions are SLEEF's. Sums run in LANES partial sums,
- * then across the lanes: the order is fixed, so results are the same on every run of one instruction set. */
+ * compiled for each instruction set. tanh is SLEEF's; the exponential and the normal distribution are ours,
+ * in line. Sums run in LANES partial sums, then across the lanes: the order is fixed, so results are the same
+ * on every run of one instruction set. */
 #include "base/half.h"
 #include "kernel/tables.h"
 
@@ -302,8 +303,24 @@ static void softmax_project(float *ds, const float *p, const float *dp, int64_t 
     for (int64_t i = 0; i < padded; i += LANES) store(ds + i, load(p + i) * (load(dp + i) - dot));
 }
 
-/* ---- optimizer: plain loops, which the compiler turns into vectors ---- */
+/* ---- optimizer ---- */
 
+/* Four vectors at once hide how long a product takes. */
+static void decay(float *w, const float *keep, int count, int64_t n) {
+    int64_t i = 0;
+    for (; i + 4 * LANES <= n; i += 4 * LANES) {
+        vf a = load(w + i), b = load(w + i + LANES), c = load(w + i + 2 * LANES), d = load(w + i + 3 * LANES);
+        for (int s = 0; s < count; s++) a *= keep[s], b *= keep[s], c *= keep[s], d *= keep[s];
+        store(w + i, a), store(w + i + LANES, b), store(w + i + 2 * LANES, c), store(w + i + 3 * LANES, d);
+    }
+    for (; i < n; i += LANES) {
+        vf a = get(w + i, n - i);
+        for (int s = 0; s < count; s++) a *= keep[s];
+        put(w + i, a, n - i);
+    }
+}
+
+/* Plain loops, which the compiler turns into vectors. */
 static void adamw(float *restrict w, const float *restrict g, float *restrict m, float *restrict v, int64_t n,
                   const lbk__adamw_step *step, float keep) {
     const lbk__adamw_step c = *step;
@@ -351,6 +368,7 @@ const lbk__vector TABLE = {
     .softmax_row = softmax_row,
     .exp_row = exp_row,
     .softmax_project = softmax_project,
+    .decay = decay,
     .adamw = adamw,
     .sum_squares = sum_squares,
     .copy_block = copy_block,

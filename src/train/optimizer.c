@@ -31,11 +31,6 @@ static size_t table_size(const lbk__model *model) {
     return (size_t)model->config.vocab_size * (size_t)model->config.hidden_size;
 }
 
-static double sum_rows(const lbk__model *model, const float *gradients, const uint8_t *touched, int32_t row) {
-    const int64_t n = model->config.hidden_size;
-    return touched[row] ? lbk__vector_choose()->sum_squares(gradients + row * n, n) : 0.0;
-}
-
 /* Each thread sums its rows and blocks in order, then the threads' sums are added in order. */
 double lbk__gradient_norm(const lbk__model *model, const float *gradients, const uint8_t *touched) {
     enum { MOST_THREADS = 256 };
@@ -43,13 +38,15 @@ double lbk__gradient_norm(const lbk__model *model, const float *gradients, const
     const size_t start = touched ? table_size(model) : 0;
     const int64_t blocks = (int64_t)((model->num_values - start + BLOCK - 1) / BLOCK);
     const int32_t rows = touched ? model->config.vocab_size : 0;
+    const int64_t n = model->config.hidden_size;
     const int threads = LBK_MIN(model->context->num_threads, (int)MOST_THREADS);
     double parts[MOST_THREADS] = {0}, total = 0.0;
 #pragma omp parallel num_threads(threads)
     {
         double sum = 0.0;
 #pragma omp for schedule(static) nowait
-        for (int32_t row = 0; row < rows; row++) sum += sum_rows(model, gradients, touched, row);
+        for (int32_t row = 0; row < rows; row++)
+            sum += touched[row] ? vector->sum_squares(gradients + row * n, n) : 0.0;
 #pragma omp for schedule(static)
         for (int64_t block = 0; block < blocks; block++) {
             const size_t first = start + (size_t)block * BLOCK;

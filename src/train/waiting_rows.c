@@ -16,43 +16,32 @@ void lbk__waiting_rows_free(lbk__waiting_rows *waiting) {
     *waiting = (lbk__waiting_rows){0};
 }
 
-static bool all_zero(const float *x, int32_t n) {
-    for (int32_t i = 0; i < n; i++)
-        if (x[i] != 0.0f) return false;
-    return true;
-}
-
-/* A row that was never touched has no moments: it only decays. */
-static void decay(float *w, int32_t n, const float *keep, int count) {
-    for (int s = 0; s < count; s++)
-        for (int32_t i = 0; keep[s] != 1.0f && i < n; i++) w[i] *= keep[s];
-}
-
-static void refresh(lbk__waiting_rows *waiting, int32_t row) {
-    const int32_t n = waiting->model->config.hidden_size;
-    const size_t at = (size_t)row * (size_t)n;
+static void refresh(lbk__waiting_rows *waiting, const lbk__vector *vector, int32_t row) {
+    const size_t n = (size_t)waiting->model->config.hidden_size, at = (size_t)row * n;
     float *w = waiting->model->values + at, *m = waiting->first + at, *v = waiting->second + at;
     const int from = waiting->taken[row];
     waiting->taken[row] = (uint8_t)waiting->count;
     if (from == waiting->count) return;
-    if (all_zero(m, n) && all_zero(v, n)) {
-        decay(w, n, waiting->keep + from, waiting->count - from);
+    /* A row that was never touched has no moments: it only decays. */
+    if (memcmp(m, waiting->zeros, n * sizeof *m) == 0 && memcmp(v, waiting->zeros, n * sizeof *v) == 0) {
+        vector->decay(w, waiting->keep + from, waiting->count - from, (int64_t)n);
         return;
     }
-    const lbk__vector *vector = lbk__vector_choose();
     for (int s = from; s < waiting->count; s++)
-        vector->adamw(w, waiting->zeros, m, v, n, &waiting->steps[s], waiting->keep[s]);
+        vector->adamw(w, waiting->zeros, m, v, (int64_t)n, &waiting->steps[s], waiting->keep[s]);
 }
 
 void lbk__waiting_rows_refresh(lbk__waiting_rows *waiting, const int32_t *tokens, int32_t count) {
+    const lbk__vector *vector = lbk__vector_choose();
     for (int32_t t = 0; t < count; t++)
-        if (tokens[t] >= 0) refresh(waiting, tokens[t]);
+        if (tokens[t] >= 0) refresh(waiting, vector, tokens[t]);
 }
 
 void lbk__waiting_rows_settle(lbk__waiting_rows *waiting) {
     const int32_t rows = waiting->model->config.vocab_size;
+    const lbk__vector *vector = lbk__vector_choose();
 #pragma omp parallel for schedule(static, 64) num_threads(waiting->model->context->num_threads)
-    for (int32_t row = 0; row < rows; row++) refresh(waiting, row);
+    for (int32_t row = 0; row < rows; row++) refresh(waiting, vector, row);
     memset(waiting->taken, 0, (size_t)rows);
     waiting->count = 0;
 }

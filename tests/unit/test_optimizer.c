@@ -82,9 +82,8 @@ static void steps_follow_pytorch(void **state) {
 
 /* Two hundred steps in which few words occur, some never: through the whole table at once, and by rows that
  * wait. */
-static void rows_that_wait_end_with_the_same_bits(void **state) {
-    (void)state;
-    enum { VOCAB = 40, HIDDEN = 39, WORDS = 5, LONG = 200 };
+static void compare_rows_that_wait(void) {
+    enum { VOCAB = 40, HIDDEN = 99, WORDS = 5, LONG = 200 };
     lbk_context *context = check_context();
     const lbk__model_config config = {.vocab_size = VOCAB,
                                       .hidden_size = HIDDEN,
@@ -144,6 +143,17 @@ static void rows_that_wait_end_with_the_same_bits(void **state) {
     }
     lbk__free_aligned(context, gradients);
     lbk_context_destroy(context);
+}
+
+/* With every instruction set that this processor has. */
+static void rows_that_wait_end_with_the_same_bits(void **state) {
+    (void)state;
+    static const char *const kernels[] = {"sse2", "avx2", "avx512"};
+    for (size_t i = 0; i < LBK_COUNT(kernels); i++) {
+        setenv("LIMBECK_KERNELS", kernels[i], 1);
+        compare_rows_that_wait();
+    }
+    unsetenv("LIMBECK_KERNELS");
 }
 
 static void norms_know_what_is_not_finite(void **state) {
