@@ -1,51 +1,19 @@
 /* check.c: what is wrong with a recipe is said before its teacher is trained: every configuration is made. */
 #include "study/study.h"
 
-#include "data/pack.h"
-#include "distill/cache.h"
+#include "study/predictions.h"
 #include "train/report.h"
+#include "train/training.h"
 
 #include <stdio.h>
 #include <string.h>
-
-/* ---- splits ---- */
-
-static lbk_status check_split(const lbk__study *study, const char *key, const char *name) {
-    int32_t *samples;
-    int64_t count;
-    const lbk_status status = lbk__pack_split(study->pack, name, &samples, &count);
-    if (status != LBK_OK) return lbk__fail_at(study->context, status, "%s", key);
-    lbk_free(study->context, samples);
-    return LBK_OK;
-}
-
-static bool learns_weights(const lbk_config *config) {
-    return config->distill.method == LBK__METHOD_MSD &&
-           lbk__weights_are_learned((lbk__weighting)config->distill.weights);
-}
-
-static lbk_status check_splits(const lbk__study *study, const lbk_config *config) {
-    LBK_TRY(check_split(study, "train.train_split", config->train.train_split));
-    LBK_TRY(check_split(study, "train.dev_split", config->train.dev_split));
-    if (learns_weights(config) && *config->distill.meta_split)
-        LBK_TRY(check_split(study, "distill.meta_split", config->distill.meta_split));
-    const lbk__texts *unlabelled = &config->distill.unlabelled_splits;
-    for (size_t i = 0; i < unlabelled->count; i++)
-        LBK_TRY(check_split(study, "distill.unlabelled_splits", unlabelled->items[i]));
-    return LBK_OK;
-}
 
 /* ---- the metric ---- */
 
 /* Dev chooses among students by one metric. */
 static lbk_status check_metric(lbk__study *study, const lbk_config *config) {
-    const lbk_label_kind kind = lbk_pack_label_kind(study->pack);
     const char *metric = config->train.metric;
-    if (strcmp(metric, "auto") == 0) metric = lbk__main_metric(kind);
-    if (!lbk__metric_applies(metric, kind))
-        return lbk__fail(study->context, LBK_INVALID_ARGUMENT,
-                         "train.metric %s is not defined for labels of kind %s", metric,
-                         lbk__label_kind_names[kind]);
+    if (strcmp(metric, "auto") == 0) metric = lbk__main_metric(lbk_pack_label_kind(study->pack));
     if (!*study->metric) snprintf(study->metric, sizeof study->metric, "%s", metric);
     if (strcmp(study->metric, metric) == 0) return LBK_OK;
     return lbk__fail(study->context, LBK_INVALID_ARGUMENT,
@@ -93,34 +61,51 @@ static lbk_status start_from(const lbk__study *study, const lbk__model_config *t
 
 /* ---- all ---- */
 
+/* Also the end is looked at: the test split, which nobody reads before. */
 static lbk_status check_config(lbk__study *study, const lbk__recipe_model *student,
-                               const lbk__model_config *teacher, lbk_config *config) {
+                               const lbk__model_config *teacher, const lbk__truth *test, lbk_config *config) {
     if (student->num_from_teacher) LBK_TRY(start_from(study, teacher, config));
-    LBK_TRY(check_splits(study, config));
+    LBK_TRY(lbk__training_check(study->context, config, study->pack));
+    LBK_TRY(lbk__check_lengths(study->context, config->model.max_position_embeddings, study->pack,
+                               test->samples, test->num_samples));
     return check_metric(study, config);
 }
 
-static lbk_status check_method(lbk__study *study, int student, int method, const lbk__model_config *teacher) {
+static lbk_status check_method(lbk__study *study, int student, int method, const lbk__model_config *teacher,
+                               const lbk__truth *test) {
     const lbk__recipe_model *of = &study->recipe.students[student];
     for (int p = 0; p < lbk__study_num_points(study, method); p++) {
-        const lbk__cell cell = {.student = student, .method = method, .point = p};
+        const lbk__cell cell = {
+            .student = student, .method = method, .point = p, .seed = study->recipe.seeds[0]};
         lbk_config *config;
         LBK_TRY(lbk__study_cell_config(study->context, study, &cell, &config));
-        const lbk_status status = check_config(study, of, teacher, config);
+        const lbk_status status = check_config(study, of, teacher, test, config);
         lbk_config_close(config);
         if (status != LBK_OK) return lbk__fail_at(study->context, status, "student %s", of->name);
     }
     return LBK_OK;
 }
 
+/* The teacher is asked about every sample of the pack. */
+static lbk_status check_teacher(const lbk__study *study, lbk__model_config *sizes) {
+    LBK_TRY(teacher_sizes(study, sizes));
+    const lbk_status status = lbk__check_lengths(study->context, sizes->max_position_embeddings, study->pack,
+                                                 NULL, lbk_pack_num_samples(study->pack));
+    return status == LBK_OK ? LBK_OK : lbk__fail_at(study->context, status, "teacher");
+}
+
 lbk_status lbk__study_check(lbk__study *study) {
     lbk__model_config teacher;
-    LBK_TRY(teacher_sizes(study, &teacher));
+    lbk__truth test = {0};
     lbk_status status = LBK_OK;
     study->planning = true;
+    LBK_GO(lbk__truth_open(study->context, study->pack, study->recipe.test_split, &test));
+    LBK_GO(check_teacher(study, &teacher));
     for (int s = 0; s < study->recipe.num_students; s++)
-        for (int m = 0; status == LBK_OK && m < study->recipe.num_methods; m++)
-            status = check_method(study, s, m, &teacher);
+        for (int m = 0; m < study->recipe.num_methods; m++)
+            LBK_GO(check_method(study, s, m, &teacher, &test));
+done:
     study->planning = false;
+    lbk__truth_close(study->context, &test);
     return status;
 }

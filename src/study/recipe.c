@@ -173,15 +173,50 @@ static lbk_status read_methods(lbk_context *context, const char *path, lbk__reci
                      "%s: methods: kd must be among them: the others are compared with it", path);
 }
 
+/* ---- keys that the recipe itself says, or that a student which starts from the teacher has from there ----
+ */
+
+static const char *const of_recipe[] = {"seed", "pack", "distill.method", "distill.weights", NULL};
+static const char *const of_teacher[] = {"model.init_from", "model.init_layers", NULL};
+
+/* Whether "key=value", or a key alone, is of one of the keys. */
+static bool is_of(const char *setting, const char *const *keys) {
+    const size_t length = strcspn(setting, "=");
+    for (; *keys; keys++)
+        if (strlen(*keys) == length && strncmp(*keys, setting, length) == 0) return true;
+    return false;
+}
+
+static lbk_status check_settings(lbk_context *context, const char *path, const lbk__recipe_model *model,
+                                 const char *const *keys, const char *who) {
+    char wanted[80];
+    snprintf(wanted, sizeof wanted, "would not be used: %s", who);
+    for (uint32_t i = 0; i < model->num_set; i++)
+        if (is_of(model->set[i], keys)) return bad(context, path, "set", model->set[i], wanted);
+    return LBK_OK;
+}
+
+static lbk_status check_student(lbk_context *context, const char *path, const lbk__recipe *r,
+                                const lbk__recipe_model *student) {
+    LBK_TRY(check_settings(context, path, student, of_recipe, "the recipe itself says it"));
+    if (student->num_from_teacher == 0) return LBK_OK;
+    LBK_TRY(check_settings(context, path, student, of_teacher, "from_teacher says it"));
+    for (int a = 0; a < r->num_axes; a++) {
+        char name[64];
+        lbk__recipe_key_name(r->axes[a].key, name);
+        if (is_of(name, of_teacher))
+            return bad(context, path, "grid", name, "is not chosen on dev: a student's from_teacher says it");
+    }
+    return LBK_OK;
+}
+
 static lbk_status read_grid(lbk_context *context, const char *path, lbk__recipe *r) {
     int64_t points = 1;
     for (size_t key = 0; key < lbk__num_config_keys; key++) {
         char name[64];
         if (!r->texts->grid.count[key]) continue;
         lbk__recipe_key_name(key, name);
-        if (key == lbk__config_find("", "seed") || key == lbk__config_find("", "pack") ||
-            key == lbk__config_find("train", "metric") || key == lbk__config_find("distill", "method") ||
-            key == lbk__config_find("distill", "weights"))
+        if (is_of(name, of_recipe) || key == lbk__config_find("train", "metric"))
             return bad(context, path, "grid", name, "is not chosen on dev: the recipe itself says it");
         r->axes[r->num_axes++] = (lbk__recipe_axis){
             .key = key, .values = r->texts->grid.values[key], .num_values = r->texts->grid.count[key]};
@@ -205,6 +240,7 @@ static lbk_status read_students(lbk_context *context, const char *path, lbk__rec
         if (student->folds_text)
             LBK_TRY(read_number(context, path, "folds", student->folds_text, 2, LBK_MAX_FOLDS, &folds));
         student->folds = (int)folds;
+        LBK_TRY(check_student(context, path, r, student));
     }
     return LBK_OK;
 }
@@ -242,6 +278,8 @@ static lbk_status interpret(lbk_context *context, const char *path, lbk__recipe 
     LBK_TRY(read_methods(context, path, r));
     LBK_TRY(read_all_seeds(context, path, r));
     LBK_TRY(read_grid(context, path, r));
+    LBK_TRY(check_settings(context, path, r->teacher, (const char *const[]){"pack", NULL},
+                           "the recipe itself says it"));
     return read_students(context, path, r);
 }
 

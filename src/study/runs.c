@@ -123,6 +123,7 @@ static lbk_status train_cell(lbk_context *context, const lbk__study *study, cons
         status = lbk_distill(context, config, cache, cell->folder, false, &summary);
     }
     if (status == LBK_OK) status = mark_done(context, cell->folder, summary);
+    if (status != LBK_OK) lbk__fail_at(context, status, "student %s", student->name);
     if (status == LBK_NUMERIC) status = mark_diverged(context, cell);
 done:
     lbk_free(context, summary);

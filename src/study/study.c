@@ -39,14 +39,6 @@ static lbk_status copy_folder(lbk_context *context, const char *given, char **ou
     return lbk__copy_bytes(context, given, length, out);
 }
 
-/* Whether there is something to test on in the end. */
-static lbk_status check_test_split(const lbk__study *study) {
-    lbk__truth truth;
-    LBK_TRY(lbk__truth_open(study->context, study->pack, study->recipe.test_split, &truth));
-    lbk__truth_close(study->context, &truth);
-    return LBK_OK;
-}
-
 /* ---- which names it has ---- */
 
 static const char naming[] =
@@ -102,7 +94,6 @@ static lbk_status open_study(lbk__study *study, const lbk_study_options *options
     LBK_TRY(lbk__make_folder(context, study->folder));
     LBK_TRY(lbk__lock_folder(context, study->folder, &study->lock));
     LBK_TRY(lbk_pack_open(context, study->pack_path, &study->pack));
-    LBK_TRY(check_test_split(study));
     if (options->teacher) LBK_TRY(take_teacher(study, options));
     LBK_TRY(read_naming(study));
     LBK_TRY(lbk__study_name_teacher(study));
@@ -167,8 +158,9 @@ static lbk_status check_chosen(const lbk__study *study) {
         if (study->cells[i].diverged && lbk__study_is_chosen(study, &study->cells[i]))
             return lbk__fail(
                 study->context, LBK_NUMERIC,
-                "%s: diverged, although dev chose its point of the grid: give a smaller learning rate",
-                study->cells[i].folder);
+                "student %s: %s diverged, although dev chose its point of the grid: give a smaller learning "
+                "rate",
+                study->recipe.students[study->cells[i].student].name, study->cells[i].folder);
     return LBK_OK;
 }
 

@@ -73,8 +73,8 @@ lbk_status lbk__study_add_cell(lbk__study *study, int student, int method, int p
 
 /* ---- check.c ---- */
 
-/* Whether every configuration can be read and every split is there, before the teacher's long training; fills
- * `metric`. */
+/* What any run of the recipe would refuse is said before the teacher's long training: every configuration is
+ * made and held against the pack; fills `metric`. */
 lbk_status lbk__study_check(lbk__study *study);
 
 /* ---- runs.c: what is missing is run ---- */

@@ -5,6 +5,40 @@
 #include <math.h>
 #include <string.h>
 
+/* ---- whether it can be told ---- */
+
+/* AUROC needs a class that is true of some samples and not of all, average precision one that is true of any;
+ * whatever else applies to the labels is defined where there is one. */
+static bool is_ranked(const lbk__positives *positives, int32_t num_classes, int64_t fewer_than) {
+    for (int32_t c = 0; c < num_classes; c++) {
+        const int64_t count = positives->start[c + 1] - positives->start[c];
+        if (count > 0 && count < fewer_than) return true;
+    }
+    return false;
+}
+
+lbk_status lbk__training_check_dev(const lbk__training *t) {
+    const lbk__train_samples *s = &t->samples;
+    const bool auroc = strcmp(t->metric, "auroc") == 0;
+    lbk__labels labels = {0};
+    lbk__positives positives = {0};
+    lbk_status status = LBK_OK;
+    if (!auroc && strcmp(t->metric, "mean_average_precision") != 0) return LBK_OK;
+    LBK_GO(lbk__labels_read(t->context, t->pack, s->dev, s->num_dev, &labels));
+    LBK_GO(lbk__positives_find(t->context, &labels, t->num_classes, &positives));
+    if (!is_ranked(&positives, t->num_classes, auroc ? s->num_dev : INT64_MAX))
+        status = lbk__fail(t->context, LBK_INVALID_ARGUMENT,
+                           "train.metric %s is not defined on the dev split \"%s\": it needs %s", t->metric,
+                           t->config->train.dev_split,
+                           auroc ? "labels of more than one class" : "a sample of which a class is true");
+done:
+    lbk__positives_free(t->context, &positives);
+    lbk__labels_free(t->context, &labels);
+    return status;
+}
+
+/* ---- measuring ---- */
+
 /* Multi-label: all logits are kept, thresholds chosen on them, then the metrics computed with those. */
 static lbk_status keep(void *user, int64_t position, const float *logits) {
     lbk__training *t = user;
@@ -40,11 +74,6 @@ static bool better(const lbk__training *t, double value) {
 
 static lbk_status judge(lbk__training *t, double value) {
     lbk__train_state *state = &t->state;
-    if (isnan(value) && state->best_step == 0)
-        return lbk__fail(
-            t->context, LBK_INVALID_ARGUMENT,
-            "train.metric %s is not defined on the dev split \"%s\": it needs labels of more than one class",
-            t->metric, t->config->train.dev_split);
     if (better(t, value)) {
         LBK_TRY(lbk__model_save(t->model, NULL, t->run.best));
         state->best = value;

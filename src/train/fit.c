@@ -92,15 +92,25 @@ static lbk_status check_vocabulary(const lbk__model *model, const lbk_pack *pack
     return LBK_OK;
 }
 
-static lbk_status check_sample(const lbk__model *model, const lbk_pack *pack, int32_t index) {
+lbk_status lbk__check_lengths(lbk_context *context, int64_t positions, const lbk_pack *pack,
+                              const int32_t *indices, int64_t count) {
+    for (int64_t i = 0; i < count; i++) {
+        const int64_t index = indices ? indices[i] : i;
+        lbk_sample sample;
+        LBK_TRY(lbk_pack_sample(pack, index, &sample));
+        if (sample.num_tokens > positions)
+            return lbk__fail(context, LBK_MISMATCH,
+                             "sample %lld has %d tokens, the model has positions for %lld: pack with a "
+                             "smaller max_text_tokens",
+                             (long long)index, sample.num_tokens, (long long)positions);
+    }
+    return LBK_OK;
+}
+
+static lbk_status check_words(const lbk__model *model, const lbk_pack *pack, int32_t index) {
     const lbk__model_config *config = &model->config;
     lbk_sample sample;
     LBK_TRY(lbk_pack_sample(pack, index, &sample));
-    if (sample.num_tokens > config->max_position_embeddings)
-        return lbk__fail(model->context, LBK_MISMATCH,
-                         "sample %d has %d tokens, the model has positions for %d: pack with a smaller "
-                         "max_text_tokens",
-                         index, sample.num_tokens, config->max_position_embeddings);
     for (int32_t t = 0; t < sample.num_tokens; t++)
         if (sample.tokens[t] < 0 || sample.tokens[t] >= config->vocab_size)
             return lbk__fail(
@@ -114,6 +124,6 @@ lbk_status lbk__check_fit(lbk__model *model, const lbk_pack *pack, const int32_t
     LBK_TRY(check_classes(model, pack));
     LBK_TRY(check_vocabulary(model, pack));
     LBK_TRY(check_visual(model, pack));
-    for (int64_t i = 0; i < count; i++) LBK_TRY(check_sample(model, pack, indices[i]));
-    return LBK_OK;
+    for (int64_t i = 0; i < count; i++) LBK_TRY(check_words(model, pack, indices[i]));
+    return lbk__check_lengths(model->context, model->config.max_position_embeddings, pack, indices, count);
 }

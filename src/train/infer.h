@@ -30,6 +30,10 @@ lbk_status lbk__inference_run(lbk__inference *inference, const char *stage, lbk_
  * those of the pack, and every token and length of the samples listed is within the model's tables; the
  * sentence says which is not. A model from elsewhere that does not say its label kind takes the pack's. */
 lbk_status lbk__check_fit(lbk__model *model, const lbk_pack *pack, const int32_t *indices, int64_t count);
+/* LBK_MISMATCH unless the samples listed (NULL: the first `count` of the pack) have a token for at most each
+ * of the positions. */
+lbk_status lbk__check_lengths(lbk_context *context, int64_t positions, const lbk_pack *pack,
+                              const int32_t *indices, int64_t count);
 /* Whether visual rows of the same width were made the same way, by what a model and a pack say of them: by
  * one image encoder, be it with a file of features in between, else by patches of the same sizes or by
  * features of one kind. */

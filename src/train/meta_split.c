@@ -106,7 +106,8 @@ done:
 static lbk_status take_split(lbk__training *t) {
     lbk__train_samples *s = &t->samples;
     int64_t count;
-    LBK_TRY(lbk__pack_split(t->pack, t->config->distill.meta_split, &s->meta, &count));
+    const lbk_status status = lbk__pack_split(t->pack, t->config->distill.meta_split, &s->meta, &count);
+    if (status != LBK_OK) return lbk__fail_at(t->context, status, "distill.meta_split");
     for (int64_t i = 0; i < count; i++) {
         lbk_sample sample;
         LBK_TRY(lbk_pack_sample(t->pack, s->meta[i], &sample));

@@ -52,7 +52,7 @@ static lbk_status choose_metric(lbk__training *t) {
         return lbk__fail(t->context, LBK_INVALID_ARGUMENT,
                          "train.metric %s is not defined for labels of kind %s", t->metric,
                          lbk__label_kind_names[kind]);
-    if (strcmp(t->metric, "kl") == 0 && !t->cache)
+    if (strcmp(t->metric, "kl") == 0 && !t->cache_path)
         return lbk__fail(t->context, LBK_INVALID_ARGUMENT,
                          "train.metric kl needs a teacher: it is for limbeck distill");
     return LBK_OK;
@@ -165,17 +165,42 @@ static lbk_status choose_views(lbk__training *t) {
     return LBK_OK;
 }
 
+/* What the configuration makes of the pack: views, the metric, and which samples are seen. */
+static lbk_status choose(lbk__training *t) {
+    t->num_classes = lbk_pack_num_classes(t->pack);
+    LBK_TRY(choose_views(t));
+    LBK_TRY(choose_metric(t));
+    LBK_TRY(lbk__train_samples_choose(t));
+    return lbk__training_check_dev(t);
+}
+
+lbk_status lbk__training_check(lbk_context *context, const lbk_config *config, lbk_pack *pack) {
+    lbk__training t = {.context = context,
+                       .config = config,
+                       .cache_path = "", /* there will be one */
+                       .method = (lbk__method)config->distill.method,
+                       .pack = pack};
+    const lbk__train_samples *s = &t.samples;
+    const int64_t positions = config->model.max_position_embeddings;
+    lbk_status status = LBK_OK;
+    LBK_GO(choose(&t));
+    LBK_GO(lbk__check_lengths(context, positions, pack, s->train, s->count));
+    LBK_GO(lbk__check_lengths(context, positions, pack, s->meta, s->num_meta));
+    LBK_GO(lbk__check_lengths(context, positions, pack, s->dev, s->num_dev));
+done:
+    t.pack = NULL; /* the caller's */
+    lbk__training_close(&t);
+    return status;
+}
+
 lbk_status lbk__training_open(lbk__training *t) {
     const lbk_config *config = t->config;
     if (!*config->pack)
         return lbk__fail(t->context, LBK_INVALID_ARGUMENT,
                          "the configuration names no pack: set the key pack, as in pack=demo/pack");
     LBK_TRY(lbk_pack_open(t->context, config->pack, &t->pack));
-    t->num_classes = lbk_pack_num_classes(t->pack);
-    LBK_TRY(choose_views(t));
+    LBK_TRY(choose(t));
     LBK_TRY(open_cache(t));
-    LBK_TRY(choose_metric(t));
-    LBK_TRY(lbk__train_samples_choose(t));
     make_rule(t);
     LBK_TRY(make_key(t));
     return make_model(t);

@@ -91,6 +91,8 @@ typedef struct lbk__training {
 
 /* ---- prepare.c ---- */
 
+/* What lbk_distill would refuse of a configuration once it runs on the pack, without teacher or model. */
+lbk_status lbk__training_check(lbk_context *context, const lbk_config *config, lbk_pack *pack);
 /* Opens pack, cache and model; chooses the samples. */
 lbk_status lbk__training_open(lbk__training *training);
 /* Plans and allocates; LBK_NO_MEMORY when the plan is over the limit. */
@@ -148,6 +150,8 @@ void lbk__training_weights(const lbk__training *training, int32_t index, float o
 
 /* ---- dev.c ---- */
 
+/* LBK_INVALID_ARGUMENT when the metric is not defined for the labels of dev. */
+lbk_status lbk__training_check_dev(const lbk__training *training);
 /* Measures on dev, logs, keeps the best model. LBK_INTERRUPTED leaves the state as it was. */
 lbk_status lbk__training_evaluate(lbk__training *training);
 

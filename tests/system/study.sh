@@ -7,6 +7,7 @@ make_tiny_data
 cd "$work" || exit 1
 sed -i 's/"text": "a picture of the thing"/"text": "a <script>thing<\/script> of the sea"/' data.jsonl
 sed -i '1s/"label": "[a-z]*"/"label": "hot"/' data.jsonl # a class that test does not have
+sed -i '73,74s/"split": "test"/"split": "dull"/' data.jsonl # of one class
 pack_tiny_data
 
 cat >student.yaml <<END
@@ -211,7 +212,7 @@ expect_code 0; expect_out '^half of it, kd'
 bad() { # SED-COMMAND FOLDER EXPECTED
     sed "$1" study.yaml >bad.yaml
     study bad.yaml --out "$2"
-    expect_code 2; expect_err "$3"
+    expect_code "${4:-2}"; expect_err "$3"
 }
 bad 's/seeds: \[1, 2\]/seeds: [1, 1]/' bad 'bad.yaml: seeds: "1": stands there twice'
 bad 's/seeds: \[1, 2\]/seeds: 2/' bad 'line [0-9]+: seeds: a list is wanted'
@@ -225,7 +226,7 @@ bad 's/\[0.3, 0.9\]/[0.3, 0.30]/' whole 'the same value twice'
 bad '/from_teacher/d; s/\[0.3, 0.9\]/[0.3, 9]/' bad 'distill.alpha is "9"'
 bad 's/\[0.3, 0.9\]/[0.3, 9]/' bad 'student half of it: .*distill.alpha is "9"'
 bad 's/set: \[model/set: [train.dev_split=validation, model/' bad 'student out of fold: .*no sample in a split "validation"'
-half() { bad "s/    from_teacher/    set: [$1]\n    from_teacher/" bad "$2"; } # the student that starts from the teacher
+half() { bad "s/    from_teacher/    set: [$1]\n    from_teacher/" bad "$2" "${3:-2}"; } # the student that starts from the teacher
 half train.metric=acuracy 'student half of it: .*"acuracy"; did you mean accuracy'
 half train.metric=f1_macro 'student out of fold: its train.metric is accuracy, another student.s f1_macro'
 half model.hidden_size=24 'starts from the teacher, whose hidden_size is [0-9]+.*leave model.hidden_size out'
@@ -233,6 +234,21 @@ half model.num_hidden_layers=2 'init_layers names 1 layers, model.num_hidden_lay
 bad 's/from_teacher: \[1\]/from_teacher: [9]/' bad 'there is no layer 9'
 bad 's/msd-uniform/msd-learned/; s/set: \[model/set: [distill.meta_split=nosuch, model/' bad 'distill.meta_split: .*no sample in a split "nosuch"'
 bad 's/\(  distill.saliency:.*\)/\1\n  train.metric: [accuracy, auroc]/' bad 'grid: "train.metric": is not chosen on dev'
+bad 's/\(  distill.saliency:.*\)/\1\n  model.init_from: [given]/' bad 'grid: "model.init_from": is not chosen on dev: .*from_teacher'
+half seed=3 'set: "seed=3": would not be used: the recipe itself says it'
+half distill.weights=uniform 'set: "distill.weights=uniform": would not be used'
+half model.init_from=given 'set: "model.init_from=given": would not be used: from_teacher says it'
+bad 's/  config: tiny.yaml/  config: tiny.yaml\n  set: [pack=other]/' bad 'set: "pack=other": would not be used'
+# What each run would find out for itself is found out before the first.
+half '"distill.unlabelled_splits=[dev]"' 'student half of it: split "dev" is named twice'
+half train.unimodal_weight=0.5 'student half of it: train.unimodal_weight is for learning from labels alone'
+half train.train_split=extra 'student half of it: .*no sample of the training split "extra" has a label'
+half 'train.dev_split=dull, train.metric=auroc' 'auroc is not defined on the dev split "dull"'
+half model.max_position_embeddings=3 'student half of it: sample 0 has [0-9]+ tokens, the model has positions for 3' 4
+bad 's/  config: tiny.yaml/  config: tiny.yaml\n  set: [model.max_position_embeddings=3]/' bad 'teacher: sample 0 has [0-9]+ tokens' 4
+learned() { bad "s/msd-uniform/msd-learned/; s/    from_teacher/    set: [$1]\n    from_teacher/" bad "student half of it: $2"; }
+learned distill.meta_split=extra 'the meta split "extra" is empty'
+learned distill.meta_fraction=0.001 'the meta split is empty'
 sed 's/config: student.yaml/config: nowhere.yaml/' study.yaml >bad.yaml
 study bad.yaml --out bad
 expect_code 5; expect_err 'student half of it: nowhere.yaml: cannot open'

@@ -214,11 +214,24 @@ static void make_dev_one_class(json_t *sample) {
         json_object_set_new(sample, "label", json_string("cat"));
 }
 
-static void a_metric_that_dev_does_not_define_is_refused(void **state) {
+/* On dev nothing is true of anything. */
+static void make_dev_empty_sets(json_t *sample) {
+    json_t *labels = json_array();
+    if (strcmp(json_string_value(json_object_get(sample, "split")), "dev") != 0)
+        json_array_append(labels, json_object_get(sample, "label"));
+    json_object_set_new(sample, "labels", labels);
+    json_object_del(sample, "label");
+}
+
+static void a_metric_that_dev_does_not_define_is_refused_before_the_first_step(void **state) {
     small_run *run = *state;
     small_run_repack(run, "pack", LBK_LABEL_SINGLE, make_dev_one_class);
     check_fails(run->context, LBK_INVALID_ARGUMENT, "auroc is not defined on the dev split \"dev\"",
                 small_run_go(run, CHANGES("train.metric=auroc"), NULL, "out", 0, NULL));
+    small_run_repack(run, "pack", LBK_LABEL_MULTI, make_dev_empty_sets);
+    check_fails(run->context, LBK_INVALID_ARGUMENT, "average_precision is not defined on the dev split",
+                small_run_go(run, CHANGES("train.metric=mean_average_precision"), NULL, "out", 0, NULL));
+    assert_int_equal(run->steps, 0);
 }
 
 static void what_cannot_work_is_refused(void **state) {
@@ -380,7 +393,7 @@ int main(void) {
         TEST(a_run_stops_when_nothing_gets_better),
         TEST(a_run_starts_from_another_model),
         TEST(what_cannot_work_is_refused),
-        TEST(a_metric_that_dev_does_not_define_is_refused),
+        TEST(a_metric_that_dev_does_not_define_is_refused_before_the_first_step),
         TEST(a_configuration_is_its_contexts),
         TEST(what_is_missing_is_said),
         TEST(numbers_that_run_away_end_the_run),
