@@ -102,9 +102,17 @@ static double relative(const double *a, const double *b, size_t count) {
 
 /* ---- as training does it ---- */
 
-static void compare_engine(const char *name, lbk_label_kind kind) {
+/* How far off each may be: weights absolutely, the others by their size or norm. Those of bfloat16 are twice
+ * what was seen. */
+typedef struct bounds {
+    lbk__precision precision;
+    double weights, loss, gradient;
+} bounds;
+
+static void compare_engine(const char *name, lbk_label_kind kind, const bounds *most) {
     fixture f;
     open_fixture(&f, name, kind);
+    f.model->precision = most->precision;
     lbk__runner *student;
     lbk__lookahead lookahead;
     const lbk__batch_limits limits = golden_limits(&f.batch), meta_limits = golden_limits(&f.meta);
@@ -120,14 +128,14 @@ static void compare_engine(const char *name, lbk_label_kind kind) {
     lbk__weight_features(&f.input, golden_data(f.file, "saliency", LBK__F32, NULL), features);
     lbk__weight_network_weights(f.network, features, f.count, weights);
     for (int32_t k = 0; k < f.count * LBK_NUM_VIEWS; k++)
-        check_near((double)weights[k], doubles(&f, "weights")[k], 1e-5);
+        check_near((double)weights[k], doubles(&f, "weights")[k], most->weights);
     f.input.weights = weights;
     lbk__loss(&f.input, d_logits, &terms);
     lbk__runner_backward(student, d_logits);
 
     lbk__lookahead_step(&lookahead, f.eta);
     const double meta_loss = golden_number(f.file, "meta_loss", 0);
-    check_near(lbk__lookahead_loss(&lookahead, &f.meta, &f.meta_input), meta_loss, 1e-5 * meta_loss);
+    check_near(lbk__lookahead_loss(&lookahead, &f.meta, &f.meta_input), meta_loss, most->loss * meta_loss);
     lbk__weight_tangents(&f.input, lbk__runner_tangent(student, lbk__runner_gradients(student)), d_logits,
                          d_weights);
     for (int32_t k = 0; k < f.count * LBK_NUM_VIEWS; k++) d_weights[k] *= -f.eta;
@@ -135,9 +143,10 @@ static void compare_engine(const char *name, lbk_label_kind kind) {
     const double error = relative(d_weights, f.d_weights, (size_t)f.count * LBK_NUM_VIEWS),
                  phi_error =
                      relative(f.network->gradient, doubles(&f, "d_parameters"), f.network->num_parameters);
-    print_message("%s, float32: (12) off by %.1e, its gradient of φ by %.1e\n", name, error, phi_error);
-    check_near(error, 0, 1e-3);
-    check_near(phi_error, 0, 1e-3);
+    print_message("%s, %s: (12) off by %.1e, its gradient of φ by %.1e\n", name,
+                  lbk__precision_names[most->precision], error, phi_error);
+    check_near(error, 0, most->gradient);
+    check_near(phi_error, 0, most->gradient);
     free(d_logits);
     lbk__lookahead_free(&lookahead);
     lbk__runner_free(student);
@@ -146,8 +155,12 @@ static void compare_engine(const char *name, lbk_label_kind kind) {
 
 static void the_engine_has_the_gradient_of_a_second_order_graph(void **state) {
     (void)state;
-    compare_engine("meta_single", LBK_LABEL_SINGLE);
-    compare_engine("meta_multi", LBK_LABEL_MULTI);
+    static const bounds fp32 = {LBK__PRECISION_FP32, 1e-5, 1e-5, 1e-3},
+                        bf16 = {LBK__PRECISION_BF16, 1e-2, 1e-2, 0.25};
+    compare_engine("meta_single", LBK_LABEL_SINGLE, &fp32);
+    compare_engine("meta_multi", LBK_LABEL_MULTI, &fp32);
+    compare_engine("meta_single", LBK_LABEL_SINGLE, &bf16);
+    compare_engine("meta_multi", LBK_LABEL_MULTI, &bf16);
 }
 
 /* ---- in double, on reference tapes: everything from weights to the meta loss ---- */

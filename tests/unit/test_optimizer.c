@@ -44,8 +44,7 @@ static void compare(const lbk__model *model, const double *decayed, const double
     assert_true(with > 3 && without > 2);
 }
 
-static void steps_follow_pytorch(void **state) {
-    (void)state;
+static void follow_pytorch(void) {
     lbk_context *context = check_context();
     lbk__model *model = small_model(context);
     lbk__safetensors *file;
@@ -146,14 +145,23 @@ static void compare_rows_that_wait(void) {
 }
 
 /* With every instruction set that this processor has. */
-static void rows_that_wait_end_with_the_same_bits(void **state) {
-    (void)state;
+static void everywhere(void (*follow)(void)) {
     static const char *const kernels[] = {"sse2", "avx2", "avx512"};
     for (size_t i = 0; i < LBK_COUNT(kernels); i++) {
         setenv("LIMBECK_KERNELS", kernels[i], 1);
-        compare_rows_that_wait();
+        follow();
     }
     unsetenv("LIMBECK_KERNELS");
+}
+
+static void steps_follow_pytorch(void **state) {
+    (void)state;
+    everywhere(follow_pytorch);
+}
+
+static void rows_that_wait_end_with_the_same_bits(void **state) {
+    (void)state;
+    everywhere(compare_rows_that_wait);
 }
 
 static void norms_know_what_is_not_finite(void **state) {
