@@ -329,8 +329,8 @@ typedef struct lbk_study_options {
  * folder. `summary` (may be NULL): as lbk_report. */
 LBK_PUBLIC lbk_status lbk_study(lbk_context *context, const lbk_study_options *options, char **summary);
 
-/* Computes and writes results.json, results.csv and report.html of a finished study anew, by as many threads
- * as the context has; callbacks as in lbk_study. Plots need the program gnuplot; without it the page has its
+/* Computes and writes results.json, tables as CSV (docs/study.md lists them) and report.html of a finished
+ * study anew, by as many threads as the context has; callbacks as in lbk_study. Plots need the program gnuplot; without it the page has its
  * tables only. `summary` (may be NULL): JSON {"study", "metric", "split", "report", "scores": {ROW: {"joint",
  * "text", "image", …}}, "note"}. */
 LBK_PUBLIC lbk_status lbk_report(lbk_context *context, const char *study, char **summary);

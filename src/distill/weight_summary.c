@@ -9,8 +9,7 @@ static int by_value(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* Between the two nearest ranks by their distance, as numpy's default. */
-static double percentile(const float *sorted, int64_t count, double percent) {
+double lbk__percentile(const float *sorted, int64_t count, double percent) {
     double rank = percent / 100 * (double)(count - 1), below = floor(rank);
     int64_t low = (int64_t)below, high = LBK_MIN(low + 1, count - 1);
     return (double)sorted[low] + (rank - below) * ((double)sorted[high] - (double)sorted[low]);
@@ -23,9 +22,9 @@ static lbk__weight_summary summarise(const float *sorted, int64_t count) {
     for (int64_t i = 0; i < count; i++) squares += ((double)sorted[i] - mean) * ((double)sorted[i] - mean);
     return (lbk__weight_summary){.mean = mean,
                                  .deviation = sqrt(squares / (double)count),
-                                 .percentile_5 = percentile(sorted, count, 5),
-                                 .percentile_50 = percentile(sorted, count, 50),
-                                 .percentile_95 = percentile(sorted, count, 95)};
+                                 .percentile_5 = lbk__percentile(sorted, count, 5),
+                                 .percentile_50 = lbk__percentile(sorted, count, 50),
+                                 .percentile_95 = lbk__percentile(sorted, count, 95)};
 }
 
 lbk_status lbk__summarise_weights(lbk_context *context, const float *weights, int64_t count,

@@ -164,11 +164,11 @@ static void put_methods(page *p, bool no_gnuplot) {
         "<section id=methods><h2>Methods</h2><p>Each student is taught by labels alone (3), by plain "
         "distillation "
         "(KD, 4) and by distilling each modality as well (MSD, 5), with the weights of the views named. "
-        "Bold: the best mean. The interval of a difference and <i>p bootstrap</i> come from resampling the "
-        "test "
-        "samples, <i>p t</i> and <i>p Wilcoxon</i> from pairing the seeds; all are corrected by Holm over "
-        "the "
-        "student's methods, bold below 0.05.");
+        "Bold: the best mean. The interval of a difference, 95 %, and <i>p bootstrap</i> come from "
+        "resampling "
+        "the test samples, <i>p t</i> and <i>p Wilcoxon</i> from pairing the seeds. The p-values are "
+        "corrected "
+        "by Holm over the student's methods, bold below 0.05; the intervals are not.");
     const double seeds = lbk__json_number(
         lbk__json_at(json_array_get(json_object_get(p->root, "students"), 0), "num_seeds", NULL));
     if (seeds > 1)
@@ -183,7 +183,7 @@ static void put_methods(page *p, bool no_gnuplot) {
     json_array_foreach(json_object_get(p->root, "students"), s, student) {
         char name[64];
         student_title(p, student);
-        lbk__page_comparison(&p->html, p->root, student);
+        lbk__page_comparison(&p->html, p->root, student, "joint");
         begin_plots(p);
         for (int v = 0; lbk__view_names[v]; v++) {
             snprintf(name, sizeof name, "scores-%zu-%s", s, lbk__view_names[v]);
@@ -203,13 +203,13 @@ static void put_views(page *p) {
     lbk__html_put(
         &p->html,
         "<section id=views><h2>When a modality is missing</h2><p>Scores when a student is shown only the "
-        "text or "
-        "only the image, and how far its predictions are from the teacher's under the same view: mean "
-        "KL(teacher&thinsp;‖&thinsp;student), in nats.</p>");
+        "text or only the image, compared as above, and how far its predictions are from the teacher's under "
+        "the same view: mean KL(teacher&thinsp;‖&thinsp;student), in nats.</p>");
     json_array_foreach(json_object_get(p->root, "students"), s, student) {
         char name[64];
         student_title(p, student);
-        lbk__page_views(&p->html, p->root, student);
+        for (int v = LBK_VIEW_TEXT; lbk__view_names[v]; v++)
+            lbk__page_comparison(&p->html, p->root, student, lbk__view_names[v]);
         lbk__page_divergences(&p->html, student);
         begin_plots(p);
         for (int v = 0; lbk__view_names[v]; v++) {
@@ -229,7 +229,7 @@ static void put_saliency(page *p) {
     put_view_legend(p, LBK_VIEW_TEXT);
     begin_plots(p);
     put_plot(p, "saliency", "over the test samples");
-    put_plot(p, "classes", "by class, test samples");
+    put_plot(p, "classes", "by class, test samples: means, and where half and nine tenths of them lie");
     end_plots(p);
     lbk__html_put(&p->html, "<p class=note>The last bin holds what is beyond it.</p>");
     lbk__page_saliency(&p->html, p->root);
@@ -339,7 +339,7 @@ static void put_made(page *p) {
                             "method from the same values of "
                             "the keys that it reads; then each chosen run was scored once on test. The same "
                             "numbers, and more, are in "
-                            "results.csv and results.json beside this page.</p><p>");
+                            "results.json and the tables (.csv) beside this page.</p><p>");
     lbk__html_text(&p->html, lbk__json_text_of(p->root, "note"));
     lbk__html_put(&p->html, "</p>");
     json_object_foreach((json_t *)configurations, name, text) {

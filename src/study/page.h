@@ -5,8 +5,7 @@
 #include "study/html.h"
 
 /* page_tables.c */
-void lbk__page_comparison(lbk__html *html, const json_t *root, const json_t *student);
-void lbk__page_views(lbk__html *html, const json_t *root, const json_t *student);
+void lbk__page_comparison(lbk__html *html, const json_t *root, const json_t *student, const char *view);
 void lbk__page_divergences(lbk__html *html, const json_t *student);
 void lbk__page_chosen(lbk__html *html, const json_t *root, const json_t *student);
 void lbk__page_saliency(lbk__html *html, const json_t *root);

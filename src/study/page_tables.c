@@ -74,60 +74,27 @@ static void difference_cell(lbk__html *html, const json_t *against) {
     lbk__html_put(html, "</td>");
 }
 
-/* Its score under a view, then empty cells. */
-static void teacher_cells(lbk__html *html, const json_t *root, int view, int empty) {
-    lbk__html_put(html, "<td>");
-    lbk__html_score(
-        html, lbk__json_number(lbk__json_at(root, "teacher", "views", lbk__view_names[view], "score", NULL)));
-    lbk__html_put(html, "</td>");
-    for (int i = 0; i < empty; i++) lbk__html_put(html, "<td></td>");
-}
-
-void lbk__page_comparison(lbk__html *html, const json_t *root, const json_t *student) {
-    static const char *const heads[] = {"method",      "joint score", "difference to KD",
-                                        "p bootstrap", "p t",         "p Wilcoxon"};
+void lbk__page_comparison(lbk__html *html, const json_t *root, const json_t *student, const char *view) {
+    char score[32];
+    snprintf(score, sizeof score, "%s score", view);
+    const char *const heads[] = {"method", score, "difference to KD", "p bootstrap", "p t", "p Wilcoxon"};
     static const char *const tests[] = {"p_bootstrap_holm", "p_t_holm", "p_wilcoxon_holm"};
-    const double best = best_of(student, "joint", "score");
+    const double best = best_of(student, view, "score");
     size_t m;
     json_t *method;
     begin(html, heads, LBK_COUNT(heads));
-    lbk__html_put(html, "<tr><th scope=row>teacher</th>");
-    teacher_cells(html, root, LBK_VIEW_JOINT, 4);
-    lbk__html_put(html, "</tr>");
+    lbk__html_put(html, "<tr><th scope=row>teacher</th><td>");
+    lbk__html_score(html, lbk__json_number(lbk__json_at(root, "teacher", "views", view, "score", NULL)));
+    lbk__html_put(html, "</td><td></td><td></td><td></td><td></td></tr>");
     json_array_foreach(json_object_get(student, "methods"), m, method) {
-        const json_t *against = lbk__json_at(method, "views", "joint", "against_kd", NULL);
+        const json_t *against = lbk__json_at(method, "views", view, "against_kd", NULL);
         row_head(html, method);
-        mean_cell(html, method, "joint", "score", best);
+        mean_cell(html, method, view, "score", best);
         if (against) {
             difference_cell(html, against);
             for (size_t t = 0; t < LBK_COUNT(tests); t++) p_cell(html, against, tests[t]);
         } else {
             lbk__html_put(html, "<td></td><td></td><td></td><td></td>");
-        }
-        lbk__html_put(html, "</tr>");
-    }
-    end(html);
-}
-
-void lbk__page_views(lbk__html *html, const json_t *root, const json_t *student) {
-    static const char *const heads[] = {"method", "text alone", "difference to KD", "image alone",
-                                        "difference to KD"};
-    size_t m;
-    json_t *method;
-    begin(html, heads, LBK_COUNT(heads));
-    lbk__html_put(html, "<tr><th scope=row>teacher</th>");
-    for (int v = LBK_VIEW_TEXT; v < LBK_NUM_VIEWS; v++) teacher_cells(html, root, v, 1);
-    lbk__html_put(html, "</tr>");
-    json_array_foreach(json_object_get(student, "methods"), m, method) {
-        row_head(html, method);
-        for (int v = LBK_VIEW_TEXT; v < LBK_NUM_VIEWS; v++) {
-            const json_t *against = lbk__json_at(method, "views", lbk__view_names[v], "against_kd", NULL);
-            mean_cell(html, method, lbk__view_names[v], "score",
-                      best_of(student, lbk__view_names[v], "score"));
-            if (against)
-                difference_cell(html, against);
-            else
-                lbk__html_put(html, "<td></td>");
         }
         lbk__html_put(html, "</tr>");
     }
@@ -172,33 +139,38 @@ void lbk__page_chosen(lbk__html *html, const json_t *root, const json_t *student
     end(html);
 }
 
-static void saliency_rows(lbk__html *html, const json_t *rows) {
+/* "0.310 (0.002 … 1.204)": the mean, and where nine tenths of the samples lie. */
+static void spread_cell(lbk__html *html, const json_t *spread) {
+    const double mean = lbk__json_number(json_object_get(spread, "mean"));
+    lbk__html_put(html, "<td>");
+    lbk__html_score(html, mean);
+    if (!isnan(mean))
+        lbk__html_format(html, " <span class=pm>(%.3f … %.3f)</span>",
+                         lbk__json_number(json_object_get(spread, "p5")),
+                         lbk__json_number(json_object_get(spread, "p95")));
+    lbk__html_put(html, "</td>");
+}
+
+static void saliency_table(lbk__html *html, const char *first, const char *last, const json_t *rows) {
+    const char *const heads[] = {first, "S(text)", "S(image)", last};
     size_t i;
     json_t *row;
+    begin(html, heads, LBK_COUNT(heads));
     json_array_foreach(rows, i, row) {
         lbk__html_put(html, "<tr><th scope=row>");
         lbk__html_text(html, lbk__json_text_of(row, "name"));
-        lbk__html_put(html, "</th><td>");
-        lbk__html_score(html, lbk__json_number(json_object_get(row, "text")));
-        lbk__html_put(html, "</td><td>");
-        lbk__html_score(html, lbk__json_number(json_object_get(row, "image")));
-        lbk__html_format(html, "</td><td>%.0f</td></tr>",
-                         lbk__json_number(json_object_get(row, "num_samples")));
+        lbk__html_put(html, "</th>");
+        spread_cell(html, json_object_get(row, "text"));
+        spread_cell(html, json_object_get(row, "image"));
+        lbk__html_format(html, "<td>%.0f</td></tr>", lbk__json_number(json_object_get(row, "num_samples")));
     }
+    end(html);
 }
 
 void lbk__page_saliency(lbk__html *html, const json_t *root) {
-    static const char *const by_split[] = {"split", "S(text)", "S(image)", "samples"}, *const by_class[] = {
-                                                                                           "class", "S(text)",
-                                                                                           "S(image)",
-                                                                                           "test samples"};
-    begin(html, by_split, LBK_COUNT(by_split));
-    saliency_rows(html, lbk__json_at(root, "saliency", "splits", NULL));
-    end(html);
+    saliency_table(html, "split", "samples", lbk__json_at(root, "saliency", "splits", NULL));
     lbk__html_put(html, "<details><summary>By class</summary>");
-    begin(html, by_class, LBK_COUNT(by_class));
-    saliency_rows(html, lbk__json_at(root, "saliency", "classes", NULL));
-    end(html);
+    saliency_table(html, "class", "test samples", lbk__json_at(root, "saliency", "classes", NULL));
     lbk__html_put(html, "</details>");
 }
 

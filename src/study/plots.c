@@ -240,13 +240,14 @@ static void plot_saliency(lbk__gnuplot *g, const json_t *root) {
 
 enum { MOST_CLASSES = 24 };
 
-/* The most frequent classes, S(text) and S(image) joined by a line. */
-static void plot_classes(lbk__gnuplot *g, const json_t *root) {
-    const json_t *classes = lbk__json_at(root, "saliency", "classes", NULL), *shown[MOST_CLASSES];
+static const char *const modalities[] = {"text", "image"};
+
+/* The most frequent classes that the samples have, by falling number of samples. */
+static int frequent_classes(const json_t *classes, const json_t *shown[MOST_CLASSES]) {
     int count = 0;
-    double most = 0;
-    for (size_t c = 0; c < json_array_size(classes); c++) { /* insertion by falling number of samples */
-        const json_t *class = json_array_get(classes, c);
+    size_t c;
+    json_t *class;
+    json_array_foreach(classes, c, class) {
         int at = LBK_MIN(count, MOST_CLASSES - 1);
         const double samples = lbk__json_number(json_object_get(class, "num_samples"));
         if (samples == 0) continue;
@@ -257,29 +258,57 @@ static void plot_classes(lbk__gnuplot *g, const json_t *root) {
         shown[at] = class;
         count = LBK_MIN(count + 1, MOST_CLASSES);
     }
-    if (count == 0) return;
-    lbk__gnuplot_begin(g, "classes", 460, height_of(count));
-    lbk__gnuplot_put(g, "set lmargin 20\nunset ytics\nset grid noytics\nset border 1\n$d << EOD\n");
+    return count;
+}
+
+/* Height, mean, p5, p95, p25, p75 of each class; the highest number is returned. */
+static double put_spreads(lbk__gnuplot *g, const json_t *const *shown, int count, size_t modality) {
+    static const char *const keys[] = {"mean", "p5", "p95", "p25", "p75"};
+    double most = 0;
+    lbk__gnuplot_put(g, "$d%zu << EOD\n", modality);
     for (int c = 0; c < count; c++) {
-        const double text = lbk__json_number(json_object_get(shown[c], "text")),
-                     image = lbk__json_number(json_object_get(shown[c], "image"));
-        most = fmax(most, fmax(text, image));
-        lbk__gnuplot_put(g, "%.9g %d %.9g\n", text, count - c, image);
+        lbk__gnuplot_put(g, "%.9g", count - c + (modality ? -0.17 : 0.17));
+        for (size_t k = 0; k < LBK_COUNT(keys); k++) {
+            const double value =
+                lbk__json_number(lbk__json_at(shown[c], modalities[modality], keys[k], NULL));
+            most = fmax(most, value);
+            lbk__gnuplot_put(g, " %.9g", value);
+        }
+        lbk__gnuplot_put(g, "\n");
     }
-    lbk__gnuplot_put(g, "EOD\nset yrange [0.4:%d.6]\n", count);
-    lbk__gnuplot_tics(g, 'x', 0, fmax(1.06 * most, 1e-6));
-    axis_label(g, "x", "mean saliency");
+    lbk__gnuplot_put(g, "EOD\n");
+    return most;
+}
+
+/* A row for each class: S(text) in its upper half, S(image) in its lower; thin lines hold nine tenths of the
+ * samples, thick ones half. */
+static void plot_classes(lbk__gnuplot *g, const json_t *root) {
+    const json_t *shown[MOST_CLASSES];
+    const int count = frequent_classes(lbk__json_at(root, "saliency", "classes", NULL), shown);
+    double most = 1e-6;
+    if (count == 0) return;
+    lbk__gnuplot_begin(g, "classes", 460, height_of(count) + 6 * count);
+    lbk__gnuplot_put(g, "set lmargin 20\nunset ytics\nset grid noytics\nset border 1\n");
+    for (size_t m = 0; m < LBK_COUNT(modalities); m++) most = fmax(most, put_spreads(g, shown, count, m));
+    lbk__gnuplot_put(g, "set yrange [0.4:%d.6]\n", count);
+    lbk__gnuplot_tics(g, 'x', 0, 1.06 * most);
+    axis_label(g, "x", "saliency");
     for (int c = 0; c < count; c++) {
         char quoted[64];
         lbk__gnuplot_put(
             g, "set label %s at graph 0, first %d right offset -1,0 noenhanced textcolor rgb '#1f2430'\n",
             lbk__gnuplot_quote(quoted, 28, lbk__json_text_of(shown[c], "name")), count - c);
     }
-    lbk__gnuplot_put(g,
-                     "plot $d using 1:2:($3-$1):(0) with vectors nohead lw 2 lc rgb '#e3e6ea', $d using 1:2 "
-                     "with points pt 7 "
-                     "ps 0.75 lc rgb '%s', $d using 3:2 with points pt 5 ps 0.7 lc rgb '%s'\n",
-                     lbk__colour_of("text"), lbk__colour_of("image"));
+    lbk__gnuplot_put(g, "plot ");
+    for (size_t m = 0; m < LBK_COUNT(modalities); m++) {
+        const char *colour = lbk__colour_of(modalities[m]);
+        lbk__gnuplot_put(g,
+                         "%s$d%zu using 3:1:($4-$3):(0) with vectors nohead lw 1 lc rgb '%s', $d%zu using "
+                         "5:1:($6-$5):(0) with vectors nohead lw 3 lc rgb '%s', $d%zu using 2:1 with points "
+                         "pt %d ps 0.75 lc rgb '%s'",
+                         m ? ", " : "", m, colour, m, colour, m, m ? 5 : 7, colour);
+    }
+    lbk__gnuplot_put(g, "\n");
 }
 
 /* ---- size and latency ---- */

@@ -13,17 +13,13 @@ static const char note[] =
     "The formulas (docs/method.md) are limbeck's own reading of the paper's abstract; no number here is the "
     "paper's.";
 
-static lbk_status write_at(lbk_context *context, const char *folder, const char *name, const json_t *root,
-                           lbk_status (*write)(lbk_context *context, const json_t *root, const char *path)) {
+static lbk_status write_json(lbk_context *context, const char *folder, const json_t *root) {
     char *path;
-    LBK_TRY(lbk__study_path(context, folder, name, NULL, &path));
-    const lbk_status status = write(context, root, path);
+    LBK_TRY(lbk__study_path(context, folder, "results.json", NULL, &path));
+    const lbk_status status =
+        lbk__json_write_file(context, path, root, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
     lbk_free(context, path);
     return status;
-}
-
-static lbk_status write_json(lbk_context *context, const json_t *root, const char *path) {
-    return lbk__json_write_file(context, path, root, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
 }
 
 /* All of it: what is copied from study.json, what is computed. */
@@ -52,8 +48,8 @@ static lbk_status show(lbk_context *context, const char *folder, const json_t *r
     char *path = NULL;
     bool no_gnuplot = false;
     lbk_status status = LBK_OK;
-    LBK_GO(write_at(context, folder, "results.json", root, write_json));
-    LBK_GO(write_at(context, folder, "results.csv", root, lbk__results_csv));
+    LBK_GO(write_json(context, folder, root));
+    LBK_GO(lbk__results_csv(context, folder, root));
     LBK_GO(lbk__results_plots(context, folder, root, &plots, &no_gnuplot));
     if (no_gnuplot)
         lbk__log(context, LBK_LOG_WARNING, "there is no gnuplot here: the report has tables, but no plots");

@@ -64,7 +64,8 @@ lbk_status lbk__results_samples(const lbk__results *results, json_t *root); /* d
 
 /* ---- showing them ---- */
 
-lbk_status lbk__results_csv(lbk_context *context, const json_t *root, const char *path); /* csv.c */
+/* csv.c: results.csv and the other tables, into the folder. */
+lbk_status lbk__results_csv(lbk_context *context, const char *folder, const json_t *root);
 /* plots.c: gnuplot's SVG by name, {"scores-0-joint": "<svg…", …}; an empty object, and *missing true, where
  * there is no gnuplot. The script stays in folder/plots. */
 lbk_status lbk__results_plots(lbk_context *context, const char *folder, const json_t *root, json_t **plots,

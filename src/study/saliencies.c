@@ -1,5 +1,6 @@
 /* saliencies.c: how much each modality matters to the teacher: (6) by split, over the test samples, by class.
  */
+#include "data/pack.h"
 #include "study/report.h"
 
 #include <math.h>
@@ -17,68 +18,83 @@ lbk__saliency lbk__results_saliency_kind(const lbk__results *r) {
     return LBK__SALIENCY_KL;
 }
 
-/* Adds one sample to object {"text", "image", "num_samples"}, which holds sums until finish_mean; means of no
- * sample are null. */
-static void add_sample(json_t *object, const float saliency[LBK__NUM_MODALITIES]) {
-    for (int m = 0; m < LBK__NUM_MODALITIES; m++) {
-        const double before = json_real_value(json_object_get(object, modality_names[m]));
-        json_object_set_new(object, modality_names[m], json_real(before + (double)saliency[m]));
-    }
-    const json_int_t count = json_integer_value(json_object_get(object, "num_samples"));
-    json_object_set_new(object, "num_samples", json_integer(count + 1));
-}
-
-static void finish_mean(json_t *object) {
-    const double count = (double)json_integer_value(json_object_get(object, "num_samples"));
-    for (int m = 0; m < LBK__NUM_MODALITIES; m++) {
-        const double sum = json_real_value(json_object_get(object, modality_names[m]));
-        json_object_set_new(object, modality_names[m], count > 0 ? json_real(sum / count) : json_null());
-    }
-}
-
-static json_t *empty_mean(const char *name) {
-    return json_pack("{s:s, s:f, s:f, s:i}", "name", name, "text", 0.0, "image", 0.0, "num_samples", 0);
-}
-
-/* Means over the samples of each split of the pack. */
-static lbk_status by_split(const lbk__results *r, lbk__saliency kind, json_t *out) {
-    json_t *splits = json_object(), *split;
-    const char *name;
-    for (int64_t i = 0; i < lbk_pack_num_samples(r->pack); i++) {
-        lbk_sample sample;
-        float saliency[LBK__NUM_MODALITIES];
-        LBK_TRY(lbk_pack_sample(r->pack, i, &sample));
-        lbk__cache_saliency(r->cache, kind, i, saliency);
-        if (!json_object_get(splits, sample.split))
-            json_object_set_new(splits, sample.split, empty_mean(sample.split));
-        add_sample(json_object_get(splits, sample.split), saliency);
-    }
-    json_object_foreach(splits, name, split) {
-        finish_mean(split);
-        json_array_append(out, split);
-    }
-    json_decref(splits);
-    return LBK_OK;
-}
-
-/* Means over the test samples of which a class is true. */
-static void by_class(const lbk__results *r, lbk__saliency kind, json_t *out) {
-    const lbk__labels *labels = &r->truth.labels;
-    for (int32_t c = 0; c < r->truth.num_classes; c++)
-        json_array_append_new(out, empty_mean(lbk_pack_class_name(r->pack, c)));
-    for (int64_t i = 0; i < r->truth.num_samples; i++) {
-        float saliency[LBK__NUM_MODALITIES];
-        lbk__cache_saliency(r->cache, kind, r->truth.samples[i], saliency);
-        for (int64_t k = labels->start[i]; k < labels->start[i + 1]; k++)
-            if (labels->scores[k] > 0.5f)
-                add_sample(json_array_get(out, (size_t)labels->classes[k]), saliency);
-    }
-    for (size_t c = 0; c < json_array_size(out); c++) finish_mean(json_array_get(out, c));
-}
-
 static int by_value(const void *a, const void *b) {
     const float x = *(const float *)a, y = *(const float *)b;
     return (x > y) - (x < y);
+}
+
+/* {"mean", "p5", "p25", "p50", "p75", "p95"}; of no value they are null. Sorts. */
+static json_t *spread_json(float *values, int64_t n) {
+    static const char *const names[] = {"p5", "p25", "p50", "p75", "p95"};
+    static const double percents[] = {5, 25, 50, 75, 95};
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++) sum += (double)values[i];
+    json_t *object = json_pack("{s:o}", "mean", n ? json_real(sum / (double)n) : json_null());
+    qsort(values, (size_t)n, sizeof *values, by_value);
+    for (size_t p = 0; p < LBK_COUNT(names); p++)
+        json_object_set_new(object, names[p],
+                            n ? json_real(lbk__percentile(values, n, percents[p])) : json_null());
+    return object;
+}
+
+/* Some samples of the pack, and room for a saliency of each. */
+typedef struct group {
+    const char *name;
+    const int32_t *samples;
+    int64_t count;
+    float *values;
+} group;
+
+/* {"name", "text": spread, "image": spread, "num_samples"} */
+static json_t *group_json(const lbk__results *r, lbk__saliency kind, const group *g) {
+    json_t *object = json_pack("{s:s}", "name", g->name);
+    for (int m = 0; m < LBK__NUM_MODALITIES; m++) {
+        for (int64_t i = 0; i < g->count; i++) {
+            float saliency[LBK__NUM_MODALITIES];
+            lbk__cache_saliency(r->cache, kind, g->samples[i], saliency);
+            g->values[i] = saliency[m];
+        }
+        json_object_set_new(object, modality_names[m], spread_json(g->values, g->count));
+    }
+    json_object_set_new(object, "num_samples", json_integer(g->count));
+    return object;
+}
+
+/* Of every split of the pack. */
+static lbk_status by_split(const lbk__results *r, lbk__saliency kind, float *values, json_t *out) {
+    json_t *seen = json_object();
+    lbk_status status = LBK_OK;
+    for (int64_t i = 0; i < lbk_pack_num_samples(r->pack); i++) {
+        lbk_sample sample;
+        int32_t *samples;
+        group g = {.values = values};
+        LBK_GO(lbk_pack_sample(r->pack, i, &sample));
+        if (json_object_get(seen, sample.split)) continue;
+        json_object_set_new(seen, sample.split, json_true());
+        LBK_GO(lbk__pack_split(r->pack, sample.split, &samples, &g.count));
+        g.name = sample.split, g.samples = samples;
+        json_array_append_new(out, group_json(r, kind, &g));
+        lbk_free(r->context, samples);
+    }
+done:
+    json_decref(seen);
+    return status;
+}
+
+/* Of the test samples of which a class is true. */
+static lbk_status by_class(const lbk__results *r, lbk__saliency kind, float *values, json_t *out) {
+    lbk__positives positives;
+    LBK_TRY(lbk__positives_find(r->context, &r->truth.labels, r->truth.num_classes, &positives));
+    const int64_t *start = positives.start;
+    for (int64_t k = 0; k < start[r->truth.num_classes]; k++)
+        positives.samples[k] = r->truth.samples[positives.samples[k]];
+    for (int32_t c = 0; c < r->truth.num_classes; c++) {
+        const group g = {lbk_pack_class_name(r->pack, c), positives.samples + start[c],
+                         start[c + 1] - start[c], values};
+        json_array_append_new(out, group_json(r, kind, &g));
+    }
+    lbk__positives_free(r->context, &positives);
+    return LBK_OK;
 }
 
 /* {"upper", "text": [share of the samples in each of BINS equal bins of [0, upper]], "image"}; what is above
@@ -126,7 +142,14 @@ lbk_status lbk__results_saliency(const lbk__results *r, json_t *root) {
     json_t *out =
         json_pack("{s:s, s:o, s:o}", "kind", lbk__saliency_names[kind], "splits", splits, "classes", classes);
     json_object_set_new(root, "saliency", out);
-    LBK_TRY(by_split(r, kind, splits));
-    by_class(r, kind, classes);
-    return over_samples(r, kind, out);
+    float *values; /* of a split, or of a class, whose samples a foreign pack may count twice */
+    LBK_TRY(LBK_ALLOC(r->context, values,
+                      lbk_pack_num_samples(r->pack) + r->truth.labels.start[r->truth.num_samples]));
+    lbk_status status = LBK_OK;
+    LBK_GO(by_split(r, kind, values, splits));
+    LBK_GO(by_class(r, kind, values, classes));
+    LBK_GO(over_samples(r, kind, out));
+done:
+    lbk_free(r->context, values);
+    return status;
 }

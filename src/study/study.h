@@ -5,7 +5,7 @@
  *   cells/METHOD-seedN-ID/       a student's run folder
  *   test/NAME                    predictions on the test split of the teacher and of each chosen cell
  *   study.json                   what was run and what dev chose: all that the report needs
- *   results.json, .csv, report.html, plots/   the report
+ *   results.json, *.csv, report.html, plots/   the report
  *   names.json                   what the names above follow from
  *   lock                         held while a process works there
  *

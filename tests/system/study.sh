@@ -51,6 +51,15 @@ mv parts whole
 [ "$(ls whole/cells | grep -c seed1)" = 8 ] || wrong 'wanted 8 runs with seed 1: what dev chose'
 [ "$(ls whole/test | wc -l)" = 17 ] || wrong 'wanted test predictions of the teacher and of what dev chose alone'
 cp whole/results.csv table.csv
+for table in whole/*.csv; do
+    awk -F, 'NR == 1 { fields = NF } NF != fields { exit 1 } END { exit NR < 3 }' $table || wrong "$table is no table"
+done
+[ "$(ls whole/*.csv | wc -l)" = 7 ] || wrong 'wanted seven tables'
+# Every test sample is of one class: the classes' means, and percentiles in order, are the split's.
+awk -F, 'NR > 1 && ($6 > $7 || $7 > $8 || $8 > $9 || $9 > $10) { unsorted = 1 }
+    $1 == "class" { sum[$4] += $3 * $5 } $1 == "split" && $2 == "test" { sum[$4] -= $3 * $5; lines++ }
+    END { exit (unsorted || lines != 2 || sum["text"]^2 > 1e-12 || sum["image"]^2 > 1e-12) }' whole/saliency.csv ||
+    wrong 'saliency by class is not that of the test samples'
 study study.yaml --out whole
 expect_code 0; cmp -s table.csv whole/results.csv || wrong 'another table when little was to be done'
 rm whole/results.*
@@ -146,6 +155,7 @@ mkdir home
 echo 'exit status 1' >home/.gnuplot
 HOME=$work/home run "$LIMBECK" report whole
 expect_code 0
+[ "$(grep -o '<th scope=col>p Wilcoxon</th>' $page | wc -l)" = 6 ] || wrong 'every view of both students should be tested'
 if command -v gnuplot >/dev/null; then
     [ -z "$(grep -oE " id=['\"][^'\"]*" $page | sort | uniq -d)" ] || wrong 'an id stands twice in the page'
     ! grep -q '<title>\$d' $page || wrong "lines of gnuplot's script are tooltips"
