@@ -9,7 +9,8 @@ lbk_status lbk__lookahead_create(lbk__model *model, lbk__runner *student, const 
                                  lbk__lookahead *out) {
     *out = (lbk__lookahead){.model = model, .student = student};
     lbk_status status = LBK_OK;
-    LBK_GO(lbk__alloc_aligned(model->context, &out->weights, model->num_values * sizeof *out->weights));
+    LBK_GO(
+        LBK_ALLOC(model->context, out->weights, model->num_values)); /* not large pages: few rows are used */
     LBK_GO(LBK_ALLOC(model->context, out->d_logits,
                      (size_t)limits->num_samples * (size_t)model->config.num_labels));
     LBK_GO(lbk__runner_create_beside(student, out->weights, limits, &out->ahead));
@@ -21,23 +22,32 @@ done:
 void lbk__lookahead_free(lbk__lookahead *lookahead) {
     if (!lookahead->model) return;
     lbk__runner_free(lookahead->ahead);
-    lbk__free_aligned(lookahead->model->context, lookahead->weights);
+    lbk_free(lookahead->model->context, lookahead->weights);
     lbk_free(lookahead->model->context, lookahead->d_logits);
     *lookahead = (lbk__lookahead){0};
 }
 
-void lbk__lookahead_step(lbk__lookahead *lookahead, double rate) {
+/* `count` numbers of s' from `at` on. */
+static void step_ahead(const lbk__lookahead *lookahead, double rate, size_t at, size_t count) {
+    const float *gradients = lbk__runner_gradients(lookahead->student);
+    memcpy(lookahead->weights + at, lookahead->model->weights + at, count * sizeof(float));
+    lbk__vector_choose()->add_scaled(lookahead->weights + at, (float)-rate, gradients + at, (int64_t)count);
+}
+
+void lbk__lookahead_step(lbk__lookahead *lookahead, const lbk__batch *batch, double rate) {
     enum { BLOCK = 4096 };
     const lbk__model *model = lookahead->model;
-    const lbk__vector *vector = lbk__vector_choose();
-    const float *gradients = lbk__runner_gradients(lookahead->student);
-    const int64_t blocks = (int64_t)((model->num_values + BLOCK - 1) / BLOCK);
+    const size_t hidden = (size_t)model->config.hidden_size,
+                 table = (size_t)model->config.vocab_size * hidden;
+    const int64_t blocks = (int64_t)((model->num_values - table + BLOCK - 1) / BLOCK);
 #pragma omp parallel for schedule(static) num_threads(model->context->num_threads) if (blocks > 8)
     for (int64_t block = 0; block < blocks; block++) {
-        const size_t at = (size_t)block * BLOCK, count = LBK_MIN((size_t)BLOCK, model->num_values - at);
-        memcpy(lookahead->weights + at, model->weights + at, count * sizeof(float));
-        vector->add_scaled(lookahead->weights + at, (float)-rate, gradients + at, (int64_t)count);
+        const size_t at = table + (size_t)block * BLOCK;
+        step_ahead(lookahead, rate, at, LBK_MIN((size_t)BLOCK, model->num_values - at));
     }
+    /* The word table is the first parameter. */
+    for (int32_t t = 0; t < batch->num_tokens; t++)
+        if (batch->tokens[t] >= 0) step_ahead(lookahead, rate, (size_t)batch->tokens[t] * hidden, hidden);
     lbk__runner_zero_gradients(lookahead->student);
 }
 

@@ -16,7 +16,7 @@ typedef struct lbk__lookahead {
     lbk__model *model;
     lbk__runner *student; /* of mode META; the caller's */
     lbk__runner *ahead;   /* reads s', adds to the student's gradients */
-    float *weights;       /* s' [num_values] */
+    float *weights;       /* s' [num_values]; of the word table, the rows that B' reads */
     float *d_logits;      /* [B', C] */
 } lbk__lookahead;
 
@@ -24,8 +24,9 @@ typedef struct lbk__lookahead {
 lbk_status lbk__lookahead_create(lbk__model *model, lbk__runner *student, const lbk__batch_limits *limits,
                                  lbk__lookahead *out);
 void lbk__lookahead_free(lbk__lookahead *lookahead); /* safe on a zeroed one */
-/* s' from the student's gradients, which are 0 then. */
-void lbk__lookahead_step(lbk__lookahead *lookahead, double rate);
+/* s', as far as B' reads it, from the student's gradients, which are 0 then. Rows of B' must not be waiting
+ * (train/waiting_rows.h). */
+void lbk__lookahead_step(lbk__lookahead *lookahead, const lbk__batch *batch, double rate);
 /* CE_{B'}(s'), the mean over labelled samples, dropout off, and g' in the student's gradients. `meta` has
  * label kind, sizes and labels of B'; the rest is filled in. */
 double lbk__lookahead_loss(lbk__lookahead *lookahead, const lbk__batch *batch, const lbk__loss_input *meta);

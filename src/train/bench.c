@@ -176,7 +176,8 @@ static void meta_step(bench *b, const lbk__loss_input *input, const synthetic *m
     lbk__weight_features(input, b->saliency, b->features);
     lbk__weight_network_weights(b->network, b->features, size, b->weights);
     add_gradients(b, input);
-    lbk__lookahead_step(&b->lookahead, adamw.learning_rate);
+    lbk__optimizer_refresh(&b->optimizer, meta->batch.tokens, meta->batch.num_tokens);
+    lbk__lookahead_step(&b->lookahead, &meta->batch, adamw.learning_rate);
     lbk__lookahead_loss(&b->lookahead, &meta->batch, &judged);
     const float *tangent = lbk__runner_tangent(b->runner, lbk__runner_gradients(b->runner));
     lbk__weight_tangents(input, tangent, b->gradient, b->d_weights);
@@ -190,7 +191,7 @@ static void meta_step(bench *b, const lbk__loss_input *input, const synthetic *m
 
 static void train_step(bench *b, int32_t number) {
     const synthetic *s = &b->data[number % NUM_BATCHES];
-    const uint8_t *touched = b->network ? NULL : lbk__runner_touched(b->runner);
+    const uint8_t *touched = lbk__runner_touched(b->runner);
     lbk__optimizer_refresh(&b->optimizer, s->batch.tokens, s->batch.num_tokens);
     const lbk__loss_input input = {.method = b->views == 1 ? LBK__METHOD_KD : LBK__METHOD_MSD,
                                    .label_kind = LBK_LABEL_SINGLE,

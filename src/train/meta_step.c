@@ -28,6 +28,7 @@ static lbk_status gather_meta(lbk__training *t, lbk__loss_input *input) {
     }
     const int32_t *chosen = m->order + k % per_round * size;
     LBK_TRY(lbk__batch_fill(t->context, t->pack, chosen, size, 1, &m->limits, &m->batch));
+    lbk__optimizer_refresh(&t->optimizer, m->batch.tokens, m->batch.num_tokens);
     LBK_TRY(lbk__batch_targets(t->pack, chosen, size, m->targets, m->labels, m->labelled));
     *input = (lbk__loss_input){.label_kind = t->model->label_kind,
                                .num_samples = size,
@@ -157,7 +158,7 @@ lbk_status lbk__meta_step(lbk__training *t, lbk__group *g) {
     measured m = {.rate = lbk__schedule_rate(&t->schedule, t->state.step)};
     LBK_TRY(gather_meta(t, &meta));
     LBK_TRY(lbk__group_gradients(t, g, &ignored));
-    lbk__lookahead_step(&t->meta.lookahead, m.rate);
+    lbk__lookahead_step(&t->meta.lookahead, &t->meta.batch, m.rate);
     m.meta_loss = lbk__lookahead_loss(&t->meta.lookahead, &t->meta.batch, &meta);
     for (int64_t first = (g->count - 1) / batch_size * batch_size; first >= 0; first -= batch_size)
         LBK_TRY(add_tangents(t, g, (int32_t)first, &m));

@@ -195,11 +195,6 @@ static lbk_status skip(lbk__training *t, const lbk__group *g) {
 
 /* ---- the step ---- */
 
-/* Learned weights look ahead with the whole model: there, no row waits. */
-static const uint8_t *touched(const lbk__training *t) {
-    return t->meta.network ? NULL : lbk__runner_touched(t->runner);
-}
-
 static void update(lbk__training *t, const float *gradients, double norm) {
     const lbk_config *config = t->config;
     const lbk__adamw_options options = {.learning_rate = lbk__schedule_rate(&t->schedule, t->state.step),
@@ -207,7 +202,7 @@ static void update(lbk__training *t, const float *gradients, double norm) {
                                         .beta1 = config->train.adam_beta1,
                                         .beta2 = config->train.adam_beta2,
                                         .epsilon = config->train.adam_epsilon};
-    lbk__optimizer_step(&t->optimizer, gradients, touched(t),
+    lbk__optimizer_step(&t->optimizer, gradients, lbk__runner_touched(t->runner),
                         lbk__clip_scale(norm, config->train.max_grad_norm), &options);
     t->state.skipped_in_a_row = 0;
 }
@@ -232,7 +227,7 @@ lbk_status lbk__training_step(lbk__training *t) {
     LBK_TRY(lbk__group_gradients(t, &g, &step));
     LBK_TRY(lbk__check_starved(t->context));
     const float *gradients = lbk__runner_gradients(t->runner);
-    step.gradient_norm = lbk__gradient_norm(t->model, gradients, touched(t));
+    step.gradient_norm = lbk__gradient_norm(t->model, gradients, lbk__runner_touched(t->runner));
     lbk_status status = LBK_OK;
     if (isfinite(step.gradient_norm) && isfinite(step.loss)) {
         update(t, gradients, step.gradient_norm);

@@ -133,7 +133,7 @@ static void compare_engine(const char *name, lbk_label_kind kind, const bounds *
     lbk__loss(&f.input, d_logits, &terms);
     lbk__runner_backward(student, d_logits);
 
-    lbk__lookahead_step(&lookahead, f.eta);
+    lbk__lookahead_step(&lookahead, &f.meta, f.eta);
     const double meta_loss = golden_number(f.file, "meta_loss", 0);
     check_near(lbk__lookahead_loss(&lookahead, &f.meta, &f.meta_input), meta_loss, most->loss * meta_loss);
     lbk__weight_tangents(&f.input, lbk__runner_tangent(student, lbk__runner_gradients(student)), d_logits,
