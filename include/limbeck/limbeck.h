@@ -330,9 +330,10 @@ typedef struct lbk_study_options {
 LBK_PUBLIC lbk_status lbk_study(lbk_context *context, const lbk_study_options *options, char **summary);
 
 /* Computes and writes results.json, tables as CSV (docs/study.md lists them) and report.html of a finished
- * study anew, by as many threads as the context has; callbacks as in lbk_study. Plots need the program gnuplot; without it the page has its
- * tables only. `summary` (may be NULL): JSON {"study", "metric", "split", "report", "scores": {ROW: {"joint",
- * "text", "image", …}}, "note"}. */
+ * study anew, by as many threads as the context has; callbacks as in lbk_study. Plots need the program
+ * gnuplot; without it the page has its tables only. `summary` (may be NULL): JSON {"study", "metric",
+ * "split", "report", "scores": {ROW: {"joint", "text", "image", …}}, "note"}, with "warnings", sentences,
+ * where test samples taught or chose the students. */
 LBK_PUBLIC lbk_status lbk_report(lbk_context *context, const char *study, char **summary);
 
 /* ------------------------------------------------------------------------------------ model, predict --- */

@@ -3,6 +3,7 @@
 #include "kernel/matmul.h"
 
 #include <stdint.h>
+#include <stdio.h>
 
 /* A matrix [rows, columns], or its transpose in memory. */
 static dnnl_status_t describe(dnnl_memory_desc_t *out, int64_t rows, int64_t columns, dnnl_data_type_t type,
@@ -96,4 +97,9 @@ bool lbk__dnnl_has_bf16(void) {
 }
 bool lbk__dnnl_has_vnni(void) {
     return has(dnnl_cpu_isa_avx512_core_vnni);
+}
+
+void lbk__dnnl_version(char *out, size_t size) {
+    const dnnl_version_t *version = dnnl_version();
+    snprintf(out, size, "%d.%d.%d", version->major, version->minor, version->patch);
 }

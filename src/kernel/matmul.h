@@ -25,5 +25,6 @@ bool lbk__matmul_run(const lbk__matmul *matmul, int64_t m, int64_t n, int64_t k,
 bool lbk__dnnl_has_avx512(void); /* with it oneDNN multiplies bfloat16, if slowly */
 bool lbk__dnnl_has_bf16(void);
 bool lbk__dnnl_has_vnni(void);
+void lbk__dnnl_version(char *out, size_t size); /* "2.6.3" */
 
 #endif

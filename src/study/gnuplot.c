@@ -125,6 +125,16 @@ static lbk_status adopt(lbk_context *context, const char *name, const char *begi
     return LBK_OK;
 }
 
+/* "Produced by GNUPLOT 5.4 patchlevel 4 " is what an SVG describes itself as, from `text` to `end`. */
+static json_t *version_of(const char *text, const char *end) {
+    static const char before[] = "Produced by ";
+    const char *name = strstr(text, before);
+    if (!name || name > end) return json_string("gnuplot");
+    name += sizeof before - 1;
+    while (end > name && end[-1] == ' ') end--;
+    return json_stringn(name, (size_t)(end - name));
+}
+
 /* What is between <desc> and </svg>, in a tag of ours. */
 static lbk_status read_svg(lbk_context *context, const char *folder, const char *name, json_t *plots) {
     char *path, *svg = NULL;
@@ -138,6 +148,7 @@ static lbk_status read_svg(lbk_context *context, const char *folder, const char 
                *end = strstr(svg, "</svg>");
     if (!box || !begin || !end || begin > end || sscanf(box, "viewBox=\"0 0 %d %d", &width, &height) != 2)
         LBK_GO(lbk__fail(context, LBK_IO, "%s: gnuplot did not draw it whole: is the disk full?", path));
+    json_object_set_new(plots, "gnuplot", version_of(svg, begin));
     begin += strlen("</desc>");
     LBK_GO(lbk__text_printf(
         context, &inner,
@@ -170,8 +181,9 @@ static lbk_status prepare(lbk__gnuplot *gnuplot, const char *folder) {
     return LBK_OK;
 }
 
-lbk_status lbk__gnuplot_run(lbk__gnuplot *gnuplot, const char *folder, json_t **plots, bool *missing) {
+lbk_status lbk__gnuplot_run(lbk__gnuplot *gnuplot, const char *folder, json_t **plots) {
     lbk_context *context = gnuplot->context;
+    bool missing;
     char *path = NULL;
     lbk_status status = LBK_OK;
     *plots = json_object();
@@ -180,8 +192,8 @@ lbk_status lbk__gnuplot_run(lbk__gnuplot *gnuplot, const char *folder, json_t **
     lbk__remove_leftovers(folder, NULL);
     LBK_GO(lbk__join(context, folder, "plots.gp", &path));
     LBK_GO(lbk__write_file(context, path, gnuplot->script.data, gnuplot->script.length));
-    LBK_GO(spawn(context, folder, missing));
-    for (size_t i = 0; !*missing && i < json_array_size(gnuplot->names); i++)
+    LBK_GO(spawn(context, folder, &missing));
+    for (size_t i = 0; !missing && i < json_array_size(gnuplot->names); i++)
         LBK_GO(read_svg(context, folder, json_string_value(json_array_get(gnuplot->names, i)), *plots));
 done:
     lbk_free(context, path);

@@ -22,9 +22,9 @@ const char *lbk__gnuplot_quote(char *buffer, size_t size, const char *text);
 /* Few round tics within [low, high]. */
 void lbk__gnuplot_tics(lbk__gnuplot *gnuplot, char axis, double low, double high);
 
-/* Writes folder/plots.gp and runs it; *plots: {name: "<svg …>"}. Empty, and *missing true, where there is no
- * gnuplot. LBK_INTERNAL when it does not run through. */
-lbk_status lbk__gnuplot_run(lbk__gnuplot *gnuplot, const char *folder, json_t **plots, bool *missing);
+/* Writes folder/plots.gp and runs it; *plots: {"gnuplot": "GNUPLOT 5.4 patchlevel 4", name: "<svg …>", …}.
+ * Empty where there is no gnuplot. LBK_INTERNAL when it does not run through. */
+lbk_status lbk__gnuplot_run(lbk__gnuplot *gnuplot, const char *folder, json_t **plots);
 void lbk__gnuplot_free(lbk__gnuplot *gnuplot);
 
 #endif

@@ -138,6 +138,7 @@ static void put_head(page *p) {
         "classes, %.0f seed%s. ± and the intervals are 95 %%.</p>",
         lbk__json_text_of(p->root, "metric"), lbk__json_number(json_object_get(p->root, "num_samples")),
         lbk__json_number(json_object_get(p->root, "num_classes")), seeds, seeds == 1 ? "" : "s");
+    lbk__page_warnings(&p->html, p->root);
     lbk__html_put(
         &p->html,
         "<nav><a href='#methods'>Methods</a><a href='#views'>One modality</a><a href='#saliency'>Saliency</a>"
@@ -156,7 +157,7 @@ static void put_head(page *p) {
 
 /* ---- sections ---- */
 
-static void put_methods(page *p, bool no_gnuplot) {
+static void put_methods(page *p) {
     size_t s;
     json_t *student;
     lbk__html_put(
@@ -175,7 +176,7 @@ static void put_methods(page *p, bool no_gnuplot) {
         lbk__html_format(&p->html, " Wilcoxon's p cannot be below %.2g with %.0f seeds.", pow(2, 1 - seeds),
                          seeds);
     lbk__html_put(&p->html, "</p>");
-    if (no_gnuplot)
+    if (!json_object_get(p->plots, "gnuplot"))
         lbk__html_put(
             &p->html,
             "<p class=note>Plots are left out: gnuplot was not found. Install it and run <code>limbeck "
@@ -311,59 +312,19 @@ static void put_samples(page *p) {
     lbk__html_put(&p->html, "</section>");
 }
 
-static void fact(page *p, const char *name, const char *value) {
-    lbk__html_put(&p->html, "<dt>");
-    lbk__html_text(&p->html, name);
-    lbk__html_put(&p->html, "</dt><dd>");
-    lbk__html_text(&p->html, value);
-    lbk__html_put(&p->html, "</dd>");
-}
-
-static void put_made(page *p) {
-    const json_t *machine = json_object_get(p->root, "machine"),
-                 *configurations = json_object_get(p->root, "configurations");
-    const char *name;
-    const json_t *text;
-    char threads[32];
-    snprintf(threads, sizeof threads, "%.0f", lbk__json_number(json_object_get(machine, "threads")));
-    lbk__html_put(&p->html, "<section id=made><h2>How it was made</h2><dl class=facts>");
-    fact(p, "pack", lbk__json_text_of(p->root, "pack"));
-    fact(p, "pack's SHA-256", lbk__json_text_of(p->root, "pack_sha256"));
-    fact(p, "teacher's SHA-256", lbk__json_text_of(p->root, "teacher_sha256"));
-    fact(p, "test split", lbk__json_text_of(p->root, "test_split"));
-    fact(p, "limbeck", lbk__json_text_of(machine, "limbeck"));
-    fact(p, "processor", lbk__json_text_of(machine, "processor"));
-    fact(p, "system", lbk__json_text_of(machine, "system"));
-    fact(p, "threads", threads);
-    lbk__html_put(&p->html, "</dl><p>Hyper-parameters were chosen by the mean score on dev alone, each "
-                            "method from the same values of "
-                            "the keys that it reads; then each chosen run was scored once on test. The same "
-                            "numbers, and more, are in "
-                            "results.json and the tables (.csv) beside this page.</p><p>");
-    lbk__html_text(&p->html, lbk__json_text_of(p->root, "note"));
-    lbk__html_put(&p->html, "</p>");
-    json_object_foreach((json_t *)configurations, name, text) {
-        lbk__html_put(&p->html, "<details><summary>Configuration: ");
-        lbk__html_text(&p->html, name);
-        lbk__html_put(&p->html, "</summary><pre>");
-        lbk__html_text(&p->html, json_string_value(text));
-        lbk__html_put(&p->html, "</pre></details>");
-    }
-    lbk__html_put(&p->html, "</section></main></body></html>\n");
-}
-
-lbk_status lbk__results_page(lbk_context *context, const json_t *root, const json_t *plots, bool no_gnuplot,
+lbk_status lbk__results_page(lbk_context *context, const json_t *root, const json_t *plots,
                              const char *path) {
     page p = {.html = {.context = context}, .root = root, .plots = plots};
     put_head(&p);
-    put_methods(&p, no_gnuplot);
+    put_methods(&p);
     put_views(&p);
     put_saliency(&p);
     put_behaviour(&p);
     put_training(&p);
     put_size(&p);
     put_samples(&p);
-    put_made(&p);
+    lbk__page_made(&p.html, root, plots);
+    lbk__html_put(&p.html, "</main></body></html>\n");
     lbk_status status = p.html.status;
     if (status == LBK_OK) status = lbk__write_file(context, path, p.html.text.data, p.html.text.length);
     lbk__text_free(context, &p.html.text);

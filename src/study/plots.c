@@ -382,8 +382,7 @@ static void plot_size(lbk__gnuplot *g, const json_t *root, const char *name, con
     lbk__gnuplot_put(g, "\n");
 }
 
-lbk_status lbk__results_plots(lbk_context *context, const char *folder, const json_t *root, json_t **plots,
-                              bool *missing) {
+lbk_status lbk__results_plots(lbk_context *context, const char *folder, const json_t *root, json_t **plots) {
     lbk__gnuplot g = {.context = context, .names = json_array()};
     char *path;
     *plots = NULL;
@@ -398,7 +397,7 @@ lbk_status lbk__results_plots(lbk_context *context, const char *folder, const js
     plot_size(&g, root, "size", "parameters", 1e-6, "million parameters");
     plot_size(&g, root, "latency", "latency_ms", 1, "latency of one sample, ms");
     lbk_status status = lbk__join(context, folder, "plots", &path);
-    if (status == LBK_OK) status = lbk__gnuplot_run(&g, path, plots, missing);
+    if (status == LBK_OK) status = lbk__gnuplot_run(&g, path, plots);
     lbk__gnuplot_free(&g);
     lbk_free(context, path);
     return status;

@@ -304,17 +304,15 @@ static lbk_status unknown_key(lbk_context *context, const char *path, const lbk_
                      near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
 }
 
-static lbk_status load(lbk_context *context, const char *path, recipe_yaml **out) {
+static lbk_status load(lbk_context *context, const char *path, lbk__recipe *r) {
     lbk__yaml_unknown unknown;
     schema s;
-    char *yaml;
     size_t size;
-    LBK_TRY(lbk__read_file(context, path, MAX_FILE, &yaml, &size));
+    LBK_TRY(lbk__read_file(context, path, MAX_FILE, &r->yaml, &size));
     build(&s);
-    lbk_status status = lbk__yaml_load(context, path, yaml, size, &s.root, out, &unknown);
-    lbk_free(context, yaml);
+    lbk_status status = lbk__yaml_load(context, path, r->yaml, size, &s.root, &r->texts, &unknown);
     if (*unknown.key) return unknown_key(context, path, &unknown);
-    if (status == LBK_OK && !*out)
+    if (status == LBK_OK && !r->texts)
         return lbk__fail(context, LBK_INVALID_ARGUMENT, "%s: is empty; docs/study.md says what a recipe has",
                          path);
     return status;
@@ -323,7 +321,7 @@ static lbk_status load(lbk_context *context, const char *path, recipe_yaml **out
 lbk_status lbk__recipe_open(lbk_context *context, const char *path, lbk__recipe *out) {
     *out = (lbk__recipe){0};
     lbk_status status = LBK_OK;
-    LBK_GO(load(context, path, &out->texts));
+    LBK_GO(load(context, path, out));
     LBK_GO(lbk__copy_bytes(context, path, (size_t)(lbk__base_name(path) - path), &out->folder));
     LBK_GO(interpret(context, path, out));
 done:
@@ -336,5 +334,6 @@ void lbk__recipe_close(lbk_context *context, lbk__recipe *recipe) {
     build(&s);
     lbk__yaml_free(context, &s.root, recipe->texts);
     lbk_free(context, recipe->folder);
+    lbk_free(context, recipe->yaml);
     *recipe = (lbk__recipe){0};
 }

@@ -40,6 +40,7 @@ typedef struct lbk__recipe {
     int64_t seeds[LBK__MAX_SEEDS], tuning_seeds[LBK__MAX_SEEDS];
     int num_seeds, num_tuning_seeds;
     char *folder;              /* of the file: what its relative paths start from; "" where it is here */
+    char *yaml;                /* the file, as it is */
     struct recipe_yaml *texts; /* owns what the pointers above point to */
 } lbk__recipe;
 

@@ -1,6 +1,7 @@
 /* record.c: study.json: what was run, what dev chose, on which machine: all that the report needs to know. */
 #include "base/file.h"
 #include "format/json.h"
+#include "kernel/matmul.h"
 #include "study/study.h"
 
 #include <stdio.h>
@@ -82,15 +83,29 @@ static void read_processor(char *out, size_t size) {
     if (file) fclose(file);
 }
 
+#ifdef __clang__
+static const char compiler[] = __VERSION__;
+#else
+static const char compiler[] = "gcc " __VERSION__;
+#endif
+
 static json_t *machine_json(const lbk__study *study) {
     struct utsname system;
-    char processor[128], version[32], os[256] = "unknown";
+    char processor[128], version[32], onednn[32], os[256] = "unknown";
+    lbk__dnnl_version(onednn, sizeof onednn);
     read_processor(processor, sizeof processor);
     if (uname(&system) == 0)
         snprintf(os, sizeof os, "%s %s %s", system.sysname, system.release, system.machine);
     snprintf(version, sizeof version, "%d.%d.%d", LBK_VERSION_MAJOR, LBK_VERSION_MINOR, LBK_VERSION_PATCH);
-    return json_pack("{s:s, s:s, s:i, s:s}", "processor", processor, "system", os, "threads",
-                     study->context->num_threads, "limbeck", version);
+    return json_pack("{s:s, s:s, s:i, s:s, s:s, s:s}", "processor", processor, "system", os, "threads",
+                     study->context->num_threads, "limbeck", version, "onednn", onednn, "compiler", compiler);
+}
+
+/* {"text", "sha256"}: seeds, grid and all else that was asked for. */
+static json_t *recipe_json(const lbk__recipe *recipe) {
+    char hash[LBK__HASH_SIZE];
+    lbk__hash_bytes(recipe->yaml, strlen(recipe->yaml), hash);
+    return json_pack("{s:s, s:s}", "text", recipe->yaml, "sha256", hash);
 }
 
 static lbk_status add_text(lbk_context *context, const lbk_config *config, const char *name, json_t *to) {
@@ -110,7 +125,8 @@ static int told_method(const lbk__recipe *recipe) {
 }
 
 /* "configurations": YAML as resolved, of the teacher unless it was given, and of one method of each student
- * with its first seed; "saliency": the kind that the first student's weights are made from. */
+ * with its first seed; its splits, with the student; "saliency": the kind that the first student's weights
+ * are made from. */
 static lbk_status add_configs(const lbk__study *study, json_t *root) {
     const int last = told_method(&study->recipe);
     json_t *texts = json_object();
@@ -129,6 +145,9 @@ static lbk_status add_configs(const lbk__study *study, json_t *root) {
                                 .seed = study->recipe.seeds[0]};
         LBK_TRY(lbk__study_cell_config(study->context, study, &cell, &config));
         status = add_text(study->context, config, study->recipe.students[s].name, texts);
+        json_object_update_new(json_array_get(json_object_get(root, "students"), (size_t)s),
+                               json_pack("{s:s, s:s}", "train_split", config->train.train_split, "dev_split",
+                                         config->train.dev_split));
         if (s == 0)
             json_object_set_new(root, "saliency", json_string(lbk__saliency_names[config->distill.saliency]));
         lbk_config_close(config);
@@ -142,6 +161,7 @@ lbk_status lbk__study_record(const lbk__study *study, json_t *models) {
     json_t *students = json_array();
     json_t *root = json_pack("{s:s, s:i, s:o, s:o, s:o}", "kind", "study", "version", 1, "students", students,
                              "models", models, "machine", machine_json(study));
+    json_object_set_new(root, "recipe", recipe_json(&study->recipe)); /* none where it is not UTF-8 */
     lbk_status status = LBK_OK;
     LBK_GO(lbk__study_cache(context, study, 0, &cache));
     LBK_GO(lbk__study_path(context, study->folder, "study.json", NULL, &path));

@@ -24,8 +24,8 @@ static lbk_status write_json(lbk_context *context, const char *folder, const jso
 
 /* All of it: what is copied from study.json, what is computed. */
 static lbk_status compute(const lbk__results *r, json_t *root) {
-    static const char *const copied[] = {"name",   "pack",    "pack_sha256",   "test_split",
-                                         "models", "machine", "configurations"};
+    static const char *const copied[] = {"name",   "pack",    "pack_sha256", "test_split",
+                                         "models", "machine", "recipe",      "configurations"};
     for (size_t i = 0; i < LBK_COUNT(copied); i++) {
         json_t *value = json_object_get(r->study, copied[i]);
         if (value) json_object_set(root, copied[i], value);
@@ -36,6 +36,7 @@ static lbk_status compute(const lbk__results *r, json_t *root) {
     json_object_set_new(root, "num_samples", json_integer(r->truth.num_samples));
     json_object_set_new(root, "num_classes", json_integer(r->truth.num_classes));
     json_object_set_new(root, "note", json_string(note));
+    LBK_TRY(lbk__results_seen(r, root));
     LBK_TRY(lbk__results_scores(r, root));
     LBK_TRY(lbk__results_saliency(r, root));
     LBK_TRY(lbk__results_density(r, root));
@@ -46,15 +47,14 @@ static lbk_status compute(const lbk__results *r, json_t *root) {
 static lbk_status show(lbk_context *context, const char *folder, const json_t *root) {
     json_t *plots = NULL;
     char *path = NULL;
-    bool no_gnuplot = false;
     lbk_status status = LBK_OK;
     LBK_GO(write_json(context, folder, root));
     LBK_GO(lbk__results_csv(context, folder, root));
-    LBK_GO(lbk__results_plots(context, folder, root, &plots, &no_gnuplot));
-    if (no_gnuplot)
+    LBK_GO(lbk__results_plots(context, folder, root, &plots));
+    if (!json_object_get(plots, "gnuplot"))
         lbk__log(context, LBK_LOG_WARNING, "there is no gnuplot here: the report has tables, but no plots");
     LBK_GO(lbk__study_path(context, folder, "report.html", NULL, &path));
-    LBK_GO(lbk__results_page(context, root, plots, no_gnuplot, path));
+    LBK_GO(lbk__results_page(context, root, plots, path));
 done:
     json_decref(plots);
     lbk_free(context, path);
@@ -106,6 +106,8 @@ static lbk_status summarise(lbk_context *context, const char *folder, const json
         json_pack("{s:O, s:O, s:O, s:o, s:o, s:s}", "study", json_object_get(root, "name"), "metric",
                   json_object_get(root, "metric"), "split", json_object_get(root, "test_split"), "report",
                   json_sprintf("%s/report.html", folder), "scores", rows, "note", note);
+    json_t *warnings = json_object_get(root, "warnings");
+    if (json_array_size(warnings)) json_object_set(out, "warnings", warnings);
     return lbk__json_text(context, out, summary);
 }
 

@@ -61,17 +61,17 @@ lbk__saliency lbk__results_saliency_kind(const lbk__results *results);
 lbk_status lbk__results_density(const lbk__results *results, json_t *root); /* densities.c: "density" */
 lbk_status lbk__results_curves(const lbk__results *results, json_t *root); /* curves.c: "curves", "weights" */
 lbk_status lbk__results_samples(const lbk__results *results, json_t *root); /* deciding.c: "samples" */
+/* seen.c: "warnings": sentences, where test samples were known before; also logged. */
+lbk_status lbk__results_seen(const lbk__results *results, json_t *root);
 
 /* ---- showing them ---- */
 
 /* csv.c: results.csv and the other tables, into the folder. */
 lbk_status lbk__results_csv(lbk_context *context, const char *folder, const json_t *root);
-/* plots.c: gnuplot's SVG by name, {"scores-0-joint": "<svg…", …}; an empty object, and *missing true, where
- * there is no gnuplot. The script stays in folder/plots. */
-lbk_status lbk__results_plots(lbk_context *context, const char *folder, const json_t *root, json_t **plots,
-                              bool *missing);
+/* plots.c: gnuplot's SVG by name, {"gnuplot": its version, "scores-0-joint": "<svg…", …}; an empty object
+ * where there is no gnuplot. The script stays in folder/plots. */
+lbk_status lbk__results_plots(lbk_context *context, const char *folder, const json_t *root, json_t **plots);
 /* page.c: the page, complete in one file. */
-lbk_status lbk__results_page(lbk_context *context, const json_t *root, const json_t *plots, bool no_gnuplot,
-                             const char *path);
+lbk_status lbk__results_page(lbk_context *context, const json_t *root, const json_t *plots, const char *path);
 
 #endif

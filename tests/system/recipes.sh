@@ -56,6 +56,7 @@ export INIT="$work/none"
 picture="src='data:image/jpeg;base64,/9j/" report=$work/all/study/report.html
 run "$recipes/run.sh" "$work/recipe" "$work/all" "$work" --teacher "$work/teacher"
 expect_code 0; expect_out '^small, kd'
+! grep -q '<p class=down>' "$report" || wrong "nothing of test was known before"
 grep -q "$picture" "$report" || wrong "the report lacks the pictures of DATA"
 mkdir "$work/empty"
 run "$recipes/run.sh" "$work/recipe" "$work/all" "$work" --teacher "$work/teacher" --images "$work/empty"

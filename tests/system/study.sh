@@ -8,6 +8,7 @@ cd "$work" || exit 1
 sed -i 's/"text": "a picture of the thing"/"text": "a <script>thing<\/script> of the sea"/' data.jsonl
 sed -i '1s/"label": "[a-z]*"/"label": "hot"/' data.jsonl # a class that test does not have
 sed -i '73,74s/"split": "test"/"split": "dull"/' data.jsonl # of one class
+sed -i 's/74.tif/2.tif/' data.jsonl # a test sample with a picture of train
 pack_tiny_data
 
 cat >student.yaml <<END
@@ -94,7 +95,9 @@ study given.yaml --out taken/ --teacher given
 expect_code 0
 sed 's/^pack/test_split: train\npack/' given.yaml >other.yaml
 study other.yaml --out taken --teacher given
-expect_code 0; grep -q '"num_samples": 56' taken/results.json || wrong 'results are not of the split that the recipe names now'
+expect_code 0; expect_err 'The test split, train, also taught the students'
+grep -q '<p class=down>The test split, train,' taken/report.html || wrong 'no warning in the page'
+grep -q '"num_samples": 56' taken/results.json || wrong 'results are not of the split that the recipe names now'
 [ "$(ls taken/cells | wc -l)" = 1 ] || wrong 'another test split is another training'
 # A metric that the bootstrap does not know, and a name longer than most.
 long=$(printf 'é%.0s' $(seq 300))
@@ -145,6 +148,11 @@ expect_err 'no model folder'
 # The page: complete in itself, and nothing of the data is taken for markup.
 page=whole/report.html
 grep -q '<h1>warm &amp; &lt;cool&gt;</h1>' $page || wrong 'the name is not escaped'
+grep -q '<p class=down>Pictures of train, which taught the students, are shown by 1 of the 14 test' $page || wrong 'no warning'
+for fact in "recipe&#39;s SHA-256</dt><dd>$(sha256sum <study.yaml | cut -c1-64)" 'oneDNN</dt><dd>[23]\.' \
+    'compiler</dt><dd>[a-zA-Z]' 'seeds: \[1, 2\]'; do
+    grep -q "$fact" $page || wrong "the page does not tell: $fact"
+done
 ! grep -q '<script' $page || wrong 'markup of the data is markup of the page'
 grep -q '&lt;script&gt;' $page || wrong 'a sample of the data should be shown, escaped'
 [ "$(grep -oE "(src|href)='?[a-z]+:[^,]{0,24}" $page | grep -v "src='data:image/jpeg;base64" | wc -l)" = 0 ] || wrong 'the page needs the network'
@@ -158,6 +166,7 @@ expect_code 0
 [ "$(grep -o '<th scope=col>p Wilcoxon</th>' $page | wc -l)" = 6 ] || wrong 'every view of both students should be tested'
 if command -v gnuplot >/dev/null; then
     [ -z "$(grep -oE " id=['\"][^'\"]*" $page | sort | uniq -d)" ] || wrong 'an id stands twice in the page'
+    grep -q 'plots</dt><dd>GNUPLOT [0-9]' $page || wrong 'the page does not tell the version of gnuplot'
     ! grep -q '<title>\$d' $page || wrong "lines of gnuplot's script are tooltips"
     grep -q '<figure><figcaption>score against size</figcaption><svg ' $page || wrong 'a plot is missing'
 fi

@@ -1,0 +1,77 @@
+/* seen.c: which test samples were known before: where the test split is a split that taught or chose the
+ * students, or shows pictures of one, its scores are better than those on new data, and the report says so.
+ */
+#include "data/pack.h"
+#include "study/report.h"
+
+#include <string.h>
+
+/* How many of the test samples show a picture that the split has, too. */
+static lbk_status count_shared(const lbk__results *r, const char *split, int64_t *out) {
+    lbk_context *context = r->context;
+    int32_t *samples = NULL;
+    bool *shown = NULL; /* by image */
+    int64_t count;
+    lbk_sample sample;
+    *out = 0;
+    lbk_status status = LBK_OK;
+    LBK_GO(lbk__pack_split(r->pack, split, &samples, &count));
+    LBK_GO(LBK_ALLOC(context, shown, lbk_pack_num_images(r->pack)));
+    for (int64_t i = 0; i < count; i++) {
+        LBK_GO(lbk_pack_sample(r->pack, samples[i], &sample));
+        if (sample.image >= 0) shown[sample.image] = true;
+    }
+    for (int64_t i = 0; i < r->truth.num_samples; i++) {
+        LBK_GO(lbk_pack_sample(r->pack, r->truth.samples[i], &sample));
+        *out += sample.image >= 0 && shown[sample.image];
+    }
+done:
+    lbk_free(context, samples);
+    lbk_free(context, shown);
+    return status;
+}
+
+/* `did` "taught" or "chose". */
+static lbk_status add_sentence(const lbk__results *r, const char *split, const char *did, json_t *to) {
+    const char *test = json_string_value(json_object_get(r->study, "test_split"));
+    json_t *sentence = NULL;
+    int64_t shared;
+    if (strcmp(split, test) == 0) {
+        sentence = json_sprintf("The test split, %s, also %s the students: scores on new data are lower.",
+                                test, did);
+    } else {
+        LBK_TRY(count_shared(r, split, &shared));
+        if (shared)
+            sentence = json_sprintf(
+                "Pictures of %s, which %s the students, are shown by %lld of the %lld test samples.", split,
+                did, (long long)shared, (long long)r->truth.num_samples);
+    }
+    size_t i;
+    json_t *said;
+    json_array_foreach(to, i, said) if (json_equal(said, sentence)) {
+        json_decref(sentence); /* of another student */
+        return LBK_OK;
+    }
+    if (sentence) json_array_append_new(to, sentence);
+    return LBK_OK;
+}
+
+/* Studies that were made before study.json named the splits had the defaults. */
+static const char *split_of(const json_t *student, const char *key, const char *otherwise) {
+    const char *name = json_string_value(json_object_get(student, key));
+    return name ? name : otherwise;
+}
+
+lbk_status lbk__results_seen(const lbk__results *r, json_t *root) {
+    json_t *warnings = json_array(), *student;
+    size_t s, i;
+    json_object_set_new(root, "warnings", warnings);
+    json_array_foreach(json_object_get(r->study, "students"), s, student) {
+        LBK_TRY(add_sentence(r, split_of(student, "dev_split", "dev"), "chose", warnings));
+        LBK_TRY(add_sentence(r, split_of(student, "train_split", "train"), "taught", warnings));
+    }
+    json_t *sentence;
+    json_array_foreach(warnings, i, sentence)
+        lbk__log(r->context, LBK_LOG_WARNING, "%s", json_string_value(sentence));
+    return LBK_OK;
+}
