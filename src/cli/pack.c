@@ -11,7 +11,7 @@ typedef struct arguments {
     lbk_pack_options pack;
     const char *out, *classes;
     int num_threads;
-    bool json;
+    bool json, labels; /* labels: their kind was said */
 } arguments;
 
 /* In the order of lbk_source, as the two lists after it are in that of their enumerations; encoders come
@@ -72,6 +72,11 @@ static void check_visual(const lbk_pack_options *pack, struct argp_state *state)
         argp_error(state, "--image-size goes with --visual patches or efficientnet-lite0 to 4");
 }
 
+static lbk_label_kind usual_labels(lbk_source source) {
+    if (source == LBK_SOURCE_VQA_V2) return LBK_LABEL_SOFT;
+    return source == LBK_SOURCE_MMIMDB || source == LBK_SOURCE_APPSTREAM ? LBK_LABEL_MULTI : LBK_LABEL_SINGLE;
+}
+
 static error_t parse(int key, char *argument, struct argp_state *state) {
     arguments *given = state->input;
     lbk_pack_options *pack = &given->pack;
@@ -82,15 +87,13 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
         return 0;
     case 's':
         pack->source = (lbk_source)cli_choice(state, "--source", argument, sources);
-        if (pack->source == LBK_SOURCE_MMIMDB || pack->source == LBK_SOURCE_APPSTREAM)
-            pack->label_kind = LBK_LABEL_MULTI;
-        if (pack->source == LBK_SOURCE_VQA_V2) pack->label_kind = LBK_LABEL_SOFT;
         return 0;
     case IMAGES:
         pack->image_root = argument;
         return 0;
     case LABELS:
         pack->label_kind = (lbk_label_kind)cli_choice(state, "--labels", argument, label_kinds);
+        given->labels = true;
         return 0;
     case CLASSES:
         given->classes = argument;
@@ -134,6 +137,7 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
         cli_require(state, "--vocab FILE", pack->vocab);
         cli_require(state, "--out FILE", given->out);
         check_visual(pack, state);
+        if (!given->labels) pack->label_kind = usual_labels(pack->source);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -154,8 +158,15 @@ static const struct argp argp = {
     NULL,
     NULL};
 
-/* The lines of a file that are not empty, of which there must be one. */
-static int read_lines(const char *path, cli_list *lines) {
+/* Without a byte-order mark, and blanks and line ends at the end. */
+static char *trimmed(char *line, bool first) {
+    size_t length = strlen(line);
+    while (length && strchr(" \t\r\n", line[length - 1])) line[--length] = 0;
+    return first && strncmp(line, "\xEF\xBB\xBF", 3) == 0 ? line + 3 : line;
+}
+
+/* One class a line; their order is that of a model's logits, so no line but the last may be empty. */
+static int read_classes(const char *path, cli_list *lines) {
     FILE *file = fopen(path, "r");
     if (!file) {
         cli_say("%s: cannot open: %s", path, strerror(errno));
@@ -164,15 +175,24 @@ static int read_lines(const char *path, cli_list *lines) {
     char *line = NULL;
     size_t capacity = 0;
     ssize_t length;
+    size_t number = 0, empty = 0; /* lines from 1; the first that is empty */
+    bool gap = false;
     while ((length = getline(&line, &capacity, file)) >= 0) {
-        line[strcspn(line, "\r\n")] = 0;
-        if (*line) cli_list_add(lines, line);
+        const char *class = trimmed(line, number++ == 0);
+        if (*class) cli_list_add(lines, class);
+        gap |= *class && empty;
+        if (!*class && !empty) empty = number;
     }
     bool failed = ferror(file);
     if (failed) cli_say("%s: cannot read: %s", path, strerror(errno));
     free(line);
     fclose(file);
     if (failed) return lbk_status_exit_code(LBK_IO);
+    if (gap) {
+        cli_say("%s, line %zu: is empty; a class needs a name, and without one all that follow would move up",
+                path, empty);
+        return lbk_status_exit_code(LBK_BAD_DATA);
+    }
     if (lines->count) return CLI_OK;
     cli_say("%s: names no class; it must have one a line", path);
     return lbk_status_exit_code(LBK_BAD_DATA);
@@ -182,7 +202,7 @@ int cli_pack(int argc, char **argv) {
     arguments given = {.pack.visual = LBK_VISUAL_PATCHES};
     argp_parse(&argp, argc, argv, 0, NULL, &given);
     cli_list classes = {0};
-    int code = given.classes ? read_lines(given.classes, &classes) : CLI_OK;
+    int code = given.classes ? read_classes(given.classes, &classes) : CLI_OK;
     if (code != CLI_OK) return code;
     given.pack.classes = (const char *const *)classes.items;
     given.pack.num_classes = classes.count;

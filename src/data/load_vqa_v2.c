@@ -135,19 +135,22 @@ static lbk_status check_agreement(vqa *loader, const char *const *answers, size_
     return LBK_OK;
 }
 
-/* The class of an answer of a question, NULL: none. */
-static lbk_status class_of(vqa *loader, const char *answer, bool as_written, const char **class) {
-    LBK_TRY(lbk__vqa_normalize(loader->base.context, answer, &loader->key));
-    *class = lbk__vqa_vocabulary_class(&loader->vocabulary, loader->key.data);
-    if (!*class || !as_written) return LBK_OK;
-    LBK_TRY(lbk__vqa_strip(loader->base.context, answer, &loader->key));
-    if (strcmp(loader->key.data, *class) != 0) *class = NULL;
-    return LBK_OK;
+/* The classes of an answer get its score; those written as it is, where `as_written`. */
+static lbk_status add_classes(vqa *loader, int32_t answer, double score, bool as_written,
+                              lbk__record *record) {
+    int32_t spelling = -1;
+    for (;;) {
+        const char *class = lbk__vqa_vocabulary_class(&loader->vocabulary, answer, &spelling);
+        if (!class) return LBK_OK;
+        if (as_written && strcmp(class, loader->first.data) != 0) continue;
+        LBK_TRY(lbk__record_add_label(loader->base.context, record, class, (float)score));
+    }
 }
 
 static lbk_status add_scores(vqa *loader, lbk__json_in in, lbk__record *record) {
     const json_t *array;
-    const char *answers[MOST_ANSWERS], *classes[MOST_ANSWERS];
+    const char *answers[MOST_ANSWERS];
+    int32_t numbers[MOST_ANSWERS]; /* of answers that have classes, or −1 */
     LBK_TRY(lbk__json_get_array(in, "answers", &array));
     const size_t count = json_array_size(array);
     if (count == 0 || count > MOST_ANSWERS)
@@ -159,14 +162,18 @@ static lbk_status add_scores(vqa *loader, lbk__json_in in, lbk__record *record) 
     }
     bool as_written;
     LBK_TRY(check_agreement(loader, answers, count, &as_written));
-    for (size_t i = 0; i < count; i++) LBK_TRY(class_of(loader, answers[i], as_written, classes + i));
+    for (size_t i = 0; i < count; i++) {
+        LBK_TRY(lbk__vqa_normalize(in.context, answers[i], &loader->key));
+        numbers[i] = lbk__vqa_vocabulary_find(&loader->vocabulary, loader->key.data);
+    }
     record->labelled = true;
     for (size_t i = 0; i < count; i++) {
-        int32_t same = 0;
-        for (size_t k = 0; k < count; k++) same += classes[k] == classes[i];
-        if (classes[i])
-            LBK_TRY(lbk__record_add_label(in.context, record, classes[i],
-                                          (float)lbk__vqa_accuracy((int32_t)count, same)));
+        int32_t before = 0, same = 0;
+        for (size_t k = 0; k < i; k++) before += numbers[k] == numbers[i];
+        for (size_t k = i; k < count; k++) same += numbers[k] == numbers[i];
+        if (numbers[i] >= 0 && !before)
+            LBK_TRY(
+                add_classes(loader, numbers[i], lbk__vqa_accuracy((int32_t)count, same), as_written, record));
     }
     return LBK_OK;
 }
@@ -244,7 +251,7 @@ static lbk_status count_answers(vqa *loader, const char *path) {
         status = lbk__json_items_next(items, &in);
         if (status == LBK_OK && !in.object) break;
         if (status == LBK_OK) status = lbk__json_get_string(in, "multiple_choice_answer", &answer);
-        if (status == LBK_OK) LBK_GO(lbk__vqa_vocabulary_count(&loader->vocabulary, answer, 1));
+        if (status == LBK_OK) LBK_GO(lbk__vqa_vocabulary_count(&loader->vocabulary, answer));
         if (status != LBK_OK && !(status == LBK_BAD_DATA && loader->skip_bad)) goto done;
     }
 done:
@@ -280,7 +287,7 @@ done:
 static lbk_status look_at_all(vqa *loader, const lbk_pack_options *options) {
     lbk_context *context = loader->base.context;
     for (size_t c = 0; c < options->num_classes; c++)
-        LBK_TRY(lbk__vqa_vocabulary_count(&loader->vocabulary, options->classes[c], LBK__VQA_FREQUENT));
+        LBK_TRY(lbk__vqa_vocabulary_give(&loader->vocabulary, options->classes[c]));
     for (size_t i = 0; i < LBK_COUNT(subsets); i++) {
         const subset *last = loader->num_present ? loader->present[loader->num_present - 1] : NULL;
         if (last && strcmp(last->name, "test2015") == 0 && strcmp(subsets[i].name, "test-dev2015") == 0)

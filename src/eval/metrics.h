@@ -26,7 +26,7 @@ typedef struct lbk__metrics {
     double loss;    /* mean (1) or (1') */
     double kl;      /* mean (2) or (2') at τ = 1, KL(teacher ‖ student); NaN without a teacher */
     double entropy; /* of the prediction, nats; multi, soft: mean over classes of yes/no entropies */
-    int64_t num_samples;
+    int64_t num_samples, num_labelled; /* entropy and kl are of all, the others of those with a label */
 } lbk__metrics;
 
 /* "accuracy", "auroc", …, NULL: names of the fields, in order. */

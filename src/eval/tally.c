@@ -66,6 +66,7 @@ lbk_status lbk__tally_add(lbk__tally *tally, const float *logits, int32_t label,
 void lbk__tally_metrics(const lbk__tally *tally, lbk__metrics *out) {
     *out = lbk__no_metrics();
     out->num_samples = tally->num_samples;
+    out->num_labelled = tally->num_labelled;
     lbk__decision_metrics(tally, out);
     lbk__probability_metrics(tally, out);
 }

@@ -2,6 +2,7 @@
 #include "distill/cache.h"
 
 #include "base/guest.h"
+#include "data/pack_summary.h"
 #include "format/json.h"
 #include "format/safetensors.h"
 #include "model/folder.h"
@@ -36,27 +37,14 @@ static json_t *lengths_json(const length_tally *tally) {
 
 /* ---- packs ---- */
 
-static void add_to(json_t *object, const char *key, json_int_t amount) {
-    json_object_set_new(object, key, json_integer(json_integer_value(json_object_get(object, key)) + amount));
-}
-
-/* splits: {"train": {"samples", "labelled", "labels": {class: samples}}} */
-static lbk_status describe_samples(const lbk_pack *pack, json_t *out) {
-    json_t *splits = json_object();
+static lbk_status describe_samples(lbk_context *context, const lbk_pack *pack, json_t *out) {
     length_tally tokens = {0}, rows = {0};
+    json_t *splits;
+    LBK_TRY(lbk__pack_splits(context, pack, &splits));
     json_object_set_new(out, "splits", splits);
     for (int64_t i = 0; i < lbk_pack_num_samples(pack); i++) {
         lbk_sample sample;
         LBK_TRY(lbk_pack_sample(pack, i, &sample));
-        json_t *split = json_object_get(splits, sample.split);
-        if (!split) {
-            split = json_pack("{s:i, s:i, s:{}}", "samples", 0, "labelled", 0, "labels");
-            json_object_set_new(splits, sample.split, split);
-        }
-        add_to(split, "samples", 1);
-        add_to(split, "labelled", sample.labelled != 0);
-        for (int32_t k = 0; k < sample.num_labels; k++)
-            add_to(json_object_get(split, "labels"), lbk_pack_class_name(pack, sample.classes[k]), 1);
         count_length(&tokens, sample.num_tokens);
         count_length(&rows, sample.num_rows);
     }
@@ -75,7 +63,7 @@ static lbk_status describe_pack(lbk_context *context, const char *path, json_t *
     json_object_set_new(out, "images", json_integer(lbk_pack_num_images(pack)));
     json_object_set_new(out, "visual_dim", json_integer(lbk_pack_visual_dim(pack)));
     json_object_set_new(out, "classes", classes);
-    lbk_status status = describe_samples(pack, out);
+    lbk_status status = describe_samples(context, pack, out);
     if (status == LBK_OK) status = lbk_pack_verify(pack);
     json_object_set_new(out, "verified", json_boolean(status == LBK_OK));
     lbk_pack_close(pack);

@@ -19,6 +19,8 @@ json_t *lbk__json_metrics(const lbk__metrics *metrics) {
         if (!isnan(value)) json_object_set_new(object, lbk__metric_names[m], json_real(value));
     }
     json_object_set_new(object, "num_samples", json_integer(metrics->num_samples));
+    if (metrics->num_labelled < metrics->num_samples)
+        json_object_set_new(object, "num_labelled", json_integer(metrics->num_labelled));
     return object;
 }
 

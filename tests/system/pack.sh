@@ -21,12 +21,24 @@ pack data.jsonl --classes classes.txt --out classes
 expect_code 0
 run "$LIMBECK" info classes
 expect_out '^classes +warm, cool$'
+printf '\357\273\277warm \r\nnone\r\ncool\t\r\n\r\n' >classes.txt # as an editor leaves it
+pack data.jsonl --labels single --classes classes.txt --out classes
+expect_code 0; expect_out '^warm +28 +8 +8'; expect_out '^none +0 +0 +0'
+run "$LIMBECK" info classes
+expect_out '^classes +warm, none, cool$'; expect_out '^none +0 +0 +0'
+printf 'warm\n\ncool\n' >classes.txt
+pack data.jsonl --classes classes.txt --out classes
+expect_code 3; expect_err 'classes.txt, line 2: is empty'
 echo warm >classes.txt
 pack data.jsonl --classes classes.txt --out classes
 expect_code 3; expect_err 'line 1: .*"cool"'
 : >classes.txt
 pack data.jsonl --classes classes.txt --out classes
 expect_code 3; expect_err 'classes.txt: names no class'
+
+# What is said about labels holds wherever it is said.
+pack . --labels single --source mmimdb --out other
+expect_code 2; expect_err 'label kind must be multi'
 
 # A bad record.
 { cat data.jsonl; echo '{"id": "x", "text": "a", "image": "pictures/none.tif", "label": "warm", "split": "train"}'; } >bad.jsonl

@@ -12,7 +12,7 @@
 static void put_films(fixture *f) {
     put_text(f, "split.json", "{\"train\": [\"001\", \"002\"], \"test\": [\"003\"]}");
     put_text(f, "dataset/001.json",
-             "{\"title\": \"Night (1999)\", \"plot\": [\"short\", \"A long plot.\"], "
+             "{\"title\": \"Night (1999)\", \"plot\": [\"short\", \"A long plot.\", \"éééééééé\"], "
              "\"genres\": [\"Drama\", \"News\", \"Comedy\"], \"year\": 1999}");
     put_text(f, "dataset/002.json", "{\"plot\": \"only a plot\", \"genres\": [\"Adult\"]}");
     put_text(f, "dataset/003.json", "{\"title\": \"C\", \"plot\": [\"x\"], \"genres\": [\"Drama\"]}");

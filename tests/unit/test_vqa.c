@@ -227,6 +227,29 @@ static void questions_find_annotations_and_pictures(void **state) {
     fixture_close(&f);
 }
 
+/* Both are what the scorer compares as "0", unless all annotators wrote the one. */
+static void given_classes_may_be_one_answer(void **state) {
+    (void)state;
+    static const char *const classes[] = {"none", "yes", "0", "the"};
+    fixture f = fixture_open(NULL);
+    fixture_start(&f);
+    put_questions(&f);
+    f.options.visual = LBK_VISUAL_NONE;
+    f.options.classes = classes;
+    f.options.num_classes = 4;
+    put_text(
+        &f, "v2_mscoco_train2014_annotations.json",
+        ANNOTATIONS(ANNOTATION("1", TEN("none") ",{\"answer\":\"0\"}") "," ANNOTATION("2", TEN("none"))));
+    lbk_pack *pack = build(&f);
+    const lbk_sample mixed = sample_of(&f, pack, 0), agreed = sample_of(&f, pack, 1);
+    check_near(score_of(mixed, 0), 1, 0);
+    check_near(score_of(mixed, 2), 1, 0);
+    check_near(score_of(agreed, 0), lbk__vqa_accuracy(3, 3), 1e-7);
+    for (int32_t c = 1; c < 4; c++) check_near(score_of(agreed, c), 0, 0);
+    lbk_pack_close(pack);
+    fixture_close(&f);
+}
+
 /* More subsets than anybody's folder has, each with its questions and annotations. */
 static void all_subsets_may_be_there(void **state) {
     (void)state;
@@ -361,12 +384,19 @@ static void lack_of_memory_is_survived(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(answers_are_normalised),   cmocka_unit_test(accuracy_leaves_one_out),
-        cmocka_unit_test(scores_are_the_scorers),   cmocka_unit_test(the_metric_is_the_scorers),
-        cmocka_unit_test(given_classes_are_taken),  cmocka_unit_test(questions_find_annotations_and_pictures),
-        cmocka_unit_test(all_subsets_may_be_there), cmocka_unit_test(bad_questions_are_named),
-        cmocka_unit_test(broken_files_are_refused), cmocka_unit_test(what_does_not_fit_is_told),
-        cmocka_unit_test(the_twin_has_its_counts),  cmocka_unit_test(lack_of_memory_is_survived),
+        cmocka_unit_test(answers_are_normalised),
+        cmocka_unit_test(accuracy_leaves_one_out),
+        cmocka_unit_test(scores_are_the_scorers),
+        cmocka_unit_test(the_metric_is_the_scorers),
+        cmocka_unit_test(given_classes_are_taken),
+        cmocka_unit_test(questions_find_annotations_and_pictures),
+        cmocka_unit_test(given_classes_may_be_one_answer),
+        cmocka_unit_test(all_subsets_may_be_there),
+        cmocka_unit_test(bad_questions_are_named),
+        cmocka_unit_test(broken_files_are_refused),
+        cmocka_unit_test(what_does_not_fit_is_told),
+        cmocka_unit_test(the_twin_has_its_counts),
+        cmocka_unit_test(lack_of_memory_is_survived),
     };
     return cmocka_run_group_tests_name("vqa", tests, NULL, NULL);
 }
