@@ -271,9 +271,10 @@ enum { LBK_MAX_FOLDS = 100 };
  * (6) in all four kinds. A cache that is there and matches is left as it is; another's is LBK_MISMATCH,
  * unless `force`. `summary` (may be NULL): JSON with the teacher's metrics, "splits": {"train": {"joint":
  * {…}, …}, …}, and the mean saliency of each modality, overall and by class: "saliency": {"kl": {"text",
- * "image"}, …}, "saliency_by_class": {CLASS: …}; "memorised" (also logged as a warning): under the
- * joint view its error on train is less than half, and its mean entropy less than two thirds, of those on
- * dev.
+ * "image"}, …, "num_samples"}, "saliency_by_class": {CLASS: …} (means of no sample are null; "label" has a
+ * "num_samples" of its own, of the labelled); "memorised" (also logged as a warning): under the joint view
+ * its error on "train_split" is less than half, and its mean entropy less than two thirds, of those on
+ * "dev_split", which are those that a run folder's configuration names, else train and dev.
  *
  * `folds` K: the logits of each labelled training sample come from one of K other teachers, trained as the
  * run folder `teacher` was, on labels, but without that sample's fold, in OUT.folds/; all other samples'

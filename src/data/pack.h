@@ -8,6 +8,12 @@
  * LBK_INVALID_ARGUMENT, with the names and sizes of the splits that are there, when there is none such. */
 lbk_status lbk__pack_split(const lbk_pack *pack, const char *name, int32_t **indices, int64_t *count);
 
+/* Whether a class that a sample lists with this score counts as true of it: with single and multi labels,
+ * whose scores are 1, each; with soft ones those scored at least one half. */
+static inline bool lbk__is_true(float score) {
+    return score >= 0.5f;
+}
+
 /* The vocab.txt that the texts were tokenised with, and how. */
 const char *lbk__pack_vocab(const lbk_pack *pack, size_t *size);
 bool lbk__pack_cased(const lbk_pack *pack);

@@ -1,6 +1,8 @@
 /* labels.c: lists of labels, by sample and by class. */
 #include "eval/labels.h"
 
+#include "data/pack.h"
+
 #include <string.h>
 
 /* ---- by sample ---- */
@@ -72,7 +74,7 @@ lbk_status lbk__positives_find(lbk_context *context, const lbk__labels *labels, 
     lbk_status status = LBK_OK;
     LBK_GO(LBK_ALLOC(context, out->start, (size_t)num_classes + 1));
     LBK_GO(LBK_ALLOC(context, next, num_classes));
-    for (int64_t k = 0; k < total; k++) out->start[labels->classes[k] + 1] += labels->scores[k] > 0.5f;
+    for (int64_t k = 0; k < total; k++) out->start[labels->classes[k] + 1] += lbk__is_true(labels->scores[k]);
     for (int32_t c = 0; c < num_classes; c++) {
         out->start[c + 1] += out->start[c];
         next[c] = out->start[c];
@@ -80,7 +82,7 @@ lbk_status lbk__positives_find(lbk_context *context, const lbk__labels *labels, 
     LBK_GO(LBK_ALLOC(context, out->samples, out->start[num_classes]));
     for (int64_t i = 0; i < labels->num_samples; i++)
         for (int64_t k = labels->start[i]; k < labels->start[i + 1]; k++)
-            if (labels->scores[k] > 0.5f) out->samples[next[labels->classes[k]]++] = (int32_t)i;
+            if (lbk__is_true(labels->scores[k])) out->samples[next[labels->classes[k]]++] = (int32_t)i;
 done:
     lbk_free(context, next);
     if (status != LBK_OK) lbk__positives_free(context, out);

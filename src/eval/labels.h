@@ -21,7 +21,7 @@ void lbk__labels_row(const lbk__labels *labels, int64_t sample, int32_t num_clas
 /* One of them. */
 float lbk__labels_target(const lbk__labels *labels, int64_t sample, int32_t class);
 
-/* The other way round: of which samples a class is true, its target above one half. */
+/* The other way round: of which samples a class is true (lbk__is_true). */
 typedef struct lbk__positives {
     int64_t *start;   /* [C + 1] where each class's samples begin in … */
     int32_t *samples; /* … positions among the labelled ones, rising */

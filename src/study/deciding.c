@@ -36,7 +36,7 @@ static json_t *answer(const lbk__results *r, const lbk__result_run *run, int vie
                          ? exp(-lbk__categorical_loss(logits, t->num_classes, best))
                          : lbk__sigmoid((double)logits[best]);
     return json_pack("{s:s, s:f, s:b}", "class", lbk_pack_class_name(r->pack, best), "probability", p,
-                     "right", (int)(lbk__labels_target(&t->labels, position, best) > 0.5f));
+                     "right", (int)lbk__is_true(lbk__labels_target(&t->labels, position, best)));
 }
 
 /* {"name", "joint": answer, "text": …, "image": …} */
@@ -74,7 +74,7 @@ static lbk_status sample_json(const lbk__results *r, const float saliency[LBK__N
     json_t *classes = json_array(), *rows = json_array();
     LBK_TRY(lbk_pack_sample(r->pack, r->truth.samples[position], &sample));
     for (int32_t k = 0; k < sample.num_labels; k++)
-        if (sample.scores[k] > 0.5f)
+        if (lbk__is_true(sample.scores[k]))
             json_array_append_new(classes, json_string(lbk_pack_class_name(r->pack, sample.classes[k])));
     json_array_append_new(rows, answers(r, "teacher", &r->teacher, position));
     for (size_t k = 0; k < LBK_COUNT(shown); k++)

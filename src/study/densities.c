@@ -1,6 +1,7 @@
 /* densities.c: with which probability a model says what is true, under each view: whether a student behaves
  * within a modality as its teacher does. */
 #include "base/logits.h"
+#include "data/pack.h"
 #include "study/report.h"
 #include "train/report.h"
 
@@ -18,7 +19,7 @@ static void count(const lbk__results *r, const lbk__result_run *run, int view, d
     const float *logits = run->predictions.logits + view * truth->num_samples * classes;
     for (int64_t i = 0; i < truth->num_samples; i++)
         for (int64_t k = truth->labels.start[i]; k < truth->labels.start[i + 1]; k++) {
-            if (!(truth->labels.scores[k] > 0.5f)) continue;
+            if (!lbk__is_true(truth->labels.scores[k])) continue;
             const double at = probability(truth, logits + i * classes, truth->labels.classes[k]) * BINS;
             counts[at > 0 ? (int)fmin(at, BINS - 1) : 0]++;
         }

@@ -60,7 +60,18 @@ static json_t *group_json(const lbk__results *r, lbk__saliency kind, const group
     return object;
 }
 
-/* Of every split of the pack. */
+/* Keeps the labelled ones; returns how many. */
+static int64_t keep_labelled(const lbk_pack *pack, int32_t *samples, int64_t count) {
+    int64_t kept = 0;
+    for (int64_t i = 0; i < count; i++) {
+        lbk_sample sample;
+        if (lbk_pack_sample(pack, samples[i], &sample) == LBK_OK && sample.labelled)
+            samples[kept++] = samples[i];
+    }
+    return kept;
+}
+
+/* Of every split of the pack; by `label` of its labelled samples: it says nothing of the others. */
 static lbk_status by_split(const lbk__results *r, lbk__saliency kind, float *values, json_t *out) {
     json_t *seen = json_object();
     lbk_status status = LBK_OK;
@@ -72,6 +83,7 @@ static lbk_status by_split(const lbk__results *r, lbk__saliency kind, float *val
         if (json_object_get(seen, sample.split)) continue;
         json_object_set_new(seen, sample.split, json_true());
         LBK_GO(lbk__pack_split(r->pack, sample.split, &samples, &g.count));
+        if (kind == LBK__SALIENCY_LABEL) g.count = keep_labelled(r->pack, samples, g.count);
         g.name = sample.split, g.samples = samples;
         json_array_append_new(out, group_json(r, kind, &g));
         lbk_free(r->context, samples);

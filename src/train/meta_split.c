@@ -15,7 +15,7 @@ bool lbk__training_learns_weights(const lbk__training *t) {
 
 /* ---- drawing ---- */
 
-/* Adds one to the number of samples of each class that is true for the sample. */
+/* Adds one to the number of samples of each class that the sample lists. */
 static lbk_status count_classes(const lbk__training *t, int32_t index, int64_t *frequency) {
     lbk_sample sample;
     LBK_TRY(lbk_pack_sample(t->pack, index, &sample));
@@ -23,17 +23,33 @@ static lbk_status count_classes(const lbk__training *t, int32_t index, int64_t *
     return LBK_OK;
 }
 
-/* The stratum of a sample: its class; of several the rarest in the training split; 0 without any. */
-static lbk_status stratum_of(const lbk__training *t, int32_t index, const int64_t *frequency, int32_t *out) {
-    lbk_sample sample;
+/* −1 without any. */
+static int32_t rarest_class(const lbk_sample *sample, const int64_t *frequency) {
     int32_t rarest = -1;
-    LBK_TRY(lbk_pack_sample(t->pack, index, &sample));
-    for (int32_t k = 0; k < sample.num_labels; k++) {
-        const int32_t c = sample.classes[k];
+    for (int32_t k = 0; k < sample->num_labels; k++) {
+        const int32_t c = sample->classes[k];
         const bool fewer = rarest < 0 || frequency[c] < frequency[rarest];
         if (fewer || (c < rarest && frequency[c] == frequency[rarest])) rarest = c;
     }
-    *out = rarest + 1;
+    return rarest;
+}
+
+/* The first of equals; −1 where all scores are 0. */
+static int32_t highest_class(const lbk_sample *sample) {
+    int32_t highest = -1;
+    float score = 0;
+    for (int32_t k = 0; k < sample->num_labels; k++)
+        if (sample->scores[k] > score) score = sample->scores[k], highest = sample->classes[k];
+    return highest;
+}
+
+/* The stratum of a sample: its class; of several the rarest in the training split; of soft ones, which may be
+ * all that there are, the one with the highest score; 0 without any. */
+static lbk_status stratum_of(const lbk__training *t, int32_t index, const int64_t *frequency, int32_t *out) {
+    lbk_sample sample;
+    LBK_TRY(lbk_pack_sample(t->pack, index, &sample));
+    const bool soft = lbk_pack_label_kind(t->pack) == LBK_LABEL_SOFT;
+    *out = 1 + (soft ? highest_class(&sample) : rarest_class(&sample, frequency));
     return LBK_OK;
 }
 

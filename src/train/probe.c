@@ -3,6 +3,8 @@
 #include "base/file.h"
 #include "base/guest.h"
 #include "base/lock.h"
+#include "model/folder.h"
+#include "train/config.h"
 #include "train/folds.h"
 #include "train/infer.h"
 #include "train/probe_summary.h"
@@ -145,19 +147,41 @@ done:
     return status;
 }
 
+/* The configuration of a run folder, whose model is in best/; of a model alone, all defaults. */
+static lbk_status read_config(lbk_context *context, const char *teacher, lbk_config **out) {
+    char *model, *path = NULL;
+    *out = NULL;
+    LBK_TRY(lbk__model_folder(context, teacher, &model));
+    lbk_status status = LBK_OK;
+    if (strcmp(model, teacher) != 0) LBK_GO(lbk__join(context, teacher, "config.yaml", &path));
+    LBK_GO(lbk__config_read(context, path && lbk__exists(path) ? path : NULL, NULL, 0, out));
+done:
+    lbk_free(context, path);
+    lbk_free(context, model);
+    return status;
+}
+
 static lbk_status summarise(lbk__model *teacher, const lbk_pack *pack, const lbk_probe_options *options,
                             bool kept, char **out) {
-    lbk__cache *cache;
-    LBK_TRY(lbk__cache_open(teacher->context, options->out, &cache));
+    lbk_context *context = teacher->context;
+    lbk__cache *cache = NULL;
+    lbk_config *config = NULL;
+    json_t *root = NULL;
+    lbk_status status = LBK_OK;
+    LBK_GO(lbk__cache_open(context, options->out, &cache));
+    LBK_GO(read_config(context, options->teacher, &config));
     const lbk__cache_key *key = lbk__cache_made_from(cache);
-    json_t *root = json_pack("{s:s,s:b,s:s,s:s,s:I,s:i}", "cache", options->out, "kept", (int)kept,
-                             "teacher_sha256", key->teacher_sha256, "pack_sha256", key->pack_sha256,
-                             "num_samples", (json_int_t)key->num_samples, "folds", key->folds);
+    root = json_pack("{s:s,s:b,s:s,s:s,s:I,s:i}", "cache", options->out, "kept", (int)kept, "teacher_sha256",
+                     key->teacher_sha256, "pack_sha256", key->pack_sha256, "num_samples",
+                     (json_int_t)key->num_samples, "folds", key->folds);
     if (key->precision) json_object_set_new(root, "precision", json_string(key->precision));
-    lbk_status status = lbk__probe_summary(teacher, pack, cache, root);
-    lbk__cache_close(cache);
-    if (status == LBK_OK && out) return lbk__json_text(teacher->context, root, out);
+    LBK_GO(
+        lbk__probe_summary(teacher, pack, cache, config->train.train_split, config->train.dev_split, root));
+    if (out) LBK_GO(lbk__json_text(context, json_incref(root), out));
+done:
     json_decref(root);
+    lbk_config_close(config);
+    lbk__cache_close(cache);
     return status;
 }
 

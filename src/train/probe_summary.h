@@ -7,9 +7,9 @@
 
 #include <jansson.h>
 
-/* Reads the cache once and adds "metric", "splits", "saliency" and "saliency_by_class" to `root`; memory does
- * not grow with the samples. Warns by the log when the teacher knows train by heart. */
+/* Reads the cache once and adds to `root` what lbk_probe's summary has beside the cache; memory does not grow
+ * with the samples. Warns by the log when the teacher knows by heart what it was trained on. */
 lbk_status lbk__probe_summary(const lbk__model *teacher, const lbk_pack *pack, const lbk__cache *cache,
-                              json_t *root);
+                              const char *train_split, const char *dev_split, json_t *root);
 
 #endif

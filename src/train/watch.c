@@ -1,4 +1,5 @@
 /* watch.c: what is told at the end of an epoch about the weights of (5), and about learning them. */
+#include "data/pack.h"
 #include "train/report.h"
 #include "train/training.h"
 
@@ -49,6 +50,7 @@ static lbk_status tally_classes(const lbk__training *t, int64_t count, class_tal
         LBK_TRY(lbk_pack_sample(t->pack, index, &sample));
         for (int32_t k = 0; k < sample.num_labels; k++) {
             class_tally *own = &tally[sample.classes[k]];
+            if (!lbk__is_true(sample.scores[k])) continue;
             own->count++;
             for (int v = 0; v < LBK_NUM_VIEWS; v++) {
                 own->sum[v] += (double)weights[v];

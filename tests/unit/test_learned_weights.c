@@ -143,6 +143,40 @@ static void strata_of_several_labels(void **state) {
     json_decref(split), json_decref(classes);
 }
 
+/* Scores for all classes, most of them 0: the highest is the sample's class, sample i's i % 3. */
+static void score_all_classes(json_t *sample) {
+    static const char *const classes[] = {"cat", "dog", "fox"};
+    const int number = atoi(json_string_value(json_object_get(sample, "id")) + 1);
+    json_t *scores = json_object();
+    if (!json_object_get(sample, "label")) return;
+    for (int c = 0; c < 3; c++)
+        json_object_set_new(scores, classes[c], json_real(c == number % 3 ? 0.6 : number % 2 * 0.3));
+    json_object_set_new(scores, "owl", json_real(0.4));
+    json_object_del(sample, "label");
+    json_object_set_new(sample, "scores", scores);
+}
+
+/* Soft labels count to the class with the highest score, and tell of those with at least one half. */
+static void strata_of_soft_labels(void **state) {
+    small_run *run = *state;
+    int per_class[3] = {0}, count;
+    small_run_repack(run, "pack", LBK_LABEL_SOFT, score_all_classes);
+    small_run_teach(run, "soft_teacher", "soft_cache");
+    check_ok(run->context, small_run_go(run,
+                                        CHANGES(SMALL_STUDENT, "distill.weights=learned",
+                                                "distill.meta_fraction=0.5", "train.epochs=1"),
+                                        "soft_cache", "out", 0, NULL));
+    json_t *split = read_json(run, "out/meta_split.json"), *item;
+    size_t i;
+    json_array_foreach(json_object_get(split, "ids"), i, item)
+        per_class[atoi(json_string_value(item) + 1) % 3]++;
+    for (int c = 0; c < 3; c++) assert_in_range(per_class[c], 6, 7); /* half of 14, 13, 13 */
+    json_t *classes = small_run_last(run, "out", "weights_by_class", &count);
+    assert_true(small_run_number(classes, "fox_text_mean") > 0);
+    assert_null(json_object_get(classes, "owl_text_mean"));
+    json_decref(split), json_decref(classes);
+}
+
 static void score_one_class(json_t *sample) {
     const int number = atoi(json_string_value(json_object_get(sample, "id")) + 1);
     if (!json_object_get(sample, "label")) return;
@@ -395,6 +429,7 @@ int main(void) {
         TEST(learned_weights_are_learned),
         TEST(meta_splits_are_stratified),
         TEST(strata_of_several_labels),
+        TEST(strata_of_soft_labels),
         TEST(one_class_with_scores_is_enough),
         TEST(what_is_watched_adds_up),
         TEST(accumulation_does_not_change_what_is_learned),

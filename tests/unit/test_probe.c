@@ -205,8 +205,9 @@ static void bad_probes_are_refused(void **state) {
     check_fails(f->context, LBK_IO, "/nowhere/cache", lbk_probe(f->context, &options, NULL));
 }
 
-/* A cache of someone who gives the classes that are true of train this much more than the others. */
-static json_t *probe_summary(fixture *f, float certainty) {
+/* A cache of someone who gives the classes that are true of train this much more than the others; what it
+ * says of the split that it was trained on. */
+static json_t *probe_summary(fixture *f, float certainty, const char *train_split) {
     char zeros[LBK__HASH_SIZE] = {0};
     memset(zeros, '0', LBK__HASH_SIZE - 1);
     const lbk__cache_key key = {zeros, zeros, LBK_LABEL_SINGLE, SAMPLES, 3, 0, false, NULL};
@@ -226,7 +227,7 @@ static json_t *probe_summary(fixture *f, float certainty) {
     check_ok(f->context, lbk__cache_open(f->context, f->cache_path, &cache));
     lbk__model *model = make_model(f, 3, 48, 1);
     json_t *root = json_object();
-    check_ok(f->context, lbk__probe_summary(model, f->pack, cache, root));
+    check_ok(f->context, lbk__probe_summary(model, f->pack, cache, train_split, "dev", root));
     lbk__model_free(model);
     lbk__cache_close(cache);
     return root;
@@ -235,15 +236,39 @@ static json_t *probe_summary(fixture *f, float certainty) {
 /* Right and sure on train, guessing elsewhere: by heart. Right but not sure: there is something to learn. */
 static void a_teacher_that_memorised_is_warned_of(void **state) {
     fixture *f = *state;
-    json_t *root = probe_summary(f, 9);
+    json_t *root = probe_summary(f, 9, "train");
     assert_non_null(strstr(f->log, "by heart"));
     check_near(number(root, "memorised"), 1, 0);
     json_decref(root);
     f->log[0] = 0;
-    root = probe_summary(f, 0.5f);
+    root = probe_summary(f, 0.5f, "train");
     assert_null(strstr(f->log, "by heart"));
     check_near(number(root, "memorised"), 0, 0);
     json_decref(root);
+    root = probe_summary(f, 9, "test"); /* it was trained on another split than the one it knows */
+    assert_null(strstr(f->log, "by heart"));
+    json_decref(root);
+}
+
+/* What removal costs on the label says nothing, 0, of samples without one: they do not count. */
+static void label_saliency_is_of_labelled_samples(void **state) {
+    fixture *f = *state;
+    char *text;
+    double sum = 0;
+    check_ok(f->context, probe(f, f->teacher_path, 0, &text));
+    json_t *summary = parse(f, text);
+    lbk__cache *cache;
+    check_ok(f->context, lbk__cache_open(f->context, f->cache_path, &cache));
+    for (int i = 0; i < SAMPLES; i++) {
+        float saliency[2];
+        lbk__cache_saliency(cache, LBK__SALIENCY_LABEL, i, saliency);
+        if (i % 10 != 5) sum += (double)saliency[1];
+    }
+    lbk__cache_close(cache);
+    check_near(number(summary, "saliency/label/num_samples"), 37, 0); /* of 41 */
+    check_near(number(summary, "saliency/label/image"), sum / 37, 1e-8);
+    check_near(number(summary, "saliency/num_samples"), SAMPLES, 0);
+    json_decref(summary);
 }
 
 int main(void) {
@@ -256,6 +281,7 @@ int main(void) {
         TEST(an_interrupted_probe_leaves_nothing),
         TEST(bad_probes_are_refused),
         TEST(a_teacher_that_memorised_is_warned_of),
+        TEST(label_saliency_is_of_labelled_samples),
     };
     return cmocka_run_group_tests_name("probe", tests, NULL, NULL);
 }
