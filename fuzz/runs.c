@@ -94,7 +94,8 @@ static void run_study(lbk_context *context, fuzz_bytes input) {
     put_study(context, fuzz_part(&input));
     fuzz_put("study/cells/kd/metrics.jsonl", fuzz_part(&input));
     fuzz_put_tensors("study/test/kd", &input);
-    if (lbk_report(context, fuzz_path("study"), &summary) == LBK_OK) lbk_free(context, summary);
+    if (lbk_report(context, &(lbk_report_options){.study = fuzz_path("study")}, &summary) == LBK_OK)
+        lbk_free(context, summary);
 }
 
 static const char study_json[] =

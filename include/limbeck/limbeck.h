@@ -330,12 +330,18 @@ typedef struct lbk_study_options {
  * folder. `summary` (may be NULL): as lbk_report. */
 LBK_PUBLIC lbk_status lbk_study(lbk_context *context, const lbk_study_options *options, char **summary);
 
+typedef struct lbk_report_options {
+    const char *study;  /* the folder of lbk_study */
+    const char *pack;   /* where the study's pack is now; NULL: where it was when the study was run */
+    const char *images; /* where the images are now; NULL: where they were */
+} lbk_report_options;
+
 /* Computes and writes results.json, tables as CSV (docs/study.md lists them) and report.html of a finished
  * study anew, by as many threads as the context has; callbacks as in lbk_study. Plots need the program
  * gnuplot; without it the page has its tables only. `summary` (may be NULL): JSON {"study", "metric",
  * "split", "report", "scores": {ROW: {"joint", "text", "image", …}}, "note"}, with "warnings", sentences,
- * where test samples taught or chose the students. */
-LBK_PUBLIC lbk_status lbk_report(lbk_context *context, const char *study, char **summary);
+ * where test samples taught or chose the students. LBK_MISMATCH for another pack than the study's. */
+LBK_PUBLIC lbk_status lbk_report(lbk_context *context, const lbk_report_options *options, char **summary);
 
 /* ------------------------------------------------------------------------------------ model, predict --- */
 

@@ -92,24 +92,34 @@ int cli_study(int argc, char **argv) {
 /* ---- report ---- */
 
 typedef struct report_arguments {
-    const char *study;
+    lbk_report_options report;
     bool json;
 } report_arguments;
 
-static const struct argp_option report_options[] = {{"json", 'j', 0, 0, "Print the summary as JSON", 0}, {0}};
+static const struct argp_option report_options[] = {
+    {"pack", 'p', "FILE", 0, "Where the study's pack is now, if it was moved", 1},
+    {"images", IMAGES, "FOLDER", 0, "What image paths are relative to now", 1},
+    {"json", 'j', 0, 0, "Print the summary as JSON", 2},
+    {0}};
 
 static error_t parse_report(int key, char *argument, struct argp_state *state) {
     report_arguments *given = state->input;
     switch (key) {
+    case 'p':
+        given->report.pack = argument;
+        return 0;
+    case IMAGES:
+        given->report.images = argument;
+        return 0;
     case 'j':
         given->json = true;
         return 0;
     case ARGP_KEY_ARG:
-        if (given->study) argp_error(state, "%s: one STUDY is wanted", argument);
-        given->study = argument;
+        if (given->report.study) argp_error(state, "%s: one STUDY is wanted", argument);
+        given->report.study = argument;
         return 0;
     case ARGP_KEY_END:
-        cli_require(state, "STUDY", given->study);
+        cli_require(state, "STUDY", given->report.study);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -132,6 +142,6 @@ int cli_report_study(int argc, char **argv) {
     argp_parse(&report_argp, argc, argv, 0, NULL, &given);
     lbk_context *context = cli_open(0);
     char *summary = NULL;
-    const lbk_status status = lbk_report(context, given.study, &summary);
+    const lbk_status status = lbk_report(context, &given.report, &summary);
     return finish(context, status, summary, given.json);
 }

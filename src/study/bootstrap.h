@@ -29,7 +29,9 @@ double lbk__scorer_score(const lbk__scorer *scorer, const int32_t *times);
 
 typedef struct lbk__interval {
     double low, high; /* 95 %, percentiles of the resampled differences */
-    double p;         /* two-sided: twice the share of resamples on the other side of 0, at most 1 */
+    /* Two-sided: min(1, 2 (min(#{d ≤ 2⁻⁴⁰}, #{d ≥ −2⁻⁴⁰}) + 1) / (n + 1)) of the differences d of n resamples
+     * that have one; never below 2 / (n + 1). */
+    double p;
 } lbk__interval;
 
 /* Of the mean score of the models `a` [n] less that of `b` [n], on the same samples. */

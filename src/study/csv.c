@@ -71,7 +71,9 @@ static void put_result(csv *c, const char *student, const json_t *method, const 
     static const char *const mean[] = {"mean", "half_width", NULL},
                              *const compared[] = {"difference",       "low", "high",     "p_bootstrap",
                                                   "p_bootstrap_holm", "p_t", "p_t_holm", "p_wilcoxon",
-                                                  "p_wilcoxon_holm",  NULL};
+                                                  "p_wilcoxon_holm",  NULL},
+                             *const first[] = {"difference",       "low",      "high",
+                                               "p_bootstrap_holm", "p_t_holm", NULL};
     const json_t *values = lbk__json_at(method, "views", view, NULL),
                  *score = json_object_get(values, "score");
     put_text(c, student);
@@ -83,11 +85,12 @@ static void put_result(csv *c, const char *student, const json_t *method, const 
     put_values(c, score, mean);
     put_values(c, json_object_get(values, "kl"), mean);
     put_values(c, json_object_get(values, "against_kd"), compared);
+    put_values(c, json_object_get(values, "against_first"), first);
     end_line(c);
 }
 
 static void put_teacher(csv *c, const json_t *root) {
-    enum { EMPTY = 12 }; /* columns behind the score */
+    enum { EMPTY = 17 }; /* columns behind the score */
     for (int v = 0; lbk__view_names[v]; v++) {
         put_text(c, "");
         put_word(c, "teacher");
@@ -217,7 +220,8 @@ static const struct {
 } tables[] = {
     {"results.csv",
      "student,method,picked_on_dev,view,runs,dev,score,score_half_width,kl,kl_half_width,difference_to_kd,"
-     "difference_low,difference_high,p_bootstrap,p_bootstrap_holm,p_t,p_t_holm,p_wilcoxon,p_wilcoxon_holm\n",
+     "difference_low,difference_high,p_bootstrap,p_bootstrap_holm,p_t,p_t_holm,p_wilcoxon,p_wilcoxon_holm,"
+     "difference_to_first,first_low,first_high,first_p_bootstrap_holm,first_p_t_holm\n",
      put_results},
     {"models.csv", "model,parameters,latency_ms,samples_per_s\n", put_models},
     {"saliency.csv", "of,name,samples,modality,mean,p5,p25,p50,p75,p95\n", put_saliency},

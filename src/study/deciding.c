@@ -55,12 +55,11 @@ static json_t *text_json(const char *text, size_t length) {
 }
 
 static void add_picture(const lbk__results *r, const lbk_sample *sample, json_t *to) {
-    const char *root = json_string_value(json_object_get(r->study, "images"));
     size_t length;
     const char *path = sample->image >= 0 ? lbk__pack_image_path(r->pack, sample->image, &length) : NULL;
     char *name, *picture;
-    if (!root || !path || lbk__copy_bytes(r->context, path, length, &name) != LBK_OK) return;
-    if (lbk__join_inside(r->context, root, name, &picture) == LBK_OK)
+    if (!r->images || !path || lbk__copy_bytes(r->context, path, length, &name) != LBK_OK) return;
+    if (lbk__join_inside(r->context, r->images, name, &picture) == LBK_OK)
         json_object_set_new(to, "picture", json_string(picture));
     lbk_free(r->context, name);
     lbk_free(r->context, picture);

@@ -198,6 +198,21 @@ static void put_methods(page *p) {
         "teacher.</p></section>");
 }
 
+/* What it brings to be taught or to start otherwise: students against the first. */
+static void put_students(page *p) {
+    const json_t *students = json_object_get(p->root, "students");
+    if (json_array_size(students) < 2) return;
+    lbk__html_put(&p->html, "<section id=students><h2>Students against the first</h2><p>Each method of a "
+                            "student less the same method of ");
+    lbk__html_text(&p->html, lbk__json_text_of(json_array_get(students, 0), "name"));
+    lbk__html_put(&p->html, ", with the same seeds; intervals and tests as above.</p>");
+    for (size_t s = 1; s < json_array_size(students); s++) {
+        student_title(p, json_array_get(students, s));
+        lbk__page_against_first(&p->html, json_array_get(students, s));
+    }
+    lbk__html_put(&p->html, "</section>");
+}
+
 static void put_views(page *p) {
     size_t s;
     json_t *student;
@@ -234,6 +249,24 @@ static void put_saliency(page *p) {
     end_plots(p);
     lbk__html_put(&p->html, "<p class=note>The last bin holds what is beyond it.</p>");
     lbk__page_saliency(&p->html, p->root);
+    lbk__html_put(&p->html, "</section>");
+}
+
+/* Where its answers to train are sure and right, students learn little from them. */
+static void put_teacher(page *p) {
+    const json_t *first = json_array_get(json_object_get(p->root, "probes"), 0);
+    if (!first) return;
+    lbk__html_put(&p->html, "<section id=teacher><h2>The teacher on what it was trained on</h2><p>");
+    lbk__html_text(&p->html, lbk__json_text_of(first, "metric"));
+    lbk__html_put(&p->html, " and the mean entropy of its predictions, in nats, under each view. ");
+    lbk__html_put(&p->html,
+                  json_is_true(json_object_get(first, "memorised"))
+                      ? "<b>It knows its training samples by heart</b>: less than half of the error "
+                        "on dev and two thirds of the entropy."
+                      : "It does not know its training samples by heart: not less than half of the "
+                        "error on dev with less than two thirds of the entropy.");
+    lbk__html_put(&p->html, "</p>");
+    lbk__page_probes(&p->html, p->root);
     lbk__html_put(&p->html, "</section>");
 }
 
@@ -317,8 +350,10 @@ lbk_status lbk__results_page(lbk_context *context, const json_t *root, const jso
     page p = {.html = {.context = context}, .root = root, .plots = plots};
     put_head(&p);
     put_methods(&p);
+    put_students(&p);
     put_views(&p);
     put_saliency(&p);
+    put_teacher(&p);
     put_behaviour(&p);
     put_training(&p);
     put_size(&p);

@@ -101,6 +101,26 @@ void lbk__page_comparison(lbk__html *html, const json_t *root, const json_t *stu
     end(html);
 }
 
+void lbk__page_against_first(lbk__html *html, const json_t *student) {
+    static const char *const heads[] = {"method", "difference, joint",      "p bootstrap",
+                                        "p t",    "difference, text alone", "difference, image alone"};
+    size_t m;
+    json_t *method;
+    begin(html, heads, LBK_COUNT(heads));
+    json_array_foreach(json_object_get(student, "methods"), m, method) {
+        const json_t *views = json_object_get(method, "views"),
+                     *joint = lbk__json_at(views, "joint", "against_first", NULL);
+        row_head(html, method);
+        difference_cell(html, joint);
+        p_cell(html, joint, "p_bootstrap_holm");
+        p_cell(html, joint, "p_t_holm");
+        difference_cell(html, lbk__json_at(views, "text", "against_first", NULL));
+        difference_cell(html, lbk__json_at(views, "image", "against_first", NULL));
+        lbk__html_put(html, "</tr>");
+    }
+    end(html);
+}
+
 void lbk__page_divergences(lbk__html *html, const json_t *student) {
     static const char *const heads[] = {"method", "KL joint", "KL text", "KL image"};
     size_t m;
@@ -172,6 +192,37 @@ void lbk__page_saliency(lbk__html *html, const json_t *root) {
     lbk__html_put(html, "<details><summary>By class</summary>");
     saliency_table(html, "class", "test samples", lbk__json_at(root, "saliency", "classes", NULL));
     lbk__html_put(html, "</details>");
+}
+
+static void probe_row(lbk__html *html, const json_t *probe, const char *split) {
+    const double folds = lbk__json_number(json_object_get(probe, "folds"));
+    const char *parts[] = {lbk__json_text_of(probe, "metric"), "entropy"};
+    const json_t *views = lbk__json_at(probe, "splits", split, NULL);
+    lbk__html_put(html, "<tr><th scope=row>");
+    lbk__html_text(html, split);
+    if (folds > 0) lbk__html_format(html, ", out of %.0f folds", folds);
+    lbk__html_put(html, "</th>");
+    for (size_t p = 0; p < LBK_COUNT(parts); p++)
+        for (int v = 0; v < LBK_NUM_VIEWS; v++) {
+            lbk__html_put(html, "<td>");
+            lbk__html_score(html, lbk__json_number(lbk__json_at(views, lbk__view_names[v], parts[p], NULL)));
+            lbk__html_put(html, "</td>");
+        }
+    lbk__html_put(html, "</tr>");
+}
+
+/* Out of fold only train is another's: teachers that did not see the sample. */
+void lbk__page_probes(lbk__html *html, const json_t *root) {
+    static const char *const heads[] = {"split",         "joint",        "text",         "image",
+                                        "entropy joint", "entropy text", "entropy image"};
+    size_t i;
+    json_t *probe;
+    begin(html, heads, LBK_COUNT(heads));
+    json_array_foreach(json_object_get(root, "probes"), i, probe) {
+        probe_row(html, probe, lbk__json_text_of(probe, "train_split"));
+        if (i == 0) probe_row(html, probe, lbk__json_text_of(probe, "dev_split"));
+    }
+    end(html);
 }
 
 void lbk__page_models(lbk__html *html, const json_t *root) {

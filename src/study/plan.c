@@ -174,6 +174,14 @@ lbk_status lbk__study_cache(lbk_context *context, const lbk__study *study, int f
     return lbk__join(context, study->folder, name, out);
 }
 
+lbk_status lbk__study_probe_summary(lbk_context *context, const lbk__study *study, int folds, char **out) {
+    char *cache;
+    LBK_TRY(lbk__study_cache(context, study, folds, &cache));
+    const lbk_status status = lbk__format(context, out, "%s.json", cache);
+    lbk_free(context, cache);
+    return status;
+}
+
 /* ---- cells ---- */
 
 /* What the recipe says of a student; where it starts from the teacher, that is its run folder. */

@@ -106,6 +106,9 @@ bool lbk__recipe_reads(const lbk__recipe_method *method, size_t key) {
     if (strcmp(k->name, "rho") == 0 || strcmp(k->name, "saliency") == 0)
         return method->weighting == LBK__WEIGHTS_POPULATION || method->weighting == LBK__WEIGHTS_INSTANCE ||
                (*k->name == 's' && method->weighting == LBK__WEIGHTS_LEARNED);
+    if (strcmp(k->name, "weight_features") == 0 || strcmp(k->name, "weight_hidden_size") == 0)
+        return method->weighting ==
+               LBK__WEIGHTS_LEARNED; /* a population's weights are functions of nothing */
     return lbk__weights_are_learned(method->weighting);
 }
 

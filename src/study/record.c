@@ -68,6 +68,38 @@ static lbk_status student_json(const lbk__study *study, int student, json_t *to)
     return LBK_OK;
 }
 
+/* ---- the teacher on train and dev ---- */
+
+/* {"folds", "metric", "train_split", "dev_split", "memorised", "splits"} of what was found at a probe. */
+static lbk_status add_probe(const lbk__study *study, int folds, json_t *to) {
+    static const char *const kept[] = {"folds", "metric", "train_split", "dev_split", "memorised", "splits"};
+    char *path;
+    json_t *summary = NULL, *probe = json_object();
+    LBK_TRY(lbk__study_probe_summary(study->context, study, folds, &path));
+    const lbk_status status = lbk__json_load_file(study->context, path, &summary);
+    for (size_t i = 0; i < LBK_COUNT(kept); i++)
+        json_object_set(probe, kept[i], json_object_get(summary, kept[i]));
+    json_array_append_new(to, probe);
+    json_decref(summary);
+    lbk_free(study->context, path);
+    return status;
+}
+
+/* Of the teacher itself, then out of fold as the students' caches are, each once. */
+static lbk_status add_probes(const lbk__study *study, json_t *root) {
+    const lbk__recipe *r = &study->recipe;
+    json_t *probes = json_array();
+    json_object_set_new(root, "probes", probes);
+    LBK_TRY(add_probe(study, 0, probes));
+    for (int s = 0; s < r->num_students; s++) {
+        bool told = r->students[s].folds == 0;
+        for (int before = 0; before < s; before++)
+            told = told || r->students[before].folds == r->students[s].folds;
+        if (!told) LBK_TRY(add_probe(study, r->students[s].folds, probes));
+    }
+    return LBK_OK;
+}
+
 /* ---- what it was made with ---- */
 
 static void read_processor(char *out, size_t size) {
@@ -171,6 +203,7 @@ lbk_status lbk__study_record(const lbk__study *study, json_t *models) {
                                            study->recipe.test_split, "metric", study->metric, "teacher",
                                            below(study, study->teacher), "cache", below(study, cache)));
     for (int s = 0; s < study->recipe.num_students; s++) LBK_GO(student_json(study, s, students));
+    LBK_GO(add_probes(study, root));
     LBK_GO(add_configs(study, root));
     LBK_GO(lbk__json_write_file(context, path, root, JSON_INDENT(2)));
 done:

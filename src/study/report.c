@@ -24,12 +24,13 @@ static lbk_status write_json(lbk_context *context, const char *folder, const jso
 
 /* All of it: what is copied from study.json, what is computed. */
 static lbk_status compute(const lbk__results *r, json_t *root) {
-    static const char *const copied[] = {"name",   "pack",    "pack_sha256", "test_split",
-                                         "models", "machine", "recipe",      "configurations"};
+    static const char *const copied[] = {"name",   "pack_sha256", "test_split", "models",
+                                         "probes", "machine",     "recipe",     "configurations"};
     for (size_t i = 0; i < LBK_COUNT(copied); i++) {
         json_t *value = json_object_get(r->study, copied[i]);
         if (value) json_object_set(root, copied[i], value);
     }
+    json_object_set_new(root, "pack", json_string(r->pack_path));
     json_object_set_new(root, "teacher_sha256", json_string(lbk__cache_made_from(r->cache)->teacher_sha256));
     json_object_set_new(root, "metric", json_string(r->metric));
     json_object_set_new(root, "dev_metric", json_incref(json_object_get(r->study, "metric")));
@@ -85,6 +86,8 @@ static json_t *rows_json(const json_t *root) {
         json_object_set(row, "against_kd", at(method, "joint", "against_kd", "difference"));
         json_object_set(row, "p_bootstrap_holm", at(method, "joint", "against_kd", "p_bootstrap_holm"));
         json_object_set(row, "p_t_holm", at(method, "joint", "against_kd", "p_t_holm"));
+        if (json_array_size(json_object_get(root, "students")) > 1)
+            json_object_set(row, "against_first", at(method, "joint", "against_first", "difference"));
         json_object_set_new(rows, json_string_value(name), row);
         json_decref(name);
     }
@@ -111,26 +114,29 @@ static lbk_status summarise(lbk_context *context, const char *folder, const json
     return lbk__json_text(context, out, summary);
 }
 
-lbk_status lbk__study_report(lbk_context *context, const char *folder, char **summary) {
+lbk_status lbk__study_report(lbk_context *context, const lbk_report_options *options, char **summary) {
     lbk__results results = {.context = context};
     json_t *root = json_object();
     lbk_status status = LBK_OK;
-    LBK_GO(lbk__results_open(context, folder, &results));
+    LBK_GO(lbk__results_open(context, options, &results));
     LBK_GO(compute(&results, root));
-    LBK_GO(show(context, folder, root));
-    if (summary) LBK_GO(summarise(context, folder, root, summary));
+    LBK_GO(show(context, options->study, root));
+    if (summary) LBK_GO(summarise(context, options->study, root, summary));
 done:
     lbk__results_close(&results);
     json_decref(root);
     return status;
 }
 
-lbk_status lbk_report(lbk_context *context, const char *study, char **summary) {
+lbk_status lbk_report(lbk_context *context, const lbk_report_options *options, char **summary) {
     LBK__GUEST(context);
     lbk__lock lock = {0};
     if (summary) *summary = NULL;
-    lbk_status status = lbk__is_folder(study) ? lbk__lock_folder(context, study, &lock) : LBK_OK;
-    if (status == LBK_OK) status = lbk__study_report(context, study, summary);
+    if (!options->study) return lbk__fail(context, LBK_INVALID_ARGUMENT, "a report needs a study's folder");
+    lbk_status status = LBK_OK;
+    if (lbk__is_folder(options->study)) LBK_GO(lbk__lock_folder(context, options->study, &lock));
+    LBK_GO(lbk__study_report(context, options, summary));
+done:
     lbk__unlock(&lock);
     return status;
 }

@@ -35,8 +35,8 @@ typedef struct lbk__result_student {
 
 typedef struct lbk__results {
     lbk_context *context;
-    const char *folder;
-    json_t *study; /* study.json */
+    const char *folder, *pack_path, *images; /* images: NULL: none */
+    json_t *study;                           /* study.json */
     const char *metric;
     lbk_pack *pack;
     lbk__cache *cache;
@@ -48,7 +48,7 @@ typedef struct lbk__results {
 
 /* ---- results.c ---- */
 
-lbk_status lbk__results_open(lbk_context *context, const char *folder, lbk__results *out);
+lbk_status lbk__results_open(lbk_context *context, const lbk_report_options *options, lbk__results *out);
 void lbk__results_close(lbk__results *results); /* zeroed but for the context is allowed */
 
 /* ---- parts of the results; each sets a member of `root` ---- */

@@ -88,7 +88,7 @@ static lbk_status open_student(const lbk__results *r, lbk__json_in in, lbk__resu
         student->num_methods++;
         LBK_TRY(open_method(r, (lbk__json_in){in.context, in.where, json_array_get(methods, m)},
                             &student->methods[m]));
-        if (student->methods[m].num_runs != student->methods[0].num_runs)
+        if (student->methods[m].num_runs != r->students[0].methods[0].num_runs)
             return lbk__fail(in.context, LBK_BAD_DATA, "%s: the methods have different numbers of runs",
                              in.where);
     }
@@ -159,19 +159,27 @@ static lbk_status choose_metric(lbk__results *r, lbk__json_in in) {
     return LBK_OK;
 }
 
+static lbk_status open_pack(lbk__results *r, lbk__json_in in) {
+    if (r->pack_path) return lbk_pack_open(r->context, r->pack_path, &r->pack);
+    LBK_TRY(lbk__json_get_string(in, "pack", &r->pack_path));
+    const lbk_status status = lbk_pack_open(r->context, r->pack_path, &r->pack);
+    if (status == LBK_OK) return LBK_OK;
+    return lbk__fail(r->context, status,
+                     "%s: the study's pack, by its path where the study was run: %s; where it is elsewhere, "
+                     "give limbeck report --pack (and --images)",
+                     in.where, lbk_error(r->context));
+}
+
 static lbk_status open_data(lbk__results *r, lbk__json_in in) {
-    const char *pack, *hash, *split, *cache;
+    const char *hash, *split, *cache;
     char *path;
-    LBK_TRY(lbk__json_get_string(in, "pack", &pack));
+    LBK_TRY(open_pack(r, in));
     LBK_TRY(lbk__json_get_string(in, "pack_sha256", &hash));
     LBK_TRY(lbk__json_get_string(in, "test_split", &split));
     LBK_TRY(lbk__json_get_string(in, "cache", &cache));
-    const lbk_status opened = lbk_pack_open(r->context, pack, &r->pack);
-    if (opened != LBK_OK)
-        return lbk__fail_at(r->context, opened, "%s: the study's pack, by its path where the study was run",
-                            in.where);
     if (strcmp(hash, lbk_pack_hash(r->pack)) != 0)
-        return lbk__fail(r->context, LBK_MISMATCH, "%s: is not the pack that the study was made with", pack);
+        return lbk__fail(r->context, LBK_MISMATCH, "%s: is not the pack that the study was made with",
+                         r->pack_path);
     LBK_TRY(lbk__truth_open(r->context, r->pack, split, &r->truth));
     LBK_TRY(lbk__join_inside(r->context, r->folder, cache, &path));
     lbk_status status = lbk__cache_open(r->context, path, &r->cache);
@@ -208,8 +216,10 @@ static lbk_status open_all(lbk__results *r, lbk__json_in in) {
     return score_all(r);
 }
 
-lbk_status lbk__results_open(lbk_context *context, const char *folder, lbk__results *out) {
-    *out = (lbk__results){.context = context, .folder = folder};
+lbk_status lbk__results_open(lbk_context *context, const lbk_report_options *options, lbk__results *out) {
+    const char *folder = options->study;
+    *out = (lbk__results){
+        .context = context, .folder = folder, .pack_path = options->pack, .images = options->images};
     char *path;
     LBK_TRY(lbk__study_path(context, folder, "study.json", NULL, &path));
     lbk_status status = LBK_OK;
@@ -219,6 +229,7 @@ lbk_status lbk__results_open(lbk_context *context, const char *folder, lbk__resu
                            "goes on with it",
                            folder);
     if (status == LBK_OK) status = lbk__json_load_file(context, path, &out->study);
+    if (!out->images) out->images = json_string_value(json_object_get(out->study, "images"));
     if (status == LBK_OK) status = open_all(out, (lbk__json_in){context, path, out->study});
     lbk_free(context, path);
     if (status != LBK_OK) lbk__results_close(out);

@@ -83,14 +83,23 @@ lbk_status lbk__study_run_teacher(lbk__study *study) {
     return status == LBK_OK ? LBK_OK : lbk__fail_at(study->context, status, "teacher");
 }
 
+/* What it finds is kept beside the cache: of a large one it takes minutes to say it again. */
 static lbk_status probe(lbk__study *study, int folds) {
-    char *cache;
-    LBK_TRY(lbk__study_cache(study->context, study, folds, &cache));
+    lbk_context *context = study->context;
+    char *cache = NULL, *kept = NULL, *summary = NULL;
+    lbk_status status = LBK_OK;
+    LBK_GO(lbk__study_cache(context, study, folds, &cache));
+    LBK_GO(lbk__study_probe_summary(context, study, folds, &kept));
     const lbk_probe_options options = {
         .teacher = study->teacher, .pack = study->pack_path, .out = cache, .folds = folds};
-    const lbk_status status = lbk_probe(study->context, &options, NULL);
-    lbk_free(study->context, cache);
-    return status == LBK_OK ? LBK_OK : lbk__fail_at(study->context, status, "probe");
+    const bool known = lbk__exists(kept);
+    LBK_GO(lbk_probe(context, &options, known ? NULL : &summary));
+    if (!known) LBK_GO(lbk__write_file(context, kept, summary, strlen(summary)));
+done:
+    lbk_free(context, cache);
+    lbk_free(context, kept);
+    lbk_free(context, summary);
+    return status == LBK_OK ? LBK_OK : lbk__fail_at(context, status, "probe");
 }
 
 lbk_status lbk__study_probe(lbk__study *study) {

@@ -9,7 +9,8 @@
 bool lbk__scorer_knows(const char *metric, lbk_label_kind label_kind, int32_t num_classes) {
     switch (label_kind) {
     case LBK_LABEL_SINGLE:
-        return strcmp(metric, "accuracy") == 0 || (strcmp(metric, "auroc") == 0 && num_classes == 2);
+        return strcmp(metric, "accuracy") == 0 || strcmp(metric, "f1_micro") == 0 ||
+               (strcmp(metric, "auroc") == 0 && num_classes == 2);
     case LBK_LABEL_MULTI:
         return strcmp(metric, "accuracy") == 0 || strcmp(metric, "f1_micro") == 0 ||
                strcmp(metric, "f1_samples") == 0;
@@ -41,7 +42,7 @@ static void sample_parts(const char *metric, const lbk__metrics_input *input, in
     const float *logits = input->logits + i * input->num_classes;
     double both, either;
     *whole = 1;
-    if (input->label_kind == LBK_LABEL_SINGLE) {
+    if (input->label_kind == LBK_LABEL_SINGLE) { /* micro F1 of one class each is accuracy */
         *part = lbk__argmax(logits, input->num_classes) == input->labels[i];
         return;
     }

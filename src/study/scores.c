@@ -1,4 +1,5 @@
-/* scores.c: the tables of the report: scores and divergences per view, each method against KD. */
+/* scores.c: the tables of the report: scores and divergences per view; each method against KD, and against
+ * the same method of the first student. */
 #include "format/json.h"
 #include "study/report.h"
 #include "study/statistics.h"
@@ -34,7 +35,7 @@ static void collect(const lbk__result_method *method, int view, const char *metr
         out[i] = lbk__metric_value(&method->runs[i].metrics[view], metric);
 }
 
-/* ---- against KD ---- */
+/* ---- against another method ---- */
 
 typedef struct comparison {
     double difference, t, wilcoxon;
@@ -59,18 +60,18 @@ static lbk_status bootstrap(const lbk__results *r, const lbk__result_method *a, 
 }
 
 static lbk_status compare(const lbk__results *r, const lbk__result_method *method,
-                          const lbk__result_method *kd, int view, comparison *out) {
+                          const lbk__result_method *other, int view, comparison *out) {
     double *a = NULL, *b = NULL;
     const int n = method->num_runs;
     lbk_status status = LBK_OK;
     LBK_GO(LBK_ALLOC(r->context, a, n));
     LBK_GO(LBK_ALLOC(r->context, b, n));
     collect(method, view, r->metric, a);
-    collect(kd, view, r->metric, b);
+    collect(other, view, r->metric, b);
     out->difference = lbk__mean_of(a, n).mean - lbk__mean_of(b, n).mean;
     out->t = lbk__paired_t(a, b, n);
     LBK_GO(lbk__wilcoxon(r->context, a, b, n, &out->wilcoxon));
-    LBK_GO(bootstrap(r, method, kd, view, &out->bootstrap));
+    LBK_GO(bootstrap(r, method, other, view, &out->bootstrap));
 done:
     lbk_free(r->context, a);
     lbk_free(r->context, b);
@@ -78,34 +79,61 @@ done:
 }
 
 /* p-values as they are and as Holm corrects them over the student's methods, under one view. */
-static void add_comparison(json_t *to, const comparison *c, const double corrected[3]) {
-    json_object_set_new(to, "against_kd",
-                        json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "difference",
-                                  number(c->difference), "low", number(c->bootstrap.low), "high",
-                                  number(c->bootstrap.high), "p_bootstrap", number(c->bootstrap.p),
-                                  "p_bootstrap_holm", number(corrected[0]), "p_t", number(c->t), "p_t_holm",
-                                  number(corrected[1]), "p_wilcoxon", number(c->wilcoxon), "p_wilcoxon_holm",
-                                  number(corrected[2])));
+static json_t *comparison_json(const comparison *c, const double corrected[3]) {
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "difference", number(c->difference),
+                     "low", number(c->bootstrap.low), "high", number(c->bootstrap.high), "p_bootstrap",
+                     number(c->bootstrap.p), "p_bootstrap_holm", number(corrected[0]), "p_t", number(c->t),
+                     "p_t_holm", number(corrected[1]), "p_wilcoxon", number(c->wilcoxon), "p_wilcoxon_holm",
+                     number(corrected[2]));
 }
 
-static lbk_status compare_all(const lbk__results *r, const lbk__result_student *student, json_t *methods,
-                              int view) {
+/* Each method against its one of `others` [num_methods] (NULL: none), as `key` of the view. */
+static lbk_status compare_all(const lbk__results *r, const lbk__result_student *student,
+                              const lbk__result_method *const *others, int view, const char *key,
+                              json_t *methods) {
     comparison all[MAX_METHODS];
     double p[3][MAX_METHODS], corrected[3][MAX_METHODS];
     const int n = student->num_methods;
     for (int m = 0; m < n; m++) {
         all[m] = (comparison){.t = NAN, .wilcoxon = NAN, .bootstrap.p = NAN};
-        if (m != student->kd)
-            LBK_TRY(compare(r, &student->methods[m], &student->methods[student->kd], view, &all[m]));
+        if (others[m]) LBK_TRY(compare(r, &student->methods[m], others[m], view, &all[m]));
         p[0][m] = all[m].bootstrap.p, p[1][m] = all[m].t, p[2][m] = all[m].wilcoxon;
     }
     for (int k = 0; k < 3; k++) lbk__holm(p[k], n, corrected[k]);
     for (int m = 0; m < n; m++) {
         json_t *views = json_object_get(json_array_get(methods, (size_t)m), "views");
-        if (m != student->kd)
-            add_comparison(json_object_get(views, lbk__view_names[view]), &all[m],
-                           (double[]){corrected[0][m], corrected[1][m], corrected[2][m]});
+        if (others[m])
+            json_object_set_new(
+                json_object_get(views, lbk__view_names[view]), key,
+                comparison_json(&all[m], (double[]){corrected[0][m], corrected[1][m], corrected[2][m]}));
     }
+    return LBK_OK;
+}
+
+static lbk_status against_kd(const lbk__results *r, const lbk__result_student *student, json_t *methods) {
+    const lbk__result_method *others[MAX_METHODS];
+    for (int m = 0; m < student->num_methods; m++)
+        others[m] = m == student->kd ? NULL : &student->methods[student->kd];
+    for (int v = 0; v < LBK_NUM_VIEWS; v++)
+        LBK_TRY(compare_all(r, student, others, v, "against_kd", methods));
+    return LBK_OK;
+}
+
+static const lbk__result_method *find_method(const lbk__result_student *student, const char *name) {
+    for (int m = 0; m < student->num_methods; m++)
+        if (strcmp(student->methods[m].name, name) == 0) return &student->methods[m];
+    return NULL;
+}
+
+/* What it brings to learn out of fold, from a transfer set, from the teacher's layers: the same method,
+ * taught otherwise, with the same seeds. */
+static lbk_status against_first(const lbk__results *r, const lbk__result_student *student, json_t *methods) {
+    const lbk__result_method *others[MAX_METHODS];
+    if (student == r->students) return LBK_OK;
+    for (int m = 0; m < student->num_methods; m++)
+        others[m] = find_method(r->students, student->methods[m].name);
+    for (int v = 0; v < LBK_NUM_VIEWS; v++)
+        LBK_TRY(compare_all(r, student, others, v, "against_first", methods));
     return LBK_OK;
 }
 
@@ -150,8 +178,8 @@ static lbk_status student_json(const lbk__results *r, const lbk__result_student 
         return lbk__fail(r->context, LBK_BAD_DATA, "a study of more than %d methods", MAX_METHODS);
     for (int m = 0; m < student->num_methods; m++)
         LBK_TRY(method_json(r, &student->methods[m], m == student->picked, methods));
-    for (int v = 0; v < LBK_NUM_VIEWS; v++) LBK_TRY(compare_all(r, student, methods, v));
-    return LBK_OK;
+    LBK_TRY(against_kd(r, student, methods));
+    return against_first(r, student, methods);
 }
 
 static json_t *teacher_json(const lbk__results *r) {

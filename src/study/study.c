@@ -187,7 +187,7 @@ lbk_status lbk_study(lbk_context *context, const lbk_study_options *options, cha
     lbk_status status = LBK_OK;
     LBK_GO(open_study(&study, options));
     LBK_GO(run_stages(&study));
-    LBK_GO(lbk__study_report(context, study.folder, summary));
+    LBK_GO(lbk__study_report(context, &(lbk_report_options){.study = study.folder}, summary));
 done:
     if (status == LBK_INTERRUPTED)
         lbk__fail(context, status,

@@ -2,6 +2,7 @@
  *
  *   teacher-ID/                  a run folder; ID is the hash of what it is made from
  *   cache-ID, cache-ID-foldsK    what it says of every sample
+ *   cache-….json                 how well it does: lbk_probe's summary
  *   cells/METHOD-seedN-ID/       a student's run folder
  *   test/NAME                    predictions on the test split of the teacher and of each chosen cell
  *   study.json                   what was run and what dev chose: all that the report needs
@@ -65,6 +66,8 @@ lbk_status lbk__study_teacher_config(const lbk__study *study, lbk_config **out);
 lbk_status lbk__study_name_teacher(lbk__study *study);
 /* The cache that a student learns from; with 0 folds, the teacher's own. Free with lbk_free. */
 lbk_status lbk__study_cache(lbk_context *context, const lbk__study *study, int folds, char **out);
+/* The file that keeps what was found when it was made. */
+lbk_status lbk__study_probe_summary(lbk_context *context, const lbk__study *study, int folds, char **out);
 /* A cell's configuration, in the context given. */
 lbk_status lbk__study_cell_config(lbk_context *context, const lbk__study *study, const lbk__cell *cell,
                                   lbk_config **out);
@@ -104,7 +107,7 @@ lbk_status lbk__study_record(const lbk__study *study, json_t *models);
 /* ---- report.c ---- */
 
 /* lbk_report without its lock, which a study holds already. */
-lbk_status lbk__study_report(lbk_context *context, const char *folder, char **summary);
+lbk_status lbk__study_report(lbk_context *context, const lbk_report_options *options, char **summary);
 
 /* ---- files ---- */
 

@@ -70,7 +70,17 @@ run "$LIMBECK" report whole --json
 expect_code 0; cmp -s table.csv whole/results.csv || wrong 'report makes another table'
 
 run sh -c "cd whole && '$LIMBECK' report ."
-expect_code 5; expect_err "study.json: the study's pack, by its path where the study was run: pack: cannot open"
+expect_code 5; expect_err "study.json: the study's pack, by its path where the study was run: pack: cannot open.*--pack"
+run sh -c "cd whole && '$LIMBECK' report . --pack ../pack --images .."
+expect_code 0; cmp -s table.csv whole/results.csv || wrong 'report makes another table when the pack is elsewhere'
+grep -q "src='data:image/jpeg;base64,/9j/" whole/report.html || wrong 'no picture in the page of a study whose images are elsewhere'
+run "$LIMBECK" report whole --pack vocab.txt
+expect_code 3
+sed '1s/ of the / of a /' data.jsonl >other.jsonl
+run "$LIMBECK" pack other.jsonl --vocab vocab.txt --image-size 32 --patch-size 16 --out otherpack
+run "$LIMBECK" report whole --pack otherpack
+expect_code 4; expect_err 'otherpack: is not the pack that the study was made with'
+run "$LIMBECK" report whole
 
 # A teacher from elsewhere: nothing is trained for it, and its scores are those of the model that was given.
 cat >given.yaml <<END
@@ -101,9 +111,10 @@ grep -q '"num_samples": 56' taken/results.json || wrong 'results are not of the 
 [ "$(ls taken/cells | wc -l)" = 1 ] || wrong 'another test split is another training'
 # A metric that the bootstrap does not know, and a name longer than most.
 long=$(printf 'é%.0s' $(seq 300))
-sed "s/half of it/$long/; s/\[kd\]/[kd, msd-uniform]/; s/from_teacher/set: [train.metric=f1_macro]\n    from_teacher/" given.yaml >long.yaml
+sed "s/half of it/$long/; s/\[kd\]/[kd, msd-uniform]/; s/from_teacher/set: [train.metric=f1_macro, distill.saliency=label]\n    from_teacher/" given.yaml >long.yaml
 study long.yaml --out taken --teacher given
 expect_code 0; expect_out "^$long, kd"
+grep -A99 '"name": "extra"' taken/results.json | grep -m1 '"num_samples"' | grep -q ': 0$' || wrong 'what has no label has no saliency by label'
 grep -q ' to KD</span></div></div>' taken/report.html || wrong 'a difference that was not tested should be told as such'
 
 # What was trained leaves no usable line: the page has its tables all the same. And gnuplot writes nowhere else.
@@ -145,6 +156,16 @@ expect_code 2; expect_err 'student out of fold learns out of fold'
 study given.yaml --out taken2 --teacher whole
 expect_err 'no model folder'
 
+# Students against the first; the teacher on train and dev, by itself and out of fold.
+[ "$(grep -c '"against_first"' whole/results.json)" = 12 ] || wrong 'wanted four methods of the second student under three views against the first'
+awk -F, 'NR == 1 { c = NF - 4 } /^"half of it"/ && $c != "" { wrong = 1 } /^"out of fold"/ && $c == "" { wrong = 1 }
+    END { exit wrong || c < 10 }' whole/results.csv || wrong 'the second student should be compared with the first'
+grep -q '<h2>Students against the first</h2>' whole/report.html || wrong 'no table of the students against the first'
+! grep -q 'Students against the first' taken/report.html || wrong 'there is one student only'
+for row in train dev 'train, out of 2 folds'; do
+    grep -q "<th scope=row>$row</th><td>[01]\.[0-9]*</td>" whole/report.html || wrong "how good is the teacher on $row?"
+done
+
 # The page: complete in itself, and nothing of the data is taken for markup.
 page=whole/report.html
 grep -q '<h1>warm &amp; &lt;cool&gt;</h1>' $page || wrong 'the name is not escaped'
@@ -176,22 +197,32 @@ grep -q 'gnuplot was not found' $page || wrong 'a page without plots should say 
 ! grep -q '<svg' $page || wrong 'plots without gnuplot'
 
 # In the folder of the same name, since a student's configuration names the teacher's. Kills come within a third of
-# the time that it all takes, so that they fall into every stage.
-killed=0
-for round in 1 2 3 4 5 6 7 8 9 10; do
+# the time that it all takes, so that they fall into every stage. A round that ends unkilled is compared, and the next
+# begins anew.
+compare_parts() {
+    cmp -s whole/results.csv parts/results.csv || wrong "the table differs from that of a study that was not killed ($killed times)"
+    for model in whole/cells/*/best/model.safetensors; do
+        cmp -s "$model" "parts/${model#whole/}" || wrong "$model differs from that of the killed study"
+    done
+}
+killed=0 rounds=0
+while [ $killed -lt 10 ] && [ $rounds -lt 50 ]; do
+    rounds=$((rounds + 1))
     "$LIMBECK" study study.yaml --out parts --threads 2 >/dev/null 2>&1 &
     process=$!
     sleep "$(od -An -N1 -tu1 /dev/urandom | awk "{ print 0.02 + \$1 / 256 * $duration / 3e9 }")"
-    kill -KILL $process 2>/dev/null && killed=$((killed + 1))
-    wait $process
+    kill -KILL $process 2>/dev/null # also one that ended, until it is waited for: its code tells
+    wait $process 2>/dev/null
+    case $? in
+    137) killed=$((killed + 1)) ;;
+    0) compare_parts; rm -rf parts ;;
+    *) wrong 'a study that goes on after a kill fails' ;;
+    esac
 done
-[ $killed -gt 0 ] || wrong 'never killed'
+[ $killed -eq 10 ] || wrong "killed $killed times in $rounds rounds"
 study study.yaml --out parts
 expect_code 0
-cmp -s whole/results.csv parts/results.csv || wrong "the table differs from that of a study that was not killed ($killed times)"
-for model in whole/cells/*/best/model.safetensors; do
-    cmp -s "$model" "parts/${model#whole/}" || wrong "$model differs from that of the killed study"
-done
+compare_parts
 
 # Begun by an older limbeck, whose checkpoints cannot be gone on with: such runs begin anew, to the same end.
 for folder in "$(ls -d parts/teacher-* | grep -v folds | head -1)" "$(ls -d parts/cells/*seed1* | head -1)"; do

@@ -60,6 +60,7 @@ static void scorers_are_the_metrics(void **state) {
         lbk__labels_free(context, &targets);
     }
     assert_true(known > 20);
+    assert_true(lbk__scorer_knows("f1_micro", LBK_LABEL_SINGLE, 3));
     lbk__safetensors_close(file);
     lbk_context_destroy(context);
 }

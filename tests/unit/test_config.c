@@ -2,7 +2,7 @@
 #include "check.h"
 
 #include "base/file.h"
-#include "train/config.h"
+#include "study/recipe.h"
 
 static lbk_status load(lbk_context *context, const char *yaml, const char *override, lbk_config **out) {
     char *folder = check_folder(), path[256];
@@ -224,6 +224,40 @@ static void every_allocation_may_fail(void **state) {
     }
 }
 
+/* What a method does not read, a study does not choose for it. */
+static void methods_read_their_keys(void **state) {
+    (void)state;
+    enum { ALONE, KD, UNIFORM, INSTANCE, LEARNED, POPULATION, METHODS };
+    static const lbk__recipe_method methods[METHODS] = {
+        [ALONE] = {.method = LBK__METHOD_ALONE},
+        [KD] = {.method = LBK__METHOD_KD},
+        [UNIFORM] = {.method = LBK__METHOD_MSD, .weighting = LBK__WEIGHTS_UNIFORM},
+        [INSTANCE] = {.method = LBK__METHOD_MSD, .weighting = LBK__WEIGHTS_INSTANCE},
+        [LEARNED] = {.method = LBK__METHOD_MSD, .weighting = LBK__WEIGHTS_LEARNED},
+        [POPULATION] = {.method = LBK__METHOD_MSD, .weighting = LBK__WEIGHTS_LEARNED_POPULATION},
+    };
+    static const struct {
+        const char *section, *name;
+        bool read[METHODS];
+    } keys[] = {
+        {"train", "epochs", {true, true, true, true, true, true}},
+        {"train", "unimodal_weight", {[ALONE] = true}},
+        {"distill", "alpha", {false, true, true, true, true, true}},
+        {"distill", "rho", {[INSTANCE] = true}},
+        {"distill", "saliency", {[INSTANCE] = true, [LEARNED] = true}},
+        {"distill", "fixed_weights", {false}},
+        {"distill", "weight_learning_rate", {[LEARNED] = true, [POPULATION] = true}},
+        {"distill", "meta_fraction", {[LEARNED] = true, [POPULATION] = true}},
+        {"distill", "weight_features", {[LEARNED] = true}},
+        {"distill", "weight_hidden_size", {[LEARNED] = true}},
+    };
+    for (size_t k = 0; k < LBK_COUNT(keys); k++)
+        for (int m = 0; m < METHODS; m++)
+            if (lbk__recipe_reads(&methods[m], lbk__config_find(keys[k].section, keys[k].name)) !=
+                keys[k].read[m])
+                fail_msg("%s: method %d", keys[k].name, m);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(everything_has_a_default),
@@ -231,6 +265,7 @@ int main(void) {
         cmocka_unit_test(each_mistake_is_named),
         cmocka_unit_test(sizes_come_from_the_model_to_start_from),
         cmocka_unit_test(every_allocation_may_fail),
+        cmocka_unit_test(methods_read_their_keys),
     };
     return cmocka_run_group_tests_name("config", tests, NULL, NULL);
 }
