@@ -83,6 +83,13 @@ static const char *title_of(const char *view) {
                                        : "image alone";
 }
 
+/* Nothing for a test that there was not. */
+static void put_p(page *p, const char *name, double value) {
+    if (isnan(value)) return;
+    lbk__html_put(&p->html, name);
+    lbk__html_p(&p->html, value);
+}
+
 /* One view: the scheme that dev picked against KD. */
 static void put_card(page *p, const json_t *student, const char *view) {
     const json_t *picked = NULL, *kd = NULL;
@@ -115,10 +122,8 @@ static void put_card(page *p, const json_t *student, const char *view) {
                             : isnan(p_value) ? " to KD"
                                              : " no clear difference");
     lbk__html_put(&p->html, "</span>");
-    if (!isnan(p_value)) {
-        lbk__html_put(&p->html, ", p ");
-        lbk__html_p(&p->html, p_value);
-    }
+    put_p(p, ", p over samples ", p_value);
+    put_p(p, ", p over seeds ", lbk__json_number(json_object_get(against, "p_t_holm")));
     lbk__html_put(&p->html, "</div></div>");
 }
 

@@ -169,6 +169,7 @@ done
 # The page: complete in itself, and nothing of the data is taken for markup.
 page=whole/report.html
 grep -q '<h1>warm &amp; &lt;cool&gt;</h1>' $page || wrong 'the name is not escaped'
+grep -q 'no clear difference</span>, p over samples 1.00' $page || wrong 'the head should tell the test of its difference'
 grep -q '<p class=down>Pictures of train, which taught the students, are shown by 1 of the 14 test' $page || wrong 'no warning'
 for fact in "recipe&#39;s SHA-256</dt><dd>$(sha256sum <study.yaml | cut -c1-64)" 'oneDNN</dt><dd>[23]\.' \
     'compiler</dt><dd>[a-zA-Z]' 'seeds: \[1, 2\]'; do
