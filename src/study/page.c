@@ -207,10 +207,13 @@ static void put_methods(page *p) {
 static void put_students(page *p) {
     const json_t *students = json_object_get(p->root, "students");
     if (json_array_size(students) < 2) return;
-    lbk__html_put(&p->html, "<section id=students><h2>Students against the first</h2><p>Each method of a "
-                            "student less the same method of ");
+    lbk__html_put(&p->html,
+                  "<section id=students><h2>Students against the first</h2><p>The score of each method of a "
+                  "student less that of the same method of ");
     lbk__html_text(&p->html, lbk__json_text_of(json_array_get(students, 0), "name"));
-    lbk__html_put(&p->html, ", with the same seeds; intervals and tests as above.</p>");
+    lbk__html_put(
+        &p->html,
+        ", with the same seeds: differences, their intervals, and tests of the joint view, as above.</p>");
     for (size_t s = 1; s < json_array_size(students); s++) {
         student_title(p, json_array_get(students, s));
         lbk__page_against_first(&p->html, json_array_get(students, s));
@@ -261,16 +264,16 @@ static void put_saliency(page *p) {
 static void put_teacher(page *p) {
     const json_t *first = json_array_get(json_object_get(p->root, "probes"), 0);
     if (!first) return;
-    lbk__html_put(&p->html, "<section id=teacher><h2>The teacher on what it was trained on</h2><p>");
+    lbk__html_put(&p->html, "<section id=teacher><h2>The teacher on what it was trained on</h2><p>Its ");
     lbk__html_text(&p->html, lbk__json_text_of(first, "metric"));
-    lbk__html_put(&p->html, " and the mean entropy of its predictions, in nats, under each view. ");
-    lbk__html_put(&p->html,
-                  json_is_true(json_object_get(first, "memorised"))
-                      ? "<b>It knows its training samples by heart</b>: less than half of the error "
-                        "on dev and two thirds of the entropy."
-                      : "It does not know its training samples by heart: not less than half of the "
-                        "error on dev with less than two thirds of the entropy.");
-    lbk__html_put(&p->html, "</p>");
+    lbk__html_put(
+        &p->html,
+        " and the mean entropy of its predictions, in nats, under each view. A teacher knows its "
+        "training samples by heart if under the joint view its error on them is less than half, and "
+        "its entropy less than two thirds, of those on dev: ");
+    lbk__html_put(&p->html, json_is_true(json_object_get(first, "memorised"))
+                                ? "<b>this one does</b>, and students learn little from such answers.</p>"
+                                : "this one does not.</p>");
     lbk__page_probes(&p->html, p->root);
     lbk__html_put(&p->html, "</section>");
 }

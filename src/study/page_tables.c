@@ -102,8 +102,7 @@ void lbk__page_comparison(lbk__html *html, const json_t *root, const json_t *stu
 }
 
 void lbk__page_against_first(lbk__html *html, const json_t *student) {
-    static const char *const heads[] = {"method", "difference, joint",      "p bootstrap",
-                                        "p t",    "difference, text alone", "difference, image alone"};
+    static const char *const heads[] = {"method", "joint", "p bootstrap", "p t", "text alone", "image alone"};
     size_t m;
     json_t *method;
     begin(html, heads, LBK_COUNT(heads));

@@ -162,6 +162,7 @@ awk -F, 'NR == 1 { c = NF - 4 } /^"half of it"/ && $c != "" { wrong = 1 } /^"out
     END { exit wrong || c < 10 }' whole/results.csv || wrong 'the second student should be compared with the first'
 grep -q '<h2>Students against the first</h2>' whole/report.html || wrong 'no table of the students against the first'
 ! grep -q 'Students against the first' taken/report.html || wrong 'there is one student only'
+grep -q 'by heart if .*this one does not' whole/report.html || wrong 'does the teacher know its training samples by heart?'
 for row in train dev 'train, out of 2 folds'; do
     grep -q "<th scope=row>$row</th><td>[01]\.[0-9]*</td>" whole/report.html || wrong "how good is the teacher on $row?"
 done
