@@ -117,6 +117,11 @@ expect_code 0; expect_out "^$long, kd"
 grep -A99 '"name": "extra"' taken/results.json | grep -m1 '"num_samples"' | grep -q ': 0$' || wrong 'what has no label has no saliency by label'
 grep -q ' to KD</span></div></div>' taken/report.html || wrong 'a difference that was not tested should be told as such'
 
+# What only a run finds out names its student.
+sed 's/from_teacher/set: [train.batch_size=4096, train.memory_limit=1]\n    from_teacher/' given.yaml >large.yaml
+study large.yaml --out large --teacher given
+expect_code 6; expect_err 'kd-seed1-[0-9a-f]+: student half of it: the plan needs'
+
 # What was trained leaves no usable line: the page has its tables all the same. And gnuplot writes nowhere else.
 rm -rf silent; cp -r whole silent
 for file in silent/cells/*/metrics.jsonl; do : >"$file"; done
