@@ -1,5 +1,6 @@
-/* narrow.h: matrix products whose inputs have 16 or 8 bits and whose sums have 32. Memory is the caller's;
- * nothing is allocated after creation. */
+/* narrow.h: matrix products whose inputs have 16 or 8 bits and whose sums have 32. Memory is the caller's,
+ * and all primitives are made at creation; what a product of oneDNN's takes while it runs (three descriptions
+ * of memory, buffers of its own) is from malloc and gone when it is done. */
 #ifndef LBK_KERNEL_NARROW_H
 #define LBK_KERNEL_NARROW_H
 

@@ -1,9 +1,11 @@
 /* Memory that runs out anywhere: the context's n-th allocation fails, n = 1 … all, in each of the library's
  * works: each time it is said, nothing leaks, and the same context goes on. So it is where oneDNN has none
- * for its n-th product. */
+ * for its n-th product. And oneDNN's primitives are made before the first step, or answer, is over. */
 #define _GNU_SOURCE /* RTLD_NEXT */
 #include "op_case.h"
 #include "works.h"
+
+#include "kernel/matmul.h"
 
 #include <dlfcn.h>
 #include <dnnl.h>
@@ -42,7 +44,8 @@ static void the_contexts_blocks_fail(void **state) {
 
 static struct {
     long calls, fail_at;
-    bool sgemm_only; /* where a primitive of packed weights fails, sgemm does its work */
+    bool sgemm_only;       /* where a primitive of packed weights fails, sgemm does its work */
+    long made, made_first; /* primitives; those of the set-up and the first step */
 } products;
 
 static bool starved(void) {
@@ -66,6 +69,15 @@ dnnl_status_t DNNL_API dnnl_primitive_execute(const_dnnl_primitive_t primitive, 
     void *found = dlsym(RTLD_NEXT, "dnnl_primitive_execute");
     memcpy(&next, &found, sizeof next);
     return !products.sgemm_only && starved() ? dnnl_out_of_memory : next(primitive, stream, nargs, args);
+}
+
+dnnl_status_t DNNL_API dnnl_primitive_create(dnnl_primitive_t *primitive,
+                                             const_dnnl_primitive_desc_t description) {
+    dnnl_status_t (*next)(dnnl_primitive_t *, const_dnnl_primitive_desc_t) = NULL;
+    void *found = dlsym(RTLD_NEXT, "dnnl_primitive_create");
+    memcpy(&next, &found, sizeof next);
+    products.made++;
+    return next(primitive, description);
 }
 
 static lbk_status train_bf16(small_run *run, char **summary) {
@@ -140,11 +152,71 @@ static void packed_products_fall_back(void **state) {
     }
 }
 
+/* ---- primitives ---- */
+
+static void count_primitives(void *user, const lbk_progress *progress) {
+    (void)user;
+    if (strcmp(progress->unit, "steps") != 0) return;
+    if (progress->done == 1) products.made_first = products.made;
+    assert_int_equal(products.made, products.made_first);
+}
+
+static void steps_make_no_primitives(void **state) {
+    small_run *run = *state;
+    static const char *const precisions[] = {"precision=fp32", "precision=bf16"};
+    setenv("LIMBECK_KERNELS", "bf16", 1); /* oneDNN's products, where it has them */
+    run->context->options.progress = count_primitives;
+    for (int i = 0; i < 4; i++) {
+        const bool bf16 = i % 2, learned = i / 2;
+        char *summary = NULL;
+        remove_made(run);
+        products.made = 0;
+        check_ok(run->context, learn(run,
+                                     CHANGES("train.max_steps=5", "distill.method=msd", precisions[bf16],
+                                             "distill.weights=learned", "distill.meta_fraction=0.3"),
+                                     learned ? in(run, "cache") : NULL, 0, &summary));
+        if (bf16 && lbk__dnnl_has_avx512()) assert_true(products.made > 0);
+        lbk_free(run->context, summary);
+    }
+    run->context->options.progress = small_run_progress;
+    unsetenv("LIMBECK_KERNELS");
+}
+
+/* The longest text first: a longer one would be another plan. */
+static void known_lengths_make_no_primitives(void **state) {
+    small_run *run = *state;
+    static const char *const precisions[] = {"fp32", "bf16", "int8"};
+    static const char *const texts[] = {"red blue big small round old red blue big small round", "old", "",
+                                        "red blue big small round"};
+    for (size_t p = 0; p < LBK_COUNT(precisions); p++) {
+        lbk_model *model;
+        long made[2];
+        products.made = 0;
+        check_ok(run->context, lbk_model_open(run->context, in(run, "teacher"), &model));
+        check_ok(run->context, lbk_model_set_precision(model, precisions[p]));
+        for (int round = 0; round < 2; round++) {
+            for (size_t i = 0; i < LBK_COUNT(texts); i++) {
+                char *answer = NULL;
+                const lbk_input input = {.text = texts[i], .image = in(run, "0.tiff")};
+                check_ok(run->context, lbk_model_answer(model, &input, 0, &answer));
+                lbk_free(run->context, answer);
+            }
+            made[round] = products.made;
+        }
+        print_message("%s: %ld primitives\n", precisions[p], made[0]);
+        assert_int_equal(made[1], made[0]);
+        if (strcmp(precisions[p], "int8") == 0) assert_true(made[0] > 0);
+        lbk_model_close(model);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_contexts_blocks_fail, set_up, small_run_tear_down),
         cmocka_unit_test_setup_teardown(oneDNNs_products_fail, set_up, small_run_tear_down),
         cmocka_unit_test_setup_teardown(packed_products_fall_back, set_up, small_run_tear_down),
+        cmocka_unit_test_setup_teardown(steps_make_no_primitives, set_up, small_run_tear_down),
+        cmocka_unit_test_setup_teardown(known_lengths_make_no_primitives, set_up, small_run_tear_down),
     };
     return cmocka_run_group_tests_name("allocations", tests, NULL, NULL);
 }
