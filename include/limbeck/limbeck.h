@@ -449,10 +449,14 @@ typedef struct lbk_bench_options {
     float dropout;
     const char *precision; /* "fp32" (NULL), "bf16", "auto"; "probe" and "infer" also "int8" */
     int profile;           /* also where the time goes, by op and part of the step */
+    /* In place of the size's own; 0: those. hidden is a multiple of 32: heads of 32, 4 · hidden inside. */
+    int32_t layers, hidden;
 } lbk_bench_options;
 
-/* `out`: JSON {"work","variant","size","batch","samples_per_s","ms_per_step","peak_mib"}; the median step.
- * With `profile` also "profile": {"peak_gflops","step","ops"}, means of the timed steps. */
+/* `out`: JSON {"work","variant","size","batch","samples_per_s","ms_per_step","peak_mib"}; the median step and
+ * its share of what the optimizer puts off. With `profile` also "profile": {"peak_gflops","memory_gb_s",
+ * "step","ops"} and with "meta" "look_ahead_ops", means of the timed steps; a large product in the precision
+ * and y += a·x tell what the machine can do. */
 LBK_PUBLIC lbk_status lbk_bench(lbk_context *context, const lbk_bench_options *options, char **out);
 
 #ifdef __cplusplus

@@ -4,7 +4,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCH = 256, LENGTHS, REGIONS, VISUAL_DIM, CLASSES, DROPOUT, STEPS, WARMUP, SIZE, PRECISION, PROFILE };
+enum {
+    BATCH = 256,
+    LENGTHS,
+    REGIONS,
+    VISUAL_DIM,
+    CLASSES,
+    DROPOUT,
+    STEPS,
+    WARMUP,
+    SIZE,
+    LAYERS,
+    HIDDEN,
+    PRECISION,
+    PROFILE
+};
 
 typedef struct arguments {
     lbk_bench_options bench;
@@ -17,6 +31,9 @@ static const char *const precisions[] = {"fp32", "bf16", "int8", "auto", NULL};
 
 static const struct argp_option options[] = {
     {"size", SIZE, "NAME", 0, "mini, small, tiny312 (default), minilm6, minilm12, base", 1},
+    {"layers", LAYERS, "N", 0, "Layers in place of the size's", 1},
+    {"hidden", HIDDEN, "N", 0,
+     "Hidden size in place of the size's, a multiple of 32: heads of 32, 4 N inside", 1},
     {"batch", BATCH, "N", 0, "Samples a step (default 32)", 1},
     {"lengths", LENGTHS, "LO,HI", 0, "Shortest and longest text in tokens, uniform (default 8,48)", 1},
     {"regions", REGIONS, "N", 0, "Visual rows a sample (default 36)", 1},
@@ -47,6 +64,12 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
         return 0;
     case SIZE:
         bench->size = sizes[cli_choice(state, "--size", argument, sizes)];
+        return 0;
+    case LAYERS:
+        bench->layers = cli_int(state, "layers", argument, 1, 1000);
+        return 0;
+    case HIDDEN:
+        bench->hidden = cli_int(state, "hidden", argument, 32, 65536);
         return 0;
     case BATCH:
         bench->batch = cli_int(state, "batch", argument, 1, 65536);

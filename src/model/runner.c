@@ -212,12 +212,16 @@ const uint8_t *lbk__runner_touched(const lbk__runner *runner) {
     return runner->touched;
 }
 
+/* The word table is the first parameter; of its many rows a step touches few. */
 void lbk__runner_zero_gradients(lbk__runner *runner) {
-    const size_t vocab = (size_t)runner->model->config.vocab_size,
-                 cols = (size_t)runner->model->config.hidden_size;
-    /* The word table is the first parameter; of its many rows a step touches few. */
-    for (size_t row = 0; row < vocab; row++)
-        if (runner->touched[row]) memset(runner->gradients + row * cols, 0, cols * sizeof(float));
-    memset(runner->touched, 0, vocab);
-    memset(runner->gradients + vocab * cols, 0, (runner->model->num_values - vocab * cols) * sizeof(float));
+    enum { BLOCK = 1 << 16 };
+    const int64_t vocab = runner->model->config.vocab_size, cols = runner->model->config.hidden_size,
+                  rest = (int64_t)runner->model->num_values - vocab * cols;
+    float *behind = runner->gradients + vocab * cols; /* the table */
+    for (int64_t row = 0; row < vocab; row++)
+        if (runner->touched[row]) memset(runner->gradients + row * cols, 0, (size_t)cols * sizeof(float));
+    memset(runner->touched, 0, (size_t)vocab);
+#pragma omp parallel for schedule(static) num_threads(runner->model->context->num_threads) if (rest > BLOCK)
+    for (int64_t at = 0; at < rest; at += BLOCK)
+        memset(behind + at, 0, (size_t)LBK_MIN((int64_t)BLOCK, rest - at) * sizeof(float));
 }

@@ -13,9 +13,28 @@ done
 # shellcheck disable=SC2086 # a list of options
 run "$LIMBECK" bench meta $small --profile
 expect_code 0
-expect_out '^peak gflops '
+expect_out '^peak gflops +[0-9.]*[1-9]'; expect_out '^memory gb s +[0-9.]*[1-9]'
 expect_out '^linear 128 to 384 +1 +[0-9.]+ +[0-9.]+ +[0-9.]+ +[0-9.]+ +[0-9.]+ +[0-9.]+$'
 expect_out '^optimizer +[0-9.]+$'
+expect_out '^look-ahead +[0-9.]+$'; expect_out '^tangent +[0-9.]+$'
+sed '1,/look_ahead_ops/d' "$out" | grep -qE '^linear 128 to 384 +1 +[0-9.]+ +[0-9.]+ +[0-9.]+ +[0-9.]+$' || wrong 'the ops of the look-ahead are missing'
+# 66 steps: rows of the word table that wait are due once within them, and at the end.
+# shellcheck disable=SC2086 # a list of options
+run "$LIMBECK" bench msd $small --steps 66 --profile
+expect_code 0; expect_out '^waiting rows +[0-9.]+$'
+for precision in bf16 int8; do
+    # shellcheck disable=SC2086 # a list of options
+    run "$LIMBECK" bench infer $small --precision $precision --profile
+    expect_code 0; expect_out '^peak gflops +[0-9.]*[1-9]'
+done
+# shellcheck disable=SC2086 # a list of options
+run "$LIMBECK" bench infer $small --layers 3 --hidden 64
+expect_code 0; expect_out '"size": "3x64"'
+# shellcheck disable=SC2086 # a list of options
+run "$LIMBECK" bench infer $small --layers 3
+expect_code 0; expect_out '"size": "3x128"'
+run "$LIMBECK" bench infer --hidden 100
+expect_code 2; expect_err 'hidden a multiple of 32'
 run "$LIMBECK" bench
 expect_code 2; expect_err 'WORK .* is missing'
 run "$LIMBECK" bench sleep
