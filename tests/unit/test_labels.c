@@ -41,7 +41,7 @@ static void compare_rows(fixture *f, const lbk_pack *pack) {
             bool found = false;
             for (int64_t k = positives.start[c]; k < positives.start[c + 1]; k++)
                 found = found || positives.samples[k] == at;
-            assert_true(found == (row[c] > 0.5f) && lbk__labels_target(&labels, at, c) == row[c]);
+            assert_true(found == (row[c] >= 0.5f) && lbk__labels_target(&labels, at, c) == row[c]);
             true_ones += found;
         }
         at++;
