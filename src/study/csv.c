@@ -126,6 +126,25 @@ static void put_models(csv *c, const json_t *root) {
     }
 }
 
+/* What the teacher itself says of dev; of train, each cache that students learn from. */
+static void put_probes(csv *c, const json_t *root) {
+    static const char *const names[] = {"train_split", "dev_split"};
+    size_t i;
+    json_t *probe;
+    json_array_foreach(json_object_get(root, "probes"), i,
+                       probe) for (size_t k = 0; k < (i ? 1 : LBK_COUNT(names));
+                                   k++) for (int v = 0; lbk__view_names[v]; v++) {
+        const char *split = lbk__json_text_of(probe, names[k]);
+        const json_t *values = lbk__json_at(probe, "splits", split, lbk__view_names[v], NULL);
+        put_word(c, split);
+        put_value(c, probe, "folds");
+        put_word(c, lbk__view_names[v]);
+        put_value(c, values, lbk__json_text_of(probe, "metric"));
+        put_value(c, values, "entropy");
+        end_line(c);
+    }
+}
+
 /* By split and by class, a line for each modality. */
 static void put_saliency(csv *c, const json_t *root) {
     static const char *const lists[][2] = {{"splits", "split"}, {"classes", "class"}}, *const keys[] = {
@@ -224,6 +243,7 @@ static const struct {
      "difference_to_first,first_low,first_high,first_p_bootstrap_holm,first_p_t_holm\n",
      put_results},
     {"models.csv", "model,parameters,latency_ms,samples_per_s\n", put_models},
+    {"probes.csv", "split,folds,view,score,entropy\n", put_probes},
     {"saliency.csv", "of,name,samples,modality,mean,p5,p25,p50,p75,p95\n", put_saliency},
     {"saliency_histogram.csv", "from,to,text,image\n", put_histogram},
     {"densities.csv", "student,model,view,from,to,density\n", put_densities},

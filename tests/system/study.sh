@@ -55,7 +55,9 @@ cp whole/results.csv table.csv
 for table in whole/*.csv; do
     awk -F, 'NR == 1 { fields = NF } NF != fields { exit 1 } END { exit NR < 3 }' $table || wrong "$table is no table"
 done
-[ "$(ls whole/*.csv | wc -l)" = 7 ] || wrong 'wanted seven tables'
+[ "$(ls whole/*.csv | wc -l)" = 8 ] || wrong 'wanted eight tables'
+[ "$(cut -d, -f1-2 whole/probes.csv | sort | uniq -c | tr -s ' \n' ' ')" = ' 3 dev,0 1 split,folds 3 train,0 3 train,2 ' ] ||
+    wrong 'the teacher is told of on dev, on train and on train out of fold'
 # Every test sample is of one class: the classes' means, and percentiles in order, are the split's.
 awk -F, 'NR > 1 && ($6 > $7 || $7 > $8 || $8 > $9 || $9 > $10) { unsorted = 1 }
     $1 == "class" { sum[$4] += $3 * $5 } $1 == "split" && $2 == "test" { sum[$4] -= $3 * $5; lines++ }
