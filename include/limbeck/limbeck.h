@@ -454,9 +454,10 @@ typedef struct lbk_bench_options {
 } lbk_bench_options;
 
 /* `out`: JSON {"work","variant","size","batch","samples_per_s","ms_per_step","peak_mib"}; the median step and
- * its share of what the optimizer puts off. With `profile` also "profile": {"peak_gflops","memory_gb_s",
- * "step","ops"} and with "meta" "look_ahead_ops", means of the timed steps; a large product in the precision
- * and y += a·x tell what the machine can do. */
+ * its share of what the optimizer puts off. With `profile` also "profile": {"peak_gflops","reached_gflops",
+ * "memory_gb_s","step","ops"} and with "meta" "look_ahead_ops", means of the timed steps; the peak is that of
+ * a large product in the precision, memory's rate that of y += a·x, and reached are a step's products by its
+ * time. */
 LBK_PUBLIC lbk_status lbk_bench(lbk_context *context, const lbk_bench_options *options, char **out);
 
 #ifdef __cplusplus

@@ -17,12 +17,14 @@ enum {
     LAYERS,
     HIDDEN,
     PRECISION,
-    PROFILE
+    PROFILE,
+    JSON
 };
 
 typedef struct arguments {
     lbk_bench_options bench;
     int num_threads;
+    bool json;
 } arguments;
 
 static const char *const works[] = {"kd", "msd", "meta", "probe", "infer", NULL};
@@ -44,6 +46,7 @@ static const struct argp_option options[] = {
     {"steps", STEPS, "N", 0, "Steps timed (default 20); the median is printed", 2},
     {"warmup", WARMUP, "N", 0, "Steps before that (default 4)", 2},
     {"profile", PROFILE, NULL, 0, "Also where the time goes, as tables", 2},
+    {"json", JSON, NULL, 0, "That as JSON, too", 2},
     {0}};
 
 static void parse_lengths(struct argp_state *state, lbk_bench_options *bench, char *text) {
@@ -98,6 +101,9 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
     case WARMUP:
         bench->warmup = cli_int(state, "warmup", argument, 0, 1 << 24);
         return 0;
+    case JSON:
+        given->json = true;
+        return 0;
     case PROFILE:
         bench->profile = 1;
         return 0;
@@ -142,7 +148,7 @@ int cli_bench(int argc, char **argv) {
     lbk_context *context = cli_open(given.num_threads);
     char *line = NULL;
     int code = cli_finish(context, lbk_bench(context, &given.bench, &line));
-    if (code == CLI_OK) code = cli_report(line, !given.bench.profile, cli_print_contents);
+    if (code == CLI_OK) code = cli_report(line, given.json || !given.bench.profile, cli_print_contents);
     lbk_free(context, line);
     cli_close(context);
     return code;

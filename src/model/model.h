@@ -130,5 +130,6 @@ const uint8_t *lbk__runner_touched(const lbk__runner *runner);
 /* From this call on the time of each op is added up; lbk__tape_profile says how it is told. */
 void lbk__runner_time(lbk__runner *runner);
 lbk_status lbk__runner_profile(const lbk__runner *runner, double steps, json_t **out);
+double lbk__runner_operations(const lbk__runner *runner);
 
 #endif

@@ -204,6 +204,10 @@ lbk_status lbk__runner_profile(const lbk__runner *runner, double steps, json_t *
     return lbk__tape_profile(runner->tape, steps, out);
 }
 
+double lbk__runner_operations(const lbk__runner *runner) {
+    return lbk__tape_operations(runner->tape);
+}
+
 float *lbk__runner_gradients(lbk__runner *runner) {
     return runner->gradients;
 }

@@ -82,3 +82,10 @@ lbk_status lbk__tape_profile(const lbk__tape *tape, double steps, json_t **out) 
     *out = NULL;
     return lbk__fail(tape->context, LBK_NO_MEMORY, "no memory for the profile");
 }
+
+double lbk__tape_operations(const lbk__tape *tape) {
+    double sum = 0.0;
+    for (size_t i = 0; i < tape->num_ops; i++)
+        for (int pass = 0; pass < LBK__NUM_PASSES; pass++) sum += tape->ops[i]->time[pass].operations;
+    return sum;
+}

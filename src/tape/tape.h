@@ -159,6 +159,8 @@ void lbk__tape_tangent(lbk__tape *tape, const void *direction);
 /* An array with a row for each kind and shape of op: how many, milliseconds of each pass in one of `steps`
  * steps, GF/s of its products. The caller ends with json_decref. */
 lbk_status lbk__tape_profile(const lbk__tape *tape, double steps, json_t **out);
+/* Operations of all products since the tape is timed. */
+double lbk__tape_operations(const lbk__tape *tape);
 
 /* ---- for ops ---- */
 

@@ -204,8 +204,16 @@ static lbk_status add_ops(const bench *b, const lbk__runner *runner, const char 
     return lbk__fail(b->context, LBK_NO_MEMORY, "no memory for the profile");
 }
 
-/* {"peak_gflops", "memory_gb_s", "step": {part: {"ms"}}, "ops", "look_ahead_ops"}: means over the timed
- * steps. */
+/* Products' GF in a second of a step, all that it does beside them included. */
+static double reached_gflops(const bench *b) {
+    double seconds = 0.0, operations = lbk__runner_operations(b->runner);
+    if (b->network) operations += lbk__runner_operations(b->lookahead.ahead);
+    for (int part = 0; part < NUM_PARTS; part++) seconds += b->seconds[part];
+    return 1e-9 * operations / seconds;
+}
+
+/* {"peak_gflops", "reached_gflops", "memory_gb_s", "step": {part: {"ms"}}, "ops", "look_ahead_ops"}: means
+ * over the timed steps. */
 static lbk_status add_profile(const bench *b, json_t *report) {
     lbk__roofline best;
     LBK_TRY(lbk__roofline_measure(b->context, b->model->precision, &best));
@@ -214,8 +222,8 @@ static lbk_status add_profile(const bench *b, json_t *report) {
         if (b->seconds[part] > 0)
             json_object_set_new(step, part_names[part],
                                 json_pack("{s:f}", "ms", 1e3 * b->seconds[part] / b->options->steps));
-    json_t *profile =
-        json_pack("{s:f, s:f, s:o}", "peak_gflops", best.gflops, "memory_gb_s", best.gigabytes, "step", step);
+    json_t *profile = json_pack("{s:f, s:f, s:f, s:o}", "peak_gflops", best.gflops, "reached_gflops",
+                                reached_gflops(b), "memory_gb_s", best.gigabytes, "step", step);
     if (json_object_set_new(report, "profile", profile) != 0)
         return lbk__fail(b->context, LBK_NO_MEMORY, "no memory for the profile");
     LBK_TRY(add_ops(b, b->runner, "ops", profile));

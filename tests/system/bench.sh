@@ -13,7 +13,7 @@ done
 # shellcheck disable=SC2086 # a list of options
 run "$LIMBECK" bench meta $small --profile
 expect_code 0
-expect_out '^peak gflops +[0-9.]*[1-9]'; expect_out '^memory gb s +[0-9.]*[1-9]'
+expect_out '^peak gflops +[0-9.]*[1-9]'; expect_out '^memory gb s +[0-9.]*[1-9]'; expect_out '^reached gflops +[0-9.]*[1-9]'
 expect_out '^linear 128 to 384 +1 +[0-9.]+ +[0-9.]+ +[0-9.]+ +[0-9.]+ +[0-9.]+ +[0-9.]+$'
 expect_out '^optimizer +[0-9.]+$'
 expect_out '^look-ahead +[0-9.]+$'; expect_out '^tangent +[0-9.]+$'
@@ -22,6 +22,9 @@ sed '1,/look_ahead_ops/d' "$out" | grep -qE '^linear 128 to 384 +1 +[0-9.]+ +[0-
 # shellcheck disable=SC2086 # a list of options
 run "$LIMBECK" bench msd $small --steps 66 --profile
 expect_code 0; expect_out '^waiting rows +[0-9.]+$'
+# shellcheck disable=SC2086 # a list of options
+run "$LIMBECK" bench probe $small --profile --json
+expect_code 0; expect_out '"profile": \{"peak_gflops": [0-9.]+, "reached_gflops": [0-9.]+,'
 for precision in bf16 int8; do
     # shellcheck disable=SC2086 # a list of options
     run "$LIMBECK" bench infer $small --precision $precision --profile
