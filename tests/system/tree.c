@@ -45,7 +45,8 @@ static bool is_log(const char *name) {
 }
 
 static bool has_times(const char *name) {
-    static const char *const names[] = {"study.json", "results.json", "report.html", "done.json"};
+    static const char *const names[] = {"study.json", "results.json", "models.csv", "report.html",
+                                        "done.json"};
     for (size_t i = 0; i < LBK_COUNT(names); i++)
         if (strcmp(name, names[i]) == 0) return true;
     return is_log(name) || ends(name, ".svg") || ends(name, ".gp");
@@ -57,6 +58,7 @@ static bool is_safetensors(const char *name) {
 
 /* What is written once: the first version is the last. */
 static bool is_final(const char *path, const char *name) {
+    if (has_times(name)) return false;
     return !strchr(name, '.') || strcmp(name, "config.yaml") == 0 || strcmp(name, "vocab.txt") == 0 ||
            strcmp(name, "meta_split.json") == 0 || strcmp(name, "names.json") == 0 || ends(path, ".csv") ||
            ends(path, ".h5");

@@ -11,9 +11,9 @@
 int tree_not_whole(lbk_context *context, const char *folder, const char *reference);
 
 /* Whether `folder` has the same files as `reference`, byte for byte. Of files with times or speeds in them
- * (study.json, results.json, report.html, plots, done.json, logs, events) only that they are there; of a
- * checkpoint, which has lengths and the name of the events, its numbers. Prints what differs, and returns how
- * many do. */
+ * (study.json, results.json, models.csv, report.html, plots, done.json, logs, events) only that they are
+ * there; of a checkpoint, which has lengths and the name of the events, its numbers. Prints what differs, and
+ * returns how many do. */
 int tree_differs(lbk_context *context, const char *folder, const char *reference);
 
 #endif
