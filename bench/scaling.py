@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How time and memory of limbeck's steps depend on the work: one thing is varied, the rest stays as `limbeck bench` has it.
 
-Prints a markdown table a thing; with --svg FOLDER, gnuplot draws milliseconds against it, one file each.
+Prints a markdown table a thing; with --svg FOLDER, gnuplot draws milliseconds and peak memory against it, one file each.
 """
 import argparse
 import json
@@ -17,7 +17,10 @@ THINGS = {
     "regions": ("visual rows a sample", [0, 9, 18, 36, 72], lambda v: ["--regions", str(v), "--batch", "8"], "msd"),
     "size": ("layers × hidden size", ["mini", "small", "tiny312", "minilm6", "minilm12"],
              lambda v: ["--size", v, "--batch", "8"], "msd"),
-    "views": ("views", ["kd", "msd", "meta"], lambda v: ["--batch", "8"], None),
+    "layers": ("layers of width 384", [1, 2, 4, 8, 12], lambda v: ["--layers", str(v), "--hidden", "384", "--batch", "8"], "msd"),
+    "hidden": ("hidden size, 4 layers, heads of 32", [128, 256, 384, 512, 768],
+               lambda v: ["--layers", "4", "--hidden", str(v), "--batch", "8"], "msd"),
+    "views": ("work", ["kd", "msd", "meta"], lambda v: ["--batch", "8"], None),
     "threads": ("threads", [1, 2], lambda v: ["--threads", str(v)], "msd"),
 }
 
@@ -32,11 +35,16 @@ def measure(args, work, options):
 
 
 def draw(folder, name, unit, rows):
+    """Numbers where they belong on the axis, names side by side."""
     path = os.path.join(folder, f"scaling_{name}.svg")
-    lines = "\n".join(f"{value} {ms}" for value, ms, _ in rows)
-    script = (f"set terminal svg size 480,320 background 'white'\nset output '{path}'\nset xlabel '{unit}'\n"
-              f"set ylabel 'ms a step'\nset yrange [0:*]\nset key off\n$d << E\n{lines}\nE\n"
-              "plot $d using 1:2 with linespoints pt 7 lc rgb '#3366aa'\n")
+    lines = "\n".join(f"{value} {ms} {mib}" for value, ms, mib in rows)
+    place = "1:{0}" if isinstance(rows[0][0], int) else "0:{0}:xtic(1)"
+    style = "with linespoints pt {1} lc rgb '{2}' title '{3}'"
+    script = (f"set encoding utf8\nset terminal svg size 480,320 background 'white'\nset output '{path}'\nset xlabel '{unit}'\n"
+              "set ylabel 'ms a step'\nset y2label 'peak MiB'\nset yrange [0:*]\nset y2range [0:*]\n"
+              f"set ytics nomirror\nset y2tics\nset offsets graph 0.05, graph 0.05\nset key top left\n$d << E\n{lines}\nE\n"
+              + ("plot $d using " + place + " " + style).format(2, 7, "#3366aa", "ms")
+              + (", $d using " + place + " axes x1y2 " + style).format(3, 6, "#cc7722", "MiB") + "\n")
     subprocess.run(["gnuplot"], input=script, text=True, check=True)
 
 
@@ -57,7 +65,7 @@ def main():
             rows.append((value, ms, peak))
             print(f"| {value} | {ms:.1f} | {peak} |", flush=True)
         print()
-        if args.svg and isinstance(values[0], int):
+        if args.svg:
             draw(args.svg, name, unit, rows)
 
 

@@ -2,12 +2,15 @@
 """Everything that limbeck wants to be fast at, beside what a user could pick instead, as one markdown table.
 
 Programs of a row run in turns, A B A B …, since a machine's clock and neighbours drift; each figure is a median over the
-rounds, in milliseconds, with its spread. A ratio is the peer's median by limbeck's. The peers are a script with `limbeck
-bench`'s options (--peers) and bench/peers.py, both run by the interpreter that runs this. Rows of bfloat16 are left out where
-the processor has no instructions for it, those on real data (--data, --vocab) where there is none.
+rounds, in milliseconds, with its spread. A ratio of times is the peer's median by limbeck's, one of memory limbeck's peak by
+the peer's. The peers are a script with `limbeck bench`'s options (--peers) and bench/peers.py, both run by the interpreter
+that runs this. Rows of bfloat16 are left out where the processor has no instructions for it, those on real data (--data,
+--vocab) where there is none. Of runtimes that read ONNX no memory is told: their process has imported PyTorch before, to
+write the file.
 """
 import argparse
 import glob
+import importlib.metadata
 import json
 import os
 import statistics
@@ -17,6 +20,8 @@ import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+PACKAGES = {"PyTorch": "torch", "ONNX Runtime": "onnxruntime", "OpenVINO": "openvino", "tokenizers": "tokenizers",
+            "Pillow": "pillow", "NumPy": "numpy"}
 
 
 def has_bf16():
@@ -28,18 +33,23 @@ def has_bf16():
 class Step:
     """A program that times its own steps and prints a JSON line."""
 
-    def __init__(self, *command):
-        self.command, self.peak = command, []
+    def __init__(self, *command, shows_memory=True):
+        self.command, self.shows_memory, self.peaks, self.shares = command, shows_memory, [], []
 
     def run(self):
         done = subprocess.run(self.command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True)
         report = json.loads(done.stdout.strip().splitlines()[-1])
-        self.peak.append(report["peak_mib"])
+        if self.shows_memory:
+            self.peaks.append(report["peak_mib"])
+        if "profile" in report:
+            self.shares.append(report["profile"]["reached_gflops"] / report["profile"]["peak_gflops"])
         return report["ms_per_step"]
 
 
 class Whole:
     """A program timed from its start to its end."""
+
+    peaks, shares = (), ()
 
     def __init__(self, *command, stdin=os.devnull, **environment):
         self.command, self.stdin, self.environment = command, stdin, environment
@@ -57,15 +67,17 @@ def steps(args, work, peers, own=(), options=(), count=None):
     options = [work, "--threads", str(args.threads), "--steps", str(count or args.steps), "--warmup", "2", *options]
     programs = {"limbeck": Step(args.limbeck, "bench", *options, *own)}
     for peer in peers:
-        programs[peer] = Step(sys.executable, args.peers, *options, "--variant", peer)
+        programs[peer] = Step(sys.executable, args.peers, *options, "--variant", peer,
+                              shows_memory=not peer.startswith(("ort", "openvino")))
     return programs
 
 
 def step_rows(args):
-    narrow, small = ("--precision", "bf16"), ("--batch", "1")
+    narrow, small, base = ("--precision", "bf16"), ("--batch", "1"), ("--size", "base")
+    share = ("--profile", "--json")  # of the peak
     yield "msd", "MSD step", 3, steps(args, "msd", ["eager", "compile"])
     yield "kd", "KD step", 3, steps(args, "kd", ["eager", "compile"])
-    yield "probe", "probe, BERT-base", 2.3, steps(args, "probe", ["eager"], options=("--size", "base"), count=3)
+    yield "probe", "probe, BERT-base", 2.3, steps(args, "probe", ["eager", "compile"], share, base, 3)
     yield "meta", "learned weights' step", 4, steps(args, "meta", ["jvp", "create_graph"],
                                                     options=("--dropout", "0"), count=3)
     yield "infer1", "inference, batch 1", 2, steps(args, "infer", ["ort", "openvino-fp32", "torch"], options=small,
@@ -75,9 +87,10 @@ def step_rows(args):
     yield "infer32", "inference, batch 32", None, steps(args, "infer", ["ort", "openvino-fp32"])
     if not has_bf16():
         return
-    yield "msd-bf16", "MSD step, bfloat16", 3.5, steps(args, "msd", ["bf16"], narrow)
-    yield "kd-bf16", "KD step, bfloat16", 3.5, steps(args, "kd", ["bf16"], narrow)
-    yield "probe-bf16", "probe, BERT-base, bfloat16", 2.3, steps(args, "probe", ["bf16"], narrow, ("--size", "base"), 3)
+    yield "msd-bf16", "MSD step, bfloat16", 3.5, steps(args, "msd", ["bf16", "bf16+compile"], narrow)
+    yield "kd-bf16", "KD step, bfloat16", 3.5, steps(args, "kd", ["bf16", "bf16+compile"], narrow)
+    yield "probe-bf16", "probe, BERT-base, bfloat16", 2.3, steps(args, "probe", ["bf16", "bf16+compile"],
+                                                                 narrow + share, base, 3)
     yield "infer1-bf16", "inference, batch 1, bfloat16", 2, steps(args, "infer", ["openvino"], narrow, small, 200)
     yield "infer32-bf16", "inference, batch 32, bfloat16", 1.5, steps(args, "infer", ["openvino"], narrow)
 
@@ -101,23 +114,31 @@ def data_rows(args, folder):
     if not (args.data and args.vocab and os.path.isdir(args.data)):
         return
     me, peers = args.limbeck, (sys.executable, os.path.join(HERE, "peers.py"))
-    texts = os.path.join(folder, "texts")
-    with open(texts, "w") as out:
-        for path in sorted(glob.glob(os.path.join(args.data, "movies", "dataset", "*.json"))):
-            with open(path) as file:
-                out.write(" ".join(json.load(file)["plot"]).replace("\n", " ") + "\n")
-    yield "tokenize", "tokenizing `movies`, one thread", 1.5, {
-        "limbeck": Whole(me, "tokenize", "--vocab", args.vocab, stdin=texts),
-        "tokenizers": Whole(*peers, "tokenize", args.vocab, stdin=texts, TOKENIZERS_PARALLELISM="false")}
+    plots = sorted(glob.glob(os.path.join(args.data, "movies", "dataset", "*.json")))
+    if plots:
+        texts = os.path.join(folder, "texts")
+        with open(texts, "w") as out:
+            for path in plots:
+                with open(path) as file:
+                    out.write(" ".join(json.load(file)["plot"]).replace("\n", " ") + "\n")
+        yield "tokenize", "tokenizing `movies`, one thread", 1.5, {
+            "limbeck": Whole(me, "tokenize", "--vocab", args.vocab, stdin=texts),
+            "tokenizers": Whole(*peers, "tokenize", args.vocab, stdin=texts, TOKENIZERS_PARALLELISM="false")}
 
     rows = os.path.join(args.data, "openclipart", "data.jsonl")
+    if not os.path.exists(rows):
+        return
     yield "patches", "pictures of `openclipart` to patches", 1.5, {
         "limbeck": Whole(me, "pack", rows, "--vocab", args.vocab, "--out", os.path.join(folder, "packed"), "--threads", "2"),
         "Pillow": Whole(*peers, "patches", rows, os.path.join(folder, "packed.npy"))}
 
     if "start" not in (args.rows or ["start"]):
         return
-    run, onnx = tiny_model(args, folder, rows)
+    try:
+        run, onnx = tiny_model(args, folder, rows)
+    except subprocess.CalledProcessError as error:
+        print(f"no model to start with: {error}", file=sys.stderr)
+        return
     picture = os.path.join(args.data, "openclipart", "images", "00000.webp")
     yield "start", "program start to first prediction, 2 × 128", 10, {
         "limbeck": Whole(me, "predict", run, "--text", "a red car", "--image", picture),
@@ -125,26 +146,48 @@ def data_rows(args, folder):
 
 
 def measure(rounds, programs):
+    """Milliseconds of each round; none of a program that failed."""
     times = {name: [] for name in programs}
     for _ in range(rounds):
         for name, program in programs.items():
             try:
                 times[name].append(program.run())
-            except (subprocess.CalledProcessError, FileNotFoundError) as error:
+            except (subprocess.CalledProcessError, OSError, ValueError, KeyError, IndexError) as error:
                 print(f"{name} failed: {error}", file=sys.stderr)
-    return {name: values for name, values in times.items() if values}
+    return times
 
 
 def lines_of(title, wanted, programs, times):
-    base = statistics.median(times["limbeck"])
+    ours = programs["limbeck"]
     for name, values in times.items():
-        median = statistics.median(values)
-        peak = getattr(programs[name], "peak", None)
-        memory = f"{max(peak)}" if peak else ""
-        ratio = "" if name == "limbeck" else f"{median / base:.2f}"
-        goal = f"{wanted}" if wanted and name == "limbeck" else ""
-        yield (f"| {title if name == 'limbeck' else ''} | {name} | {median:.1f} | {min(values):.1f} to {max(values):.1f} "
-               f"| {memory} | {ratio} | {goal} |")
+        is_ours, program = name == "limbeck", programs[name]
+        first = f"{title}; {100 * statistics.median(ours.shares):.0f} % of the peak" if is_ours and ours.shares else title
+        cells = [first if is_ours else "", name, "failed", "", "", "", "", f"{wanted}" if wanted and is_ours else ""]
+        if values:
+            cells[2:4] = f"{statistics.median(values):.1f}", f"{min(values):.1f} to {max(values):.1f}"
+        if values and times["limbeck"] and not is_ours:
+            cells[4] = f"{statistics.median(values) / statistics.median(times['limbeck']):.2f}"
+        if program.peaks:
+            cells[5] = f"{max(program.peaks)}"
+        if program.peaks and ours.peaks and not is_ours:
+            cells[6] = f"{100 * max(ours.peaks) / max(program.peaks):.0f} %"
+        yield "| " + " | ".join(cells) + " |"
+
+
+def version(package):
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "missing"
+
+
+def head(args):
+    with open("/proc/cpuinfo") as file:
+        models = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
+    ours = subprocess.run([args.limbeck, "--version"], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+    packages = ", ".join(f"{name} {version(package)}" for name, package in PACKAGES.items())
+    return (f"{ours}; {packages}; {models[0] if models else 'unknown processor'}, {args.threads} threads, "
+            f"{args.rounds} rounds in turns\n")
 
 
 def main():
@@ -159,8 +202,9 @@ def main():
     parser.add_argument("--rows", type=lambda text: text.split(","), help="only these, by comma")
     args = parser.parse_args()
 
-    print("| work | program | ms | lowest to highest | peak MiB | × limbeck's time | wanted |")
-    print("| --- | --- | --- | --- | --- | --- | --- |", flush=True)
+    print(head(args))
+    print("| work | program | ms | lowest to highest | × limbeck's time | peak MiB | limbeck's memory by the peer's | wanted |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         for rows in (step_rows(args), data_rows(args, folder)):
             for name, title, wanted, programs in rows:
