@@ -35,9 +35,10 @@ static lbk_status predict(lbk_context *context, const char *folder, const char *
     int32_t num_classes = lbk_model_num_classes(model);
     float *probabilities = calloc((size_t)num_classes * LBK_NUM_VIEWS, sizeof *probabilities);
     if (probabilities) status = lbk_model_predict(model, &(lbk_input){.text = text}, NULL, probabilities);
-    for (int32_t c = 0; probabilities && status == LBK_OK && c < num_classes; c++)
-        printf("%.4f %s\n", (double)probabilities[c],
-               lbk_model_class_name(model, c)); /* the joint view's row */
+    for (int32_t c = 0; probabilities && status == LBK_OK && c < num_classes; c++) {
+        const char *name = lbk_model_class_name(model, c);
+        printf("%.4f %s\n", (double)probabilities[c], name ? name : "?"); /* the joint view's row */
+    }
     free(probabilities);
     lbk_model_close(model);
     return status;

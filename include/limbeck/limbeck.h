@@ -81,7 +81,7 @@ typedef struct lbk_context_options {
     /* Asked between steps: non-zero makes a long call save its state and return LBK_INTERRUPTED. */
     int (*interrupted)(void *user);
     void *user;
-    int num_threads;
+    int num_threads; /* in a child that was forked without exec: 1, since OpenMP's threads are not in it */
     /* Paths that files of data or of models name stay inside their folder: neither absolute nor with "..",
      * and no link leads out. Not 0: they may. Paths that the caller gives may always be any. */
     int allow_outside;
@@ -92,8 +92,8 @@ typedef struct lbk_context_options {
 LBK_PUBLIC lbk_status lbk_context_create(const lbk_context_options *options, lbk_context **out);
 /* Everything made from the context must be closed before. NULL is allowed. */
 LBK_PUBLIC void lbk_context_destroy(lbk_context *context);
-/* The sentence of the last failure; "" when nothing failed yet. Valid until the next call with the context.
- */
+/* The sentence of the last failure, that of a record which was passed over too; "" when nothing failed yet.
+ * Valid until the next call with the context. */
 LBK_PUBLIC const char *lbk_error(const lbk_context *context);
 LBK_PUBLIC void lbk_free(lbk_context *context, void *pointer);
 
@@ -206,6 +206,7 @@ LBK_PUBLIC lbk_status lbk_pack_verify(lbk_pack *pack);
 LBK_PUBLIC int64_t lbk_pack_num_samples(const lbk_pack *pack);
 LBK_PUBLIC int64_t lbk_pack_num_images(const lbk_pack *pack);
 LBK_PUBLIC int32_t lbk_pack_num_classes(const lbk_pack *pack);
+/* NULL: there is no such class. */
 LBK_PUBLIC const char *lbk_pack_class_name(const lbk_pack *pack, int32_t index);
 LBK_PUBLIC lbk_label_kind lbk_pack_label_kind(const lbk_pack *pack);
 LBK_PUBLIC int32_t lbk_pack_visual_dim(const lbk_pack *pack); /* 0 without visual rows */
@@ -352,6 +353,7 @@ typedef enum lbk_view { LBK_VIEW_JOINT, LBK_VIEW_TEXT, LBK_VIEW_IMAGE, LBK_NUM_V
 LBK_PUBLIC lbk_status lbk_model_open(lbk_context *context, const char *folder, lbk_model **out);
 LBK_PUBLIC void lbk_model_close(lbk_model *model);
 LBK_PUBLIC int32_t lbk_model_num_classes(const lbk_model *model);
+/* NULL: there is no such class, or the model's config.json names none. */
 LBK_PUBLIC const char *lbk_model_class_name(const lbk_model *model, int32_t index);
 LBK_PUBLIC lbk_label_kind lbk_model_label_kind(const lbk_model *model);
 LBK_PUBLIC int64_t lbk_model_num_parameters(const lbk_model *model);
@@ -391,11 +393,12 @@ LBK_PUBLIC lbk_status lbk_model_answer(lbk_model *model, const lbk_input *input,
 /* Gets a line without its newline; what is not 0 ends the stream with LBK_IO. */
 typedef int lbk_line_sink(void *user, const char *line);
 
-/* Answers a stream of JSON lines {"id": anything, "text": …, "image": …}, each of the three optional but not
- * both of the last two, from a file or pipe ("-": standard input). For each record one line, in order: its
- * "id" and what lbk_model_answer says, or {"error": sentence, "status": its name}, after which the stream
- * goes on. Records that are at hand share a batch; one that comes alone is answered before the next is waited
- * for. Memory does not grow with the stream. `num_failed` may be NULL. */
+/* Answers a stream of JSON lines {"id": any JSON (whole numbers of 64 bits with sign), "text": …, "image":
+ * …}, each of the three optional but not both of the last two, from a file or pipe ("-": standard input). For
+ * each record one line, in order: its "id" and what lbk_model_answer says, or {"error": sentence, "status":
+ * its name}, after which the stream goes on. Records that are at hand share a batch; one that comes alone is
+ * answered before the next is waited for. Memory does not grow with the stream. A line that is no JSON is
+ * answered without an id. `num_failed` may be NULL. */
 LBK_PUBLIC lbk_status lbk_model_answer_lines(lbk_model *model, const char *path, int32_t top,
                                              lbk_line_sink *sink, void *user, int64_t *num_failed);
 

@@ -4,13 +4,26 @@
 
 #include <errno.h>
 #include <omp.h>
+#include <pthread.h>
 
 static locale_t c_locale(void) {
     return newlocale(LC_ALL_MASK, "C", (locale_t)0);
 }
 
+/* The threads of OpenMP's that a process had are not in a child that it forks, which would wait for them. */
+static bool forked;
+static void note_fork(void) {
+    forked = true;
+}
+static void watch_forks(void) {
+    pthread_atfork(NULL, NULL, note_fork);
+}
+
 lbk__guest lbk__guest_enter(lbk_context *context) {
+    static pthread_once_t watched = PTHREAD_ONCE_INIT;
     const int error = errno;
+    pthread_once(&watched, watch_forks);
+    if (forked) context->num_threads = 1;
     const lbk__guest guest = {context, {uselocale(c_locale()), omp_get_max_threads()}, error};
     if (context->calls++ == 0) context->host = guest.before;
     omp_set_num_threads(context->num_threads);

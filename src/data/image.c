@@ -33,22 +33,9 @@ static lbk_status fail(lbk__image_error *error, lbk_status status, const char *p
     return status;
 }
 
-/* libvips' own words: lines joined. */
+/* Not in libvips' words: it keeps those of all threads and files in one place. */
 static lbk_status fail_vips(lbk__image_error *error, const char *path) {
-    char *text = vips->error_buffer_copy(), line[200];
-    size_t length = 0;
-    for (const char *at = text; *at && length + 3 < sizeof line; at++) {
-        if (*at != '\n')
-            line[length++] = *at;
-        else if (length && line[length - 1] != ';' && at[1])
-            line[length++] = ';';
-    }
-    while (length && line[length - 1] == ';') length--;
-    line[length] = 0;
-    vips->g_free(text);
-    char reason[256];
-    snprintf(reason, sizeof reason, "cannot be decoded: %s", length ? line : "damaged");
-    return fail(error, LBK_BAD_DATA, path, reason);
+    return fail(error, LBK_BAD_DATA, path, "cannot be decoded: it is damaged, or no whole picture");
 }
 
 /* The loader that a file's first bytes call for, NULL for none of ours. libvips would also try loaders that
@@ -212,16 +199,13 @@ static lbk_status open_image(const char *path, lbk__image_kind kind, int32_t siz
                              VipsImage **image, lbk__image_error *error) {
     char reason[LBK__LIBRARY_REASON];
     if (!lbk__vips_start(reason)) return fail(error, LBK_IO, path, reason);
-    vips->error_clear();
     return kind == LBK__IMAGE_DRAWING ? open_drawing(path, size, text, image, error)
                                       : open_picture(path, image, error);
 }
 
 static void close_image(VipsImage *image, char *text) {
     free(text);
-    if (!lbk__vips_started()) return;
     if (image) vips->g_object_unref(image);
-    vips->error_clear();
 }
 
 /* RGB pixels in memory. */

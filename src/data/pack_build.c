@@ -34,7 +34,7 @@ static lbk_status add_given_classes(lbk__pack_builder *builder) {
     for (size_t c = 0; c < builder->options.num_classes; c++) {
         const char *name = builder->options.classes[c];
         int32_t number;
-        if (!*name || lbk__utf8_valid(name, strlen(name)) != strlen(name))
+        if (!name || !*name || lbk__utf8_valid(name, strlen(name)) != strlen(name))
             return lbk__fail(builder->context, LBK_INVALID_ARGUMENT, "class %zu is empty or not valid UTF-8",
                              c);
         LBK_TRY(lbk__name_list_add(&builder->classes, name, &number));
@@ -156,6 +156,7 @@ lbk_status lbk_pack_build(lbk_context *context, const lbk_pack_options *options,
                           char **summary) {
     LBK__GUEST(context);
     if (summary) *summary = NULL;
+    if (!out) return lbk__fail(context, LBK_INVALID_ARGUMENT, "a pack needs a place to write to");
     lbk__pack_builder *builder;
     LBK_TRY(LBK_ALLOC(context, builder, 1));
     lbk_status status = LBK_OK;

@@ -5,6 +5,7 @@
 #include "base/guest.h"
 #include "model/parameters.h"
 
+#include <math.h>
 #include <string.h>
 
 int32_t lbk_model_hidden_size(const lbk_model *model) {
@@ -45,6 +46,12 @@ lbk_status lbk_model_embed(lbk_model *model, const char *text, float *out) {
     const float *states = lbk__runner_forward(runner, &batch, -1);
     LBK_GO(lbk__check_starved(context));
     mean_of_rows(states, (int32_t)count, config->hidden_size, out);
+    for (int32_t k = 0; k < config->hidden_size; k++)
+        if (!isfinite(out[k]))
+            LBK_GO(lbk__fail(
+                context, LBK_NUMERIC,
+                "the vector of this text is not finite: the model's weights are too large to be of a "
+                "training that went well"));
 done:
     lbk__runner_free(runner);
     lbk__batch_free(context, &batch);

@@ -114,6 +114,8 @@ static lbk_status use_encoder(lbk_model *model, const json_t *source, lbk_pack_o
 lbk_status lbk_model_set_encoder(lbk_model *model, const char *root, const char *weights,
                                  const char *projection) {
     LBK__GUEST(model->context);
+    if (!weights)
+        return lbk__fail(model->context, LBK_INVALID_ARGUMENT, "an image encoder needs its file of weights");
     json_t *source = model->model->visual_source ? json_loads(model->model->visual_source, 0, NULL) : NULL;
     lbk_pack_options options = {.visual = LBK_VISUAL_ENCODER,
                                 .encoder = {.weights = weights, .projection = projection}};

@@ -156,6 +156,7 @@ static lbk_status run(stream *s, lbk_line_sink *sink, void *user) {
 lbk_status lbk_model_answer_lines(lbk_model *model, const char *path, int32_t top, lbk_line_sink *sink,
                                   void *user, int64_t *num_failed) {
     LBK__GUEST(model->context);
+    if (num_failed) *num_failed = 0;
     if (top < 0)
         return lbk__fail(model->context, LBK_INVALID_ARGUMENT, "top is %d; it must be 0 or more", top);
     stream s = {.model = model, .top = top};

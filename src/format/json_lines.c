@@ -17,8 +17,8 @@ struct lbk__json_lines {
     char *path;
     char *where; /* "PATH, line N" */
     size_t where_size;
-    char *buffer; /* [used] read but not yet returned, from `begin` on */
-    size_t capacity, begin, used;
+    char *buffer;                       /* [used] read but not yet returned, from `begin` on */
+    size_t capacity, begin, used, seen; /* `seen`: from `begin` on there is no newline in so many bytes */
     json_t *value;
     uint64_t number, offset;
     bool ended;
@@ -54,6 +54,20 @@ void lbk__json_lines_close(lbk__json_lines *lines) {
     lbk_free(lines->context, lines);
 }
 
+/* For something to read, or for the program that wants to stop. */
+static lbk_status wait_for_data(lbk__json_lines *lines) {
+    struct pollfd waiting = {.fd = lines->file, .events = POLLIN};
+    const int pause = lines->context->options.interrupted ? 100 : -1; /* milliseconds */
+    for (;;) {
+        const int found = poll(&waiting, 1, pause);
+        if (found > 0) return LBK_OK;
+        if (found < 0 && errno != EINTR)
+            return lbk__fail_errno(lines->context, "%s: cannot wait", lines->path);
+        if (lbk__interrupted(lines->context))
+            return lbk__fail(lines->context, LBK_INTERRUPTED, "%s: stopped on request", lines->path);
+    }
+}
+
 static lbk_status fill(lbk__json_lines *lines) {
     if (lines->begin) {
         memmove(lines->buffer, lines->buffer + lines->begin, lines->used - lines->begin);
@@ -62,38 +76,49 @@ static lbk_status fill(lbk__json_lines *lines) {
     }
     LBK_TRY(LBK_GROW(lines->context, lines->buffer, lines->capacity, lines->used + CHUNK));
     ssize_t got;
-    while ((got = read(lines->file, lines->buffer + lines->used, CHUNK)) < 0 && errno == EINTR)
-        if (lbk__interrupted(lines->context))
-            return lbk__fail(lines->context, LBK_INTERRUPTED, "%s: stopped on request", lines->path);
+    do {
+        LBK_TRY(wait_for_data(lines));
+        got = read(lines->file, lines->buffer + lines->used, CHUNK);
+    } while (got < 0 &&
+             (errno == EINTR || errno == EAGAIN)); /* EAGAIN: another reader of a pipe was faster */
     if (got < 0) return lbk__fail_errno(lines->context, "%s: cannot read", lines->path);
     lines->used += (size_t)got;
     lines->ended = got == 0;
     return LBK_OK;
 }
 
+/* The first newline from `begin` on, or NULL; what was looked through is not looked through again. */
+static const char *find_newline(lbk__json_lines *lines) {
+    const size_t left = lines->used - lines->begin;
+    const char *line = lines->buffer + lines->begin;
+    const char *newline = left > lines->seen ? memchr(line + lines->seen, '\n', left - lines->seen) : NULL;
+    lines->seen = newline ? (size_t)(newline - line) : left;
+    return newline;
+}
+
+static void take(lbk__json_lines *lines, size_t bytes) {
+    lines->begin += bytes, lines->offset += bytes, lines->seen = 0;
+}
+
 /* The next line without its newline: *length bytes, or only its end where it is longer than the limit. NULL
  * at the end of the file. */
 static lbk_status next_line(lbk__json_lines *lines, const char **out, size_t *length, bool *too_long) {
-    size_t seen = 0;
     *out = NULL;
     *too_long = false;
     for (;;) {
         const size_t left = lines->used - lines->begin;
         const char *line = lines->buffer ? lines->buffer + lines->begin : NULL;
-        const char *newline = left > seen ? memchr(line + seen, '\n', left - seen) : NULL;
+        const char *newline = line ? find_newline(lines) : NULL;
         if (newline || lines->ended) {
             *length = newline ? (size_t)(newline - line) : left;
             *too_long |= *length > LBK__LONGEST_LINE;
             if (newline || left || *too_long) *out = line;
-            const size_t taken = *length + (newline ? 1 : 0);
-            lines->begin += taken, lines->offset += taken;
+            take(lines, *length + (newline ? 1 : 0));
             return LBK_OK;
         }
-        seen = left;
         if (left > LBK__LONGEST_LINE) {
             *too_long = true;
-            lines->offset += left;
-            lines->begin = lines->used = 0, seen = 0;
+            take(lines, left);
         }
         LBK_TRY(fill(lines));
     }
@@ -105,14 +130,15 @@ static bool is_blank(const char *line, size_t length) {
     return true;
 }
 
-/* Whether the buffer holds a whole line that is not blank. */
-static bool has_line(const lbk__json_lines *lines) {
-    size_t at = lines->begin;
+/* Whether the buffer holds a whole line that is not blank; blank ones before it are passed over. */
+static bool has_line(lbk__json_lines *lines) {
     const char *newline;
-    while (at < lines->used && (newline = memchr(lines->buffer + at, '\n', lines->used - at))) {
-        const size_t end = (size_t)(newline - lines->buffer);
-        if (!is_blank(lines->buffer + at, end - at)) return true;
-        at = end + 1;
+    while (lines->buffer && (newline = find_newline(lines))) {
+        const char *line = lines->buffer + lines->begin;
+        const size_t length = (size_t)(newline - line);
+        if (!is_blank(line, length)) return true;
+        take(lines, length + 1);
+        lines->number++;
     }
     return false;
 }
@@ -123,6 +149,8 @@ lbk_status lbk__json_lines_ready(lbk__json_lines *lines, bool *ready) {
     while (!lines->ended && !has_line(lines) && lines->used - lines->begin <= LBK__LONGEST_LINE) {
         *ready = poll(&waiting, 1, 0) > 0;
         if (!*ready) return LBK_OK;
+        if (lbk__interrupted(lines->context))
+            return lbk__fail(lines->context, LBK_INTERRUPTED, "%s: stopped on request", lines->path);
         LBK_TRY(fill(lines));
     }
     return LBK_OK;

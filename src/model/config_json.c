@@ -2,6 +2,8 @@
  * "limbeck". */
 #include "model/config_json.h"
 
+#include "data/name_list.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -113,19 +115,32 @@ lbk_status lbk__config_json_sizes(lbk_context *context, const char *path, const 
     return LBK_OK;
 }
 
+static lbk_status read_label(lbk__model *model, const char *path, const json_t *id2label, int32_t class,
+                             lbk__name_list *names) {
+    char key[16];
+    int32_t number;
+    snprintf(key, sizeof key, "%d", class);
+    const char *name = json_string_value(json_object_get(id2label, key));
+    if (!name)
+        return lbk__fail(model->context, LBK_BAD_DATA, "%s: \"id2label\" has no label \"%s\"", path, key);
+    LBK_TRY(lbk__name_list_add(names, name, &number));
+    if (number != class)
+        return lbk__fail(model->context, LBK_BAD_DATA,
+                         "%s: \"id2label\" has the label of \"%d\" for \"%s\", too", path, number, key);
+    return lbk__copy_string(model->context, name, &model->class_names[class]);
+}
+
 static lbk_status read_labels(lbk__model *model, const char *path, const json_t *json) {
     const json_t *id2label = json_object_get(json, "id2label");
+    lbk__name_list names;
+    lbk_status status = LBK_OK;
     if (!id2label) return LBK_OK;
     LBK_TRY(LBK_ALLOC(model->context, model->class_names, model->config.num_labels));
-    for (int32_t i = 0; i < model->config.num_labels; i++) {
-        char key[16];
-        snprintf(key, sizeof key, "%d", i);
-        const char *name = json_string_value(json_object_get(id2label, key));
-        if (!name)
-            return lbk__fail(model->context, LBK_BAD_DATA, "%s: \"id2label\" has no label \"%s\"", path, key);
-        LBK_TRY(lbk__copy_string(model->context, name, &model->class_names[i]));
-    }
-    return LBK_OK;
+    lbk__name_list_start(model->context, &names);
+    for (int32_t i = 0; status == LBK_OK && i < model->config.num_labels; i++)
+        status = read_label(model, path, id2label, i, &names);
+    lbk__name_list_free(&names);
+    return status;
 }
 
 /* `problem`: what models that are not ours say, if anything: whether classes exclude each other. */

@@ -10,6 +10,7 @@
 #include <math.h>
 #include <spawn.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -73,30 +74,47 @@ void lbk__gnuplot_tics(lbk__gnuplot *gnuplot, char axis, double low, double high
 
 /* ---- running it ---- */
 
+/* What the shell writes of how gnuplot ended, −1: nothing. Not by waitpid: a program that ignores SIGCHLD, or
+ * reaps all its children, leaves it nothing to tell. */
+static int outcome_of(int pipe) {
+    char text[16];
+    size_t length = 0;
+    ssize_t got;
+    while (length + 1 < sizeof text && (got = read(pipe, text + length, sizeof text - 1 - length)) != 0) {
+        if (got < 0 && errno != EINTR) break;
+        if (got > 0) length += (size_t)got;
+    }
+    text[length] = 0;
+    return length ? atoi(text) : -1;
+}
+
 /* Within a GiB and a minute, whatever numbers it is given to draw; without the user's settings (-d). */
 static lbk_status spawn(lbk_context *context, const char *folder, bool *missing) {
-    char *const arguments[] = {"sh", "-c", "ulimit -v 1048576; ulimit -t 60; exec gnuplot -d plots.gp", NULL};
+    char *const arguments[] = {
+        "sh", "-c", "ulimit -v 1048576; ulimit -t 60; gnuplot -d plots.gp 3>&-; echo $? >&3", NULL};
     posix_spawn_file_actions_t actions;
     pid_t process;
-    int outcome = 0;
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) return lbk__fail_errno(context, "gnuplot cannot be run");
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addchdir_np(&actions, folder);
     posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_addopen(&actions, 1, "gnuplot.log", O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW,
                                      0666);
     posix_spawn_file_actions_adddup2(&actions, 1, 2);
+    posix_spawn_file_actions_adddup2(&actions, ends[1], 3);
     const int error = posix_spawn(&process, "/bin/sh", &actions, NULL, arguments, environ);
     posix_spawn_file_actions_destroy(&actions);
-    *missing = error == ENOENT;
-    if (*missing) return LBK_OK;
+    close(ends[1]);
+    const int outcome = error ? -1 : outcome_of(ends[0]);
+    close(ends[0]);
+    *missing = error == ENOENT || outcome == 127; /* found by no path */
     errno = error;
-    if (error) return lbk__fail_errno(context, "gnuplot cannot be run");
-    while (waitpid(process, &outcome, 0) < 0 && errno == EINTR) {
+    if (error && !*missing) return lbk__fail_errno(context, "gnuplot cannot be run");
+    while (!error && waitpid(process, NULL, 0) < 0 && errno == EINTR) {
     }
-    if (WIFEXITED(outcome) && WEXITSTATUS(outcome) == 127) *missing = true; /* found by no path */
-    if (*missing || (WIFEXITED(outcome) && WEXITSTATUS(outcome) == 0)) return LBK_OK;
-    if (WIFSIGNALED(outcome) && lbk__interrupted(context))
-        return lbk__fail(context, LBK_INTERRUPTED, "stopped on request");
+    if (*missing || outcome == 0) return LBK_OK;
+    if (lbk__interrupted(context)) return lbk__fail(context, LBK_INTERRUPTED, "stopped on request");
     return lbk__fail(context, LBK_INTERNAL, "gnuplot failed: see %s/gnuplot.log", folder);
 }
 

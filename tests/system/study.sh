@@ -204,6 +204,8 @@ PATH=/nowhere run "$LIMBECK" report whole
 expect_code 0; expect_err 'no gnuplot'
 grep -q 'gnuplot was not found' $page || wrong 'a page without plots should say so'
 ! grep -q '<svg' $page || wrong 'plots without gnuplot'
+run /bin/sh -c "trap '' CHLD; PATH=/nowhere; exec '$LIMBECK' report whole" # waitpid has nothing to tell
+expect_code 0; expect_err 'no gnuplot'
 
 # In the folder of the same name, since a student's configuration names the teacher's. Kills come within a third of
 # the time that it all takes, so that they fall into every stage. A round that ends unkilled is compared, and the next

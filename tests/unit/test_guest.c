@@ -11,6 +11,7 @@
 #include <omp.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #ifdef __SSE__
 #include <xmmintrin.h>
@@ -197,6 +198,40 @@ static void threads_are_the_contexts(void **state) {
     assert_int_equal(omp_get_max_threads(), HOST_THREADS);
 }
 
+/* A child has none of its parent's OpenMP threads, and would wait for them. */
+static void a_forked_child_computes(void **state) {
+    small_run *run = *state;
+    const lbk_bench_options bench = {.work = "kd",
+                                     .size = "mini",
+                                     .batch = 64,
+                                     .shortest = 32,
+                                     .longest = 32,
+                                     .regions = 4,
+                                     .visual_dim = 16,
+                                     .classes = 3,
+                                     .steps = 1,
+                                     .precision = "fp32"};
+    const lbk_context_options two = {.num_threads = 2};
+    lbk_context *parent, *child;
+    char *summary;
+    int outcome;
+    (void)run;
+    assert_int_equal(lbk_context_create(&two, &parent), LBK_OK);
+    check_ok(parent, lbk_bench(parent, &bench, &summary));
+    lbk_free(parent, summary);
+    const pid_t process = fork();
+    assert_true(process >= 0);
+    if (process == 0) {
+        const bool made = lbk_context_create(&two, &child) == LBK_OK;
+        _exit(!made || lbk_bench(child, &bench, &summary) != LBK_OK ||
+              lbk_bench(parent, &bench, &summary) != LBK_OK);
+    }
+    for (int i = 0; i < 600 && waitpid(process, &outcome, WNOHANG) == 0; i++) usleep(100000);
+    if (kill(process, SIGKILL) == 0) fail_msg("the child hangs");
+    assert_true(WIFEXITED(outcome) && WEXITSTATUS(outcome) == 0);
+    lbk_context_destroy(parent);
+}
+
 static void log_with_commas(void *user, lbk_log_level level, const char *line) {
     check_commas(); /* callbacks are the program's */
     small_run_log(user, level, line);
@@ -241,6 +276,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(a_program_is_left_as_it_was),
         TEST(threads_are_the_contexts),
+        TEST(a_forked_child_computes),
         TEST(a_locale_with_commas_changes_no_byte),
     };
     return cmocka_run_group_tests_name("guest", tests, NULL, NULL);

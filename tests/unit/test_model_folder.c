@@ -292,6 +292,13 @@ static void what_does_not_fit_is_named(void **state) {
                        "hidden_size");
     check_config_fails(context, source, folder, "\"max_text_tokens\": 128", "\"max_text_tokens\": 0",
                        "max_text_tokens");
+    static const char *const twice[] = {"cat", "dog", "cat"};
+    check_ok(context, LBK_ALLOC(context, source->class_names, 3));
+    for (int i = 0; i < 3; i++)
+        check_ok(context, lbk__copy_string(context, twice[i], &source->class_names[i]));
+    check_ok(context, lbk__model_save(source, NULL, folder));
+    check_fails(context, LBK_BAD_DATA, "has the label of \"0\" for \"2\", too",
+                lbk__model_load(context, folder, &none));
     check_ok(context, lbk__write_file(context, path, "{\"model_type\": \"visual_bert\"", 28));
     check_fails(context, LBK_BAD_DATA, "config.json, line 1", lbk__model_load(context, folder, &none));
     lbk__model_free(source);

@@ -246,8 +246,8 @@ static void of_sure_classes_the_surest_is_the_answer(void **state) {
 static void logits_that_are_not_finite_are_no_answer(void **state) {
     fixture *f = *state;
     lbk__model *weights = make_model(f, 3, lbk_pack_visual_dim(f->pack), 1);
-    char *folder = path_in(f, "overflows"), *nan = path_in(f, "nan"), *answer;
-    float logits[LBK_NUM_VIEWS * 3];
+    char *folder = path_in(f, "overflows"), *large = path_in(f, "large"), *nan = path_in(f, "nan"), *answer;
+    float logits[LBK_NUM_VIEWS * 3], vector[12];
     lbk_model *model;
     check_ok(f->context, lbk__copy_string(f->context, vocab, &weights->vocab));
     weights->vocab_length = strlen(vocab);
@@ -255,6 +255,11 @@ static void logits_that_are_not_finite_are_no_answer(void **state) {
     const lbk__parameter *last = lbk__model_find(weights, "cls.weight");
     for (int32_t k = 0; k < last->rows * last->cols; k++) weights->values[last->offset + (size_t)k] = 3e38f;
     check_ok(f->context, lbk__model_save(weights, NULL, folder));
+    memset(weights->values + last->offset, 0, (size_t)last->rows * (size_t)last->cols * sizeof(float));
+    const lbk__parameter *norm =
+        lbk__model_find(weights, "visual_bert.encoder.layer.1.output.LayerNorm.weight");
+    for (int32_t k = 0; k < norm->cols; k++) weights->values[norm->offset + (size_t)k] = 3e38f;
+    check_ok(f->context, lbk__model_save(weights, NULL, large));
     weights->values[last->offset + 4] = NAN;
     check_ok(f->context, lbk__model_save(weights, NULL, nan));
     lbk__model_free(weights);
@@ -268,7 +273,13 @@ static void logits_that_are_not_finite_are_no_answer(void **state) {
                 lbk_model_answer(model, &input, 0, &answer));
     assert_null(answer);
     lbk_model_close(model);
-    free(folder), free(nan);
+    check_ok(f->context, lbk_model_open(f->context, large, &model));
+    check_fails(f->context, LBK_NUMERIC, "vector of this text is not finite",
+                lbk_model_embed(model, "red", vector));
+    check_fails(f->context, LBK_INVALID_ARGUMENT, "file of weights",
+                lbk_model_set_encoder(model, NULL, NULL, NULL));
+    lbk_model_close(model);
+    free(folder), free(large), free(nan);
 }
 
 int main(void) {

@@ -1,5 +1,11 @@
 /* Streams of records: they go on after bad ones, keep their order and nobody waiting. */
+#define _GNU_SOURCE /* usleep */
 #include "answering_fixture.h"
+
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
 
 enum { LINES = 100 };
 
@@ -133,6 +139,66 @@ static void a_lone_record_is_answered_at_once(void **state) {
     lbk_model_close(model);
 }
 
+/* A pipe that an event loop has set to O_NONBLOCK, its writer being slow; then one whose writer says nothing.
+ */
+static void a_slow_writer_is_waited_for(void **state) {
+    fixture *f = *state;
+    lbk_model *model = open_patch_model(f);
+    received got = {0};
+    int ends[2];
+    char path[64];
+    assert_int_equal(pipe(ends), 0);
+    const pid_t writer = fork();
+    assert_true(writer >= 0);
+    if (writer == 0) {
+        static const char record[] = "{\"id\": 1, \"text\": \"red\"}\n";
+        usleep(50000);
+        _exit(write(ends[1], record, sizeof record - 1) < 0);
+    }
+    close(ends[1]);
+    snprintf(path, sizeof path, "/dev/fd/%d", ends[0]);
+    const int kept = dup(STDIN_FILENO);
+    dup2(ends[0], STDIN_FILENO);
+    fcntl(STDIN_FILENO, F_SETFL, O_NONBLOCK);
+    check_ok(f->context, lbk_model_answer_lines(model, "-", 0, receive, &got, NULL));
+    assert_int_equal(got.count, 1);
+    drop(&got);
+    waitpid(writer, NULL, 0);
+    close(ends[0]);
+
+    assert_int_equal(pipe(ends), 0);
+    dup2(ends[0], STDIN_FILENO);
+    f->interrupt = 1;
+    check_fails(f->context, LBK_INTERRUPTED, "stopped on request",
+                lbk_model_answer_lines(model, "-", 0, receive, &got, NULL));
+    dup2(kept, STDIN_FILENO);
+    close(kept), close(ends[0]), close(ends[1]);
+    lbk_model_close(model);
+}
+
+/* They are passed over once: 16 MiB took 20 seconds when each look began at the first. */
+static void blank_lines_cost_nothing(void **state) {
+    fixture *f = *state;
+    enum { BLANK = 16 << 20, MOST_SECONDS = 8 };
+    lbk_model *model = open_patch_model(f);
+    received got = {0};
+    char *path = path_in(f, "blank.jsonl"), *blank = malloc(BLANK);
+    memset(blank, '\n', BLANK);
+    FILE *file = fopen(path, "w");
+    fprintf(file, "{\"text\": \"red\"}\n");
+    assert_int_equal(fwrite(blank, 1, BLANK, file), BLANK);
+    fprintf(file, "{\"text\": 7}");
+    fclose(file);
+    const clock_t begin = clock();
+    check_ok(f->context, lbk_model_answer_lines(model, path, 0, receive, &got, NULL));
+    assert_true(clock() - begin < MOST_SECONDS * CLOCKS_PER_SEC);
+    assert_int_equal(got.count, 2);
+    assert_non_null(strstr(got.lines[1], "blank.jsonl, line 16777218"));
+    drop(&got);
+    free(blank), free(path);
+    lbk_model_close(model);
+}
+
 static int refuse(void *user, const char *line) {
     (void)user, (void)line;
     return 1;
@@ -202,6 +268,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(a_stream_keeps_its_order_and_goes_on), TEST(ids_come_back_as_they_came),
         TEST(a_lone_record_is_answered_at_once),    TEST(a_reader_that_is_gone_ends_the_stream),
+        TEST(a_slow_writer_is_waited_for),          TEST(blank_lines_cost_nothing),
         TEST(running_out_of_memory_is_survived),
     };
     return cmocka_run_group_tests_name("predict lines", tests, NULL, NULL);
