@@ -14,8 +14,9 @@ static lbk_status count_shared(const lbk__results *r, const char *split, int64_t
     int64_t count;
     lbk_sample sample;
     *out = 0;
-    lbk_status status = LBK_OK;
-    LBK_GO(lbk__pack_split(r->pack, split, &samples, &count));
+    lbk_status status = lbk__pack_split(r->pack, split, &samples, &count);
+    if (status == LBK_INVALID_ARGUMENT) return LBK_OK; /* not the split of a study that does not name it */
+    LBK_GO(status);
     LBK_GO(LBK_ALLOC(context, shown, lbk_pack_num_images(r->pack)));
     for (int64_t i = 0; i < count; i++) {
         LBK_GO(lbk_pack_sample(r->pack, samples[i], &sample));

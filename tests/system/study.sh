@@ -153,6 +153,8 @@ broken 's/"name": "given"/"nme": "given"/'
 expect_code 3; expect_err 'study.json:.*name'
 broken 's/"parameters": [0-9]*/"parameters": 0/; s/"latency_ms": [0-9.e-]*/"latency_ms": 1e308/'
 expect_code 0
+broken 's/"dev_split": "dev"/"dv_split": "dev"/; s/"train_split": "train"/"train_split": "nosuch"/'
+expect_code 0
 broken 's/"name": "kd"/"name": "k,d\\n"/'
 expect_code 0; grep -q '","k,d$' broken/results.csv || wrong 'a name breaks the table'
 
