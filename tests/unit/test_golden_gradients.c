@@ -149,6 +149,9 @@ static void compare_step(const char *name, const bounds *most, lbk_label_kind ki
     check_near(own, loss, most->loss * fabs(loss));
     lbk__runner_backward(s.runner, d_logits);
     check(&s);
+    lbk__runner_zero_gradients(s.runner);
+    const float *gradients = lbk__runner_gradients(s.runner);
+    check_near(dot(gradients, gradients, s.model->num_values), 0, 0);
     free(d_logits);
     close_step(&s);
 }
