@@ -32,11 +32,12 @@ done:
     return status;
 }
 
-/* `did` "taught" or "chose". */
+/* `did` "taught" or "chose"; `split` NULL: of a study that was made before study.json named the splits. */
 static lbk_status add_sentence(const lbk__results *r, const char *split, const char *did, json_t *to) {
     const char *test = json_string_value(json_object_get(r->study, "test_split"));
     json_t *sentence = NULL;
     int64_t shared;
+    if (!split) return LBK_OK;
     if (strcmp(split, test) == 0) {
         sentence = json_sprintf("The test split, %s, also %s the students: scores on new data are lower.",
                                 test, did);
@@ -57,10 +58,8 @@ static lbk_status add_sentence(const lbk__results *r, const char *split, const c
     return LBK_OK;
 }
 
-/* Studies that were made before study.json named the splits had the defaults. */
-static const char *split_of(const json_t *student, const char *key, const char *otherwise) {
-    const char *name = json_string_value(json_object_get(student, key));
-    return name ? name : otherwise;
+static const char *split_of(const json_t *student, const char *key) {
+    return json_string_value(json_object_get(student, key));
 }
 
 lbk_status lbk__results_seen(const lbk__results *r, json_t *root) {
@@ -68,8 +67,8 @@ lbk_status lbk__results_seen(const lbk__results *r, json_t *root) {
     size_t s, i;
     json_object_set_new(root, "warnings", warnings);
     json_array_foreach(json_object_get(r->study, "students"), s, student) {
-        LBK_TRY(add_sentence(r, split_of(student, "dev_split", "dev"), "chose", warnings));
-        LBK_TRY(add_sentence(r, split_of(student, "train_split", "train"), "taught", warnings));
+        LBK_TRY(add_sentence(r, split_of(student, "dev_split"), "chose", warnings));
+        LBK_TRY(add_sentence(r, split_of(student, "train_split"), "taught", warnings));
     }
     json_t *sentence;
     json_array_foreach(warnings, i, sentence)

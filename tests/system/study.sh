@@ -78,7 +78,7 @@ expect_code 0; cmp -s table.csv whole/results.csv || wrong 'report makes another
 grep -q "src='data:image/jpeg;base64,/9j/" whole/report.html || wrong 'no picture in the page of a study whose images are elsewhere'
 run "$LIMBECK" report whole --pack vocab.txt
 expect_code 3
-sed '1s/ of the / of a /' data.jsonl >other.jsonl
+sed '1s/ of the / of a /; s/"dev"/"val"/' data.jsonl >other.jsonl
 run "$LIMBECK" pack other.jsonl --vocab vocab.txt --image-size 32 --patch-size 16 --out otherpack
 run "$LIMBECK" report whole --pack otherpack
 expect_code 4; expect_err 'otherpack: is not the pack that the study was made with'
@@ -119,6 +119,13 @@ expect_code 0; expect_out "^$long, kd"
 grep -A99 '"name": "extra"' taken/results.json | grep -m1 '"num_samples"' | grep -q ': 0$' || wrong 'what has no label has no saliency by label'
 grep -q ' to KD</span></div></div>' taken/report.html || wrong 'a difference that was not tested should be told as such'
 
+# Of a study that was made before study.json named the splits, nothing is told of them; its pack has no "dev".
+sed 's/^pack: pack/pack: otherpack/; s/from_teacher/set: [train.dev_split=val]\n    from_teacher/' given.yaml >val.yaml
+study val.yaml --out val --teacher given
+expect_code 0
+sed -i 's/"dev_split"/"was"/; s/"train_split"/"had"/' val/study.json
+run "$LIMBECK" report val
+expect_code 0
 # What only a run finds out names its student.
 sed 's/from_teacher/set: [train.batch_size=4096, train.memory_limit=1]\n    from_teacher/' given.yaml >large.yaml
 study large.yaml --out large --teacher given
