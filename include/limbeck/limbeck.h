@@ -10,6 +10,8 @@
  *     returns. Numbers in texts and files have a point in every locale.
  *   - Strings are UTF-8. Paths are relative to the working directory unless a field says otherwise.
  *   - Files appear whole or not at all. Whatever is written, one process writes: LBK_BUSY while another does.
+ *     A pack, a cache, features and an ONNX file are written over files of their kind and empty ones only,
+ *     LBK_INVALID_ARGUMENT for others: never over what they are made from.
  *   - Strings that a function returns through `char **` are freed with lbk_free(context, pointer).
  *   - Functions that return an object (`lbk_thing **out`) set *out to NULL when they fail.
  *   - Equation numbers (1) … (12) are those of docs/method.md.
@@ -261,7 +263,7 @@ typedef struct lbk_probe_options {
     const char *pack;
     const char *out;       /* the cache file */
     int32_t batch_size;    /* 0: 32 */
-    int force;             /* probe again although a matching cache is there */
+    int force;             /* probe again although a cache is there, this one's or another's */
     const char *precision; /* of matrix products: "fp32" (NULL), "bf16", "auto" */
     int folds;             /* ≥ 2: out of fold, see below; 0: not. At most LBK_MAX_FOLDS */
 } lbk_probe_options;

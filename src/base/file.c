@@ -263,6 +263,12 @@ bool lbk__is_regular(const char *path) {
     return stat(path, &found) == 0 && S_ISREG(found.st_mode);
 }
 
+bool lbk__same_file(const char *a, const char *b) {
+    struct stat first, second;
+    return stat(a, &first) == 0 && stat(b, &second) == 0 && first.st_dev == second.st_dev &&
+           first.st_ino == second.st_ino;
+}
+
 lbk_status lbk__join(lbk_context *context, const char *folder, const char *name, char **out) {
     if (!folder || !*folder || name[0] == '/') return lbk__copy_string(context, name, out);
     const char *slash = folder[strlen(folder) - 1] == '/' ? "" : "/";

@@ -55,6 +55,8 @@ lbk_status lbk__make_folder(lbk_context *context, const char *path);
 bool lbk__exists(const char *path);
 bool lbk__is_folder(const char *path);
 bool lbk__is_regular(const char *path);
+/* Whether both are names of one file that is there. */
+bool lbk__same_file(const char *a, const char *b);
 /* For reading. LBK_IO for what is no regular file: a pipe could stop us, a device would never end. */
 lbk_status lbk__open_regular(lbk_context *context, const char *path, FILE **out);
 /* LBK_INVALID_ARGUMENT for a path that JSON could not hold: said before the work that ends with a summary. */

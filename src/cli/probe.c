@@ -15,7 +15,7 @@ static const struct argp_option options[] = {
     {"teacher", 'T', "FOLDER", 0, "The teacher: a model or run folder", 1},
     {"pack", 'p', "FILE", 0, "The pack", 1},
     {"out", 'o', "FILE", 0, "Write the cache to FILE", 2},
-    {"force", 'f', 0, 0, "Probe again although a matching cache is there", 2},
+    {"force", 'f', 0, 0, "Probe again although a cache is there", 2},
     {"folds", 'K', "K", 0,
      "Take the logits of training samples from K teachers, each trained as this one was on the other folds",
      2},

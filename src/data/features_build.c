@@ -9,6 +9,7 @@
 #include "data/visual_source.h"
 #include "format/hdf5_features.h"
 #include "format/json.h"
+#include "format/kind.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -146,6 +147,15 @@ static lbk_status open_run(features_run *run) {
     return LBK_ALLOC(run->context, run->rows, CHUNK * run->values);
 }
 
+/* A projection is an HDF5 file, too. */
+static lbk_status check_out(lbk_context *context, const lbk_features_options *options, const char *out) {
+    const char *projection = options->encoder.projection;
+    if (projection && lbk__same_file(out, projection))
+        return lbk__fail(context, LBK_INVALID_ARGUMENT,
+                         "%s: is the projection, and would be written over: name another file", out);
+    return lbk__refuse_others(context, out, LBK__KIND_HDF5);
+}
+
 static lbk_status make_features(features_run *run, const json_t *identity, const char *out,
                                 size_t *num_images) {
     char key[LBK__HASH_SIZE];
@@ -178,6 +188,7 @@ lbk_status lbk_features_build(lbk_context *context, const lbk_features_options *
     lbk_status status = LBK_OK;
     if (summary) *summary = NULL;
     LBK_GO(lbk__lock_file(context, out, &lock));
+    LBK_GO(check_out(context, options, out));
     LBK_GO(open_run(&run));
     identity = lbk__extractor_identity(lbk__visual_source_extractor(run.visual));
     LBK_GO(make_features(&run, identity, out, &num_images));

@@ -3,6 +3,7 @@
 
 #include "base/guest.h"
 #include "data/pack_summary.h"
+#include "format/kind.h"
 
 #include <string.h>
 
@@ -84,6 +85,7 @@ static lbk_status open_builder(lbk_context *context, const lbk_pack_options *opt
     LBK_TRY(lbk__read_file(context, options->vocab, LONGEST_VOCAB, &builder->vocab, &builder->vocab_size));
     LBK_TRY(lbk_tokenizer_open(context, options->vocab, options->cased, &builder->tokenizer));
     LBK_TRY(lbk__lock_file(context, out, &builder->lock));
+    LBK_TRY(lbk__refuse_others(context, out, "pack"));
     LBK_TRY(open_parts(builder)); /* a place that cannot be written is found before long work */
     LBK_TRY(lbk__loader_open(context, &builder->options, &builder->loader));
     char *root;

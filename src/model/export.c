@@ -7,6 +7,7 @@
 #include "base/half.h"
 #include "base/lock.h"
 #include "format/json.h"
+#include "format/kind.h"
 #include "model/folder.h"
 
 #include <math.h>
@@ -63,7 +64,8 @@ lbk_status lbk_export(lbk_context *context, const lbk_export_options *options, c
         return lbk__fail(context, LBK_INVALID_ARGUMENT,
                          "an export needs a model, a place to write to and a format of lbk_export_format");
     LBK_TRY(lbk__check_path(context, options->out));
-    if (options->format == LBK_EXPORT_HF) LBK_TRY(lbk__refuse_model(context, options->out));
+    LBK_TRY(options->format == LBK_EXPORT_ONNX ? lbk__refuse_others(context, options->out, LBK__KIND_ONNX)
+                                               : lbk__refuse_model(context, options->out));
     LBK_TRY(lbk__model_load(context, options->model, &model));
     if (options->format == LBK_EXPORT_ONNX)
         model->other_label_kinds = 0; /* no pack follows that would tell */

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/guest.h"
 #include "base/lock.h"
+#include "format/kind.h"
 #include "model/folder.h"
 #include "train/config.h"
 #include "train/folds.h"
@@ -116,10 +117,23 @@ done:
     return status;
 }
 
+/* Another's cache is only written over by who says so. */
+static lbk_status refuse_cache(lbk_context *context, const char *path, const lbk__cache_key *has,
+                               const lbk__cache_key *wanted) {
+    const char *other = strcmp(has->pack_sha256, wanted->pack_sha256) != 0         ? "pack"
+                        : strcmp(has->teacher_sha256, wanted->teacher_sha256) != 0 ? "teacher"
+                        : has->folds != wanted->folds                              ? "number of folds"
+                                                                                   : "precision";
+    return lbk__fail(context, LBK_MISMATCH,
+                     "%s: is there, made with another %s: write over it with --force, or name another file",
+                     path, other);
+}
+
 /* Whether the cache that is there may stay. LBK_MISMATCH or LBK_BAD_DATA when it is another's or damaged. */
 static lbk_status keep_existing(lbk_context *context, const lbk__cache_key *key,
                                 const lbk_probe_options *options, bool *kept) {
     *kept = false;
+    LBK_TRY(lbk__refuse_others(context, options->out, "cache"));
     if (options->force || !lbk__exists(options->out)) return LBK_OK;
     lbk__cache *cache;
     lbk_status status = LBK_OK;
@@ -130,8 +144,10 @@ static lbk_status keep_existing(lbk_context *context, const lbk__cache_key *key,
     lbk__log(context, LBK_LOG_INFO, "%s: is there and matches teacher, pack and precision: left as it is",
              options->out);
 done:
+    if (status == LBK_MISMATCH) refuse_cache(context, options->out, lbk__cache_made_from(cache), key);
     lbk__cache_close(cache);
-    return status == LBK_OK ? LBK_OK : lbk__fail_at(context, status, "not overwritten without force");
+    return status == LBK_BAD_DATA ? lbk__fail_at(context, status, "not written over without --force")
+                                  : status;
 }
 
 /* Another process may have made the cache since it was looked for. */

@@ -5,10 +5,9 @@
 #include "base/file.h"
 #include "data/batch.h"
 #include "data/name_map.h"
+#include "format/kind.h"
 #include "format/logits_file.h"
-#include "format/safetensors.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <string.h>
 
@@ -24,16 +23,9 @@ typedef struct job {
 } job;
 
 lbk_status lbk__is_cache(lbk_context *context, const char *path, bool *out) {
-    lbk__safetensors *file;
-    *out = false;
-    const lbk_status status = lbk__safetensors_open(context, path, &file);
-    if (status != LBK_OK) return status == LBK_BAD_DATA ? LBK_OK : status;
-    const char *about = lbk__safetensors_metadata(file, "limbeck");
-    json_t *json = about ? json_loads(about, 0, NULL) : NULL;
-    const char *kind = json_string_value(json_object_get(json, "kind"));
-    *out = kind && strcmp(kind, "cache") == 0;
-    json_decref(json);
-    lbk__safetensors_close(file);
+    char kind[LBK__LONGEST_KIND];
+    LBK_TRY(lbk__file_kind(context, path, kind));
+    *out = strcmp(kind, "cache") == 0;
     return LBK_OK;
 }
 
@@ -164,6 +156,7 @@ lbk_status lbk__teacher_logits_cache(lbk_context *context, const char *logits, c
             "%s: was made from other logits than those of %s, or of another pack: resume with what the "
             "run began with, or start a new run folder",
             out, logits));
+    LBK_GO(lbk__refuse_others(context, out, "cache"));
     LBK_GO(open_file(&j));
     LBK_GO(write_cache(&j, out));
 done:

@@ -131,6 +131,14 @@ static void what_cannot_be_written_is_refused(void **state) {
     lbk__model *model;
     check_fails(context, LBK_INVALID_ARGUMENT, "is a model already",
                 export("bert", "visual", LBK_EXPORT_HF, 0));
+    check_ok(context, lbk__write_file(context, inside("notes.txt"), "mine", 4));
+    check_fails(context, LBK_INVALID_ARGUMENT, "notes.txt: is there and is no ONNX file",
+                export("visual", "notes.txt", LBK_EXPORT_ONNX, 0));
+    check_fails(context, LBK_INVALID_ARGUMENT, "is there and is no ONNX file",
+                export("visual", "visual/model.safetensors", LBK_EXPORT_ONNX, 0));
+    check_ok(context, export("visual", "twice.onnx", LBK_EXPORT_ONNX, 1));
+    check_ok(context, export("visual", "twice.onnx", LBK_EXPORT_ONNX, 0));
+    check_same(inside("twice.onnx"), "float32.onnx");
     check_ok(context, lbk__model_load(context, inside("visual"), &model));
     own_weights(model)[lbk__model_find(model, "cls.weight")->offset] = 65520;
     check_ok(context, lbk__model_save(model, NULL, inside("large")));

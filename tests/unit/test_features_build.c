@@ -185,6 +185,20 @@ static void folders_without_end_and_odd_names_are_refused(void **state) {
     check_fails(f.context, LBK_IO, "out.h5.part: cannot create", build_features(0, NULL));
 }
 
+static void what_it_is_made_from_is_not_written_over(void **state) {
+    (void)state;
+    char projection[400];
+    lbk_features_options options = {.path = pictures, .encoder = encoder()};
+    copy_file(&f, "tests/golden/features/half.h5", "projection.h5");
+    snprintf(projection, sizeof projection, "%s/./projection.h5", f.folder);
+    check_fails(f.context, LBK_INVALID_ARGUMENT, "is there and is no HDF5 file",
+                lbk_features_build(f.context, &options, weights, NULL));
+    snprintf(out, sizeof out, "%s/projection.h5", f.folder);
+    options.encoder.projection = projection;
+    check_fails(f.context, LBK_INVALID_ARGUMENT, "is the projection, and would be written over",
+                lbk_features_build(f.context, &options, out, NULL));
+}
+
 static void as_many_pictures_as_were_promised(void **state) {
     (void)state;
     const lbk__features_info info = {.count = 1, .rows = 1, .width = 2};
@@ -256,6 +270,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_stopped_run_goes_on, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_was_kept_of_another_run_is_not_used, set_up, tear_down),
         cmocka_unit_test_setup_teardown(folders_without_end_and_odd_names_are_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_it_is_made_from_is_not_written_over, set_up, tear_down),
         cmocka_unit_test_setup_teardown(as_many_pictures_as_were_promised, set_up, tear_down),
         cmocka_unit_test_setup_teardown(bad_pictures_are_named_or_skipped, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_pack_can_be_made_at_once, set_up, tear_down),

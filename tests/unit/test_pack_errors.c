@@ -177,6 +177,31 @@ static void wrong_options_are_refused(void **state) {
     close_fixture(f);
 }
 
+/* Of files that are there, only packs and empty ones are written over. */
+static void data_are_not_written_over(void **state) {
+    (void)state;
+    fixture *f = open_fixture(NULL);
+    put_text(f, "data.jsonl", GOOD);
+    lbk_pack_close(build(f));
+    const char *const inputs[] = {f->options.path, f->options.vocab};
+    for (size_t i = 0; i < LBK_COUNT(inputs); i++) {
+        char *before, *after;
+        size_t size, size_after;
+        check_ok(f->context, lbk__read_file(f->context, inputs[i], 1 << 20, &before, &size));
+        check_fails(f->context, LBK_INVALID_ARGUMENT, "is there and is no pack",
+                    lbk_pack_build(f->context, &f->options, inputs[i], NULL));
+        check_ok(f->context, lbk__read_file(f->context, inputs[i], 1 << 20, &after, &size_after));
+        assert_int_equal(size, size_after);
+        assert_memory_equal(before, after, size);
+        lbk_free(f->context, before);
+        lbk_free(f->context, after);
+    }
+    lbk_pack_close(build(f)); /* over the first */
+    check_ok(f->context, lbk__write_file(f->context, f->pack, "", 0));
+    lbk_pack_close(build(f));
+    close_fixture(f);
+}
+
 /* An id as long, splits and classes as many as nobody means. */
 static void names_without_measure_are_refused(void **state) {
     (void)state;
@@ -299,6 +324,7 @@ int main(void) {
         cmocka_unit_test(a_bad_image_spoils_all_its_records),
         cmocka_unit_test(a_file_without_records_fails),
         cmocka_unit_test(wrong_options_are_refused),
+        cmocka_unit_test(data_are_not_written_over),
         cmocka_unit_test(names_without_measure_are_refused),
         cmocka_unit_test(interruption_leaves_nothing),
         cmocka_unit_test(a_full_disk_is_said),

@@ -175,7 +175,8 @@ static void a_matching_cache_is_kept_another_refused(void **state) {
     check_near(number(summary, "kept"), 1, 0);
     json_decref(summary);
     assert_non_null(strstr(f->log, "left as it is"));
-    check_fails(f->context, LBK_MISMATCH, "not overwritten without force",
+    check_fails(f->context, LBK_MISMATCH,
+                "made with another teacher: write over it with --force, or name another",
                 probe(f, f->student_path, 0, &text));
     assert_null(text);
     check_ok(f->context, lbk__hash_file(f->context, f->cache_path, after));
@@ -201,7 +202,11 @@ static void bad_probes_are_refused(void **state) {
     check_fails(f->context, LBK_IO, "/nowhere", lbk_probe(f->context, &options, NULL));
     options.teacher = f->teacher_path, options.pack = "/nowhere";
     check_fails(f->context, LBK_IO, "/nowhere", lbk_probe(f->context, &options, NULL));
-    options.pack = f->pack_path, options.out = "/nowhere/cache";
+    options.pack = f->pack_path, options.out = f->pack_path, options.force = 1;
+    check_fails(f->context, LBK_INVALID_ARGUMENT, "is there and is no cache, so that it is not written over",
+                lbk_probe(f->context, &options, NULL));
+    check_ok(f->context, lbk_pack_verify(f->pack));
+    options.out = "/nowhere/cache";
     check_fails(f->context, LBK_IO, "/nowhere/cache", lbk_probe(f->context, &options, NULL));
 }
 
