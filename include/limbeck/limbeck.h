@@ -252,7 +252,8 @@ LBK_PUBLIC lbk_status lbk_config_text(const lbk_config *config, char **out);
 
 /* Trains a model on labels, loss (3). `out` becomes a run folder: config.yaml, metrics.jsonl, TensorBoard
  * events, checkpoint/, best/ (a Hugging Face folder: the best model on dev), log.txt. `resume` goes on from
- * checkpoint/ and ends with the bytes of an uninterrupted run. LBK_INTERRUPTED when the context's callback
+ * checkpoint/ and ends with the bytes of an uninterrupted run; without it a folder that has a run or a model
+ * is LBK_INVALID_ARGUMENT. LBK_INTERRUPTED when the context's callback
  * asked: state is saved. `summary` (may be NULL): JSON with the best dev metric, its step, samples per
  * second, where the model is. The configuration is one of this context's. */
 LBK_PUBLIC lbk_status lbk_train(lbk_context *context, const lbk_config *config, const char *out, int resume,
@@ -410,15 +411,16 @@ LBK_PUBLIC lbk_status lbk_model_embed(lbk_model *model, const char *text, float 
 
 /* -------------------------------------------------------------------------------------- import, export -- */
 
-/* Makes a model folder `out` from a Hugging Face folder: a BERT-like encoder (BERT, MiniLM, TinyBERT,
- * DistilBERT) or a VisualBERT (pretraining or any head), from model.safetensors, pytorch_model.bin in either
- * of torch's containers, or several such files with an index. The encoder must be there whole: LBK_BAD_DATA
- * names a missing tensor, LBK_MISMATCH a misshapen one. What the source has no weights for starts at random
- * as in training: a text encoder's visual embeddings; the classifier, unless the source's head is one linear
- * layer over the pooled [CLS] or, as VisualBertForQuestionAnswering's, over the last word. `summary` (may be
- * NULL): JSON {"source", "architecture", "head": a sentence about it, "weights", "vocabulary", "parameters",
- * "taken": {our name: its name}, "left": [its names], "initialised": [our names]}. A pickle is interpreted by
- * an allow-list, never run. */
+/* Makes a model folder `out`, which is new or empty, from a Hugging Face folder: a BERT-like encoder (BERT,
+ * MiniLM, TinyBERT, DistilBERT) or a VisualBERT (pretraining or any head), from model.safetensors,
+ * pytorch_model.bin in either of torch's containers, or several such files with an index. The encoder must be
+ * there whole: LBK_BAD_DATA names a missing tensor, LBK_MISMATCH a misshapen one. What the source has no
+ * weights for starts at random as in training: a text encoder's visual embeddings; the classifier, unless the
+ * source's head is one linear layer over the pooled [CLS] or, as VisualBertForQuestionAnswering's, over the
+ * last word. `summary` (may be NULL): JSON {"source", "architecture", "head": a sentence about it, "weights",
+ * "vocabulary", "parameters", "taken": {our name: its name}, "left": [its names], "initialised": [our
+ * names]}. A model whose classifier was initialised answers nothing until another was trained from it
+ * (LBK_BAD_DATA), but embeds. A pickle is interpreted by an allow-list, never run. */
 LBK_PUBLIC lbk_status lbk_import(lbk_context *context, const char *source, const char *out, char **summary);
 
 typedef enum lbk_export_format {

@@ -148,6 +148,7 @@ lbk_status lbk__predict(lbk_model *model, const lbk_input *inputs, int32_t count
     lbk__batch_item items[LBK__PREDICT_BATCH];
     int32_t num_items = 0;
     *logits = NULL;
+    LBK_TRY(lbk__check_classifier(model->model));
     for (int32_t i = 0; i < count; i++) LBK_TRY(tokenize(model, &inputs[i], &model->queries[i]));
     LBK_TRY(make_rows(model, inputs, count));
     for (int32_t i = 0; i < count; i++)

@@ -199,6 +199,8 @@ lbk_status lbk__config_json_rest(lbk__model *model, const char *path, const json
     model->cased = json_is_true(json_object_get(own, "cased"));
     LBK_TRY(read_label_kind(model, path, json_object_get(json, "problem_type"),
                             json_object_get(own, "label_kind")));
+    const char *classifier = json_string_value(json_object_get(own, "classifier"));
+    model->random_classifier = classifier && strcmp(classifier, "random") == 0;
     LBK_TRY(read_thresholds(model, path, json_object_get(own, "thresholds")));
     LBK_TRY(text_of(model->context, json_object_get(own, "visual"), &model->visual_source));
     return text_of(model->context, json_object_get(own, "made_from"), &model->made_from);
@@ -217,9 +219,10 @@ static json_t *short_real(float value) {
 }
 
 static json_t *own_object(const lbk__model *model) {
-    json_t *own = json_pack("{s:s*, s:b, s:i}", "label_kind",
-                            model->other_label_kinds ? NULL : kind_names[model->label_kind], "cased",
-                            model->cased, "max_text_tokens", (int)model->max_text_tokens);
+    json_t *own =
+        json_pack("{s:s*, s:s*, s:b, s:i}", "classifier", model->random_classifier ? "random" : NULL,
+                  "label_kind", model->other_label_kinds ? NULL : kind_names[model->label_kind], "cased",
+                  model->cased, "max_text_tokens", (int)model->max_text_tokens);
     if (model->visual_source)
         json_object_set_new(own, "visual", json_loads(model->visual_source, JSON_DECODE_ANY, NULL));
     if (model->made_from)

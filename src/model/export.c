@@ -34,10 +34,8 @@ static lbk_status export_folder(const lbk__model *model, bool half, const char *
     uint16_t *halves = NULL;
     lbk_status status = LBK_OK;
     if (half) LBK_GO(lbk__export_halves(model, &halves));
-    LBK_GO(lbk__make_folder(model->context, out));
-    if (model->vocab) LBK_GO(lbk__export_tokenizer(model, out));
-    LBK_GO(half ? lbk__model_save_as(model, LBK__F16, halves, out)
-                : lbk__model_save_as(model, LBK__F32, model->weights, out));
+    LBK_GO(half ? lbk__model_save_as(model, LBK__F16, halves, true, out)
+                : lbk__model_save_as(model, LBK__F32, model->weights, true, out));
 done:
     lbk_free(model->context, halves);
     return status;
@@ -67,6 +65,7 @@ lbk_status lbk_export(lbk_context *context, const lbk_export_options *options, c
     LBK_TRY(options->format == LBK_EXPORT_ONNX ? lbk__refuse_others(context, options->out, LBK__KIND_ONNX)
                                                : lbk__refuse_model(context, options->out));
     LBK_TRY(lbk__model_load(context, options->model, &model));
+    LBK_GO(lbk__check_classifier(model));
     if (options->format == LBK_EXPORT_ONNX)
         model->other_label_kinds = 0; /* no pack follows that would tell */
     LBK_GO(options->format == LBK_EXPORT_ONNX ? lbk__lock_file(context, options->out, &lock)

@@ -2,10 +2,13 @@
  * tokenizer_config.json. */
 #include "model/folder.h"
 
+#include "format/kind.h"
 #include "format/weights.h"
 #include "model/config_json.h"
+#include "model/export.h"
 #include "model/vocabulary.h"
 
+#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,6 +44,14 @@ static lbk_status find_classifier(const lbk__model *model, const lbk__weights *w
         "%s: has no classifier, \"cls.weight\"; `limbeck import` makes a model of others, or start "
         "from it (model.init_from)",
         lbk__weights_path(weights));
+}
+
+lbk_status lbk__check_classifier(const lbk__model *model) {
+    if (!model->random_classifier) return LBK_OK;
+    return lbk__fail(
+        model->context, LBK_BAD_DATA,
+        "the model's classifier is random, since what it was imported from has none that limbeck "
+        "reads: train a model that starts from it (model.init_from)");
 }
 
 /* Where each parameter's numbers are among the file's tensors. */
@@ -154,6 +165,48 @@ lbk_status lbk__refuse_model(lbk_context *context, const char *folder) {
                      "%s: is a model already; name a folder that is new or empty", folder);
 }
 
+/* The name of something that lies in the folder beside the lock, which is there for ".", or NULL. Free with
+ * lbk_free. */
+static lbk_status first_entry(lbk_context *context, const char *folder, const char *lock, char **out) {
+    *out = NULL;
+    DIR *entries = opendir(folder);
+    lbk_status status = LBK_OK;
+    for (struct dirent *entry; entries && !*out && status == LBK_OK && (entry = readdir(entries));)
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+            strcmp(entry->d_name, lock) != 0)
+            status = lbk__copy_string(context, entry->d_name, out);
+    if (entries) closedir(entries);
+    return status;
+}
+
+/* Weights of ours without a config.json: the weights come first, config.json last. */
+static lbk_status is_unfinished(lbk_context *context, const char *folder, bool *out) {
+    char *path, kind[LBK__LONGEST_KIND] = "";
+    LBK_TRY(lbk__join(context, folder, "model.safetensors", &path));
+    const lbk_status status = lbk__is_regular(path) ? lbk__file_kind(context, path, kind) : LBK_OK;
+    *out = strcmp(kind, "model") == 0;
+    lbk_free(context, path);
+    return status;
+}
+
+/* Files of the caller's would be written over, or be taken for the model's; a run's best/ would be hidden. */
+static lbk_status refuse_used(lbk_context *context, const char *folder, const lbk__lock *lock) {
+    char *entry, shown[96];
+    bool unfinished = false;
+    lbk_status status = LBK_OK;
+    LBK_TRY(lbk__refuse_model(context, folder));
+    lbk__remove_leftovers(folder, NULL);
+    LBK_TRY(first_entry(context, folder, lbk__base_name(lock->path), &entry));
+    if (entry) LBK_GO(is_unfinished(context, folder, &unfinished));
+    if (entry && !unfinished)
+        status = lbk__fail(context, LBK_INVALID_ARGUMENT,
+                           "%s: is not empty, \"%s\" lies in it; name a folder that is new or empty", folder,
+                           lbk__printable(shown, sizeof shown, entry, strlen(entry)));
+done:
+    lbk_free(context, entry);
+    return status;
+}
+
 lbk_status lbk__model_lock(lbk_context *context, const char *folder, lbk__lock *out) {
     char *parent;
     *out = (lbk__lock){0};
@@ -161,7 +214,7 @@ lbk_status lbk__model_lock(lbk_context *context, const char *folder, lbk__lock *
     lbk_status status = lbk__make_folder(context, parent);
     if (status == LBK_OK) status = lbk__lock_output(context, folder, out);
     lbk_free(context, parent);
-    return status;
+    return status == LBK_OK ? refuse_used(context, folder, out) : status;
 }
 
 static lbk_status save_json(lbk_context *context, const char *folder, const char *name, json_t *json) {
@@ -205,10 +258,10 @@ done:
 }
 
 lbk_status lbk__model_save(const lbk__model *model, const float *weights, const char *folder) {
-    return lbk__model_save_as(model, LBK__F32, weights ? weights : model->weights, folder);
+    return lbk__model_save_as(model, LBK__F32, weights ? weights : model->weights, false, folder);
 }
 
-lbk_status lbk__model_save_as(const lbk__model *model, lbk__dtype dtype, const void *numbers,
+lbk_status lbk__model_save_as(const lbk__model *model, lbk__dtype dtype, const void *numbers, bool for_others,
                               const char *folder) {
     lbk_context *context = model->context;
     char *path = NULL;
@@ -228,6 +281,7 @@ lbk_status lbk__model_save_as(const lbk__model *model, lbk__dtype dtype, const v
                       "pad_token", "[PAD]", "unk_token", "[UNK]", "cls_token", "[CLS]", "sep_token", "[SEP]",
                       "mask_token", lbk__vocabulary_has(model, "[MASK]") ? "[MASK]" : NULL)));
     }
+    if (model->vocab && for_others) LBK_GO(lbk__export_tokenizer(model, folder));
     /* Last: a folder with a config.json is a whole model. */
     LBK_GO(save_json(context, folder, "config.json", lbk__config_json_make(model, dtype)));
 done:

@@ -82,6 +82,7 @@ lbk_status lbk_import(lbk_context *context, const char *source, const char *out,
     }
     LBK_GO(lbk__model_take(&from, model, NULL, false, 0, &taken));
     LBK_GO(read_rest(&from, model));
+    if (!json_object_get(taken.taken, "cls.weight")) model->random_classifier = true;
     LBK_GO(lbk__vocabulary_read(model, from.folder, NULL));
     LBK_GO(note_origin(&from, model));
     LBK_GO(lbk__model_lock(context, out, &lock));

@@ -48,9 +48,10 @@ typedef struct lbk__model {
     char **class_names; /* [num_labels], or NULL */
     lbk_label_kind label_kind;
     unsigned
-        other_label_kinds; /* bits of kinds: a model from elsewhere, which does not say, may be these too */
-    float *thresholds;     /* [num_labels] multi-label decision thresholds on probabilities, or NULL: 0.5 */
-    char *vocab;           /* content of vocab.txt, or NULL */
+        other_label_kinds;  /* bits of kinds: a model from elsewhere, which does not say, may be these too */
+    float *thresholds;      /* [num_labels] multi-label decision thresholds on probabilities, or NULL: 0.5 */
+    bool random_classifier; /* as an import made it that found none */
+    char *vocab;            /* content of vocab.txt, or NULL */
     size_t vocab_length;
     int cased;
     int32_t max_text_tokens;
@@ -73,6 +74,8 @@ lbk_status lbk__model_init_from(lbk__model *model, const char *folder, const int
 lbk_status lbk__model_config_of(lbk_context *context, const char *folder, lbk__model_config *out);
 /* A model to run, not to change. */
 lbk_status lbk__model_load(lbk_context *context, const char *folder, lbk__model **out);
+/* LBK_BAD_DATA for one that was imported without a classifier: before its logits are used. */
+lbk_status lbk__check_classifier(const lbk__model *model);
 /* config.json, model.safetensors, vocab.txt; `weights` (may be NULL: the model's own) laid out as
  * model->weights. */
 lbk_status lbk__model_save(const lbk__model *model, const float *weights, const char *folder);

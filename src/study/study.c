@@ -29,7 +29,8 @@ static lbk_status take_teacher(lbk__study *study, const lbk_study_options *optio
                 "student %s learns out of fold, from teachers that are trained: give no teacher, "
                 "or leave `folds` out",
                 study->recipe.students[s].name);
-    return lbk__model_load(context, options->teacher, &study->given_teacher);
+    LBK_TRY(lbk__model_load(context, options->teacher, &study->given_teacher));
+    return lbk__check_classifier(study->given_teacher);
 }
 
 /* "study/" is "study": what is below is named by what follows the folder's name. */

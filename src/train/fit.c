@@ -121,6 +121,7 @@ static lbk_status check_words(const lbk__model *model, const lbk_pack *pack, int
 }
 
 lbk_status lbk__check_fit(lbk__model *model, const lbk_pack *pack, const int32_t *indices, int64_t count) {
+    LBK_TRY(lbk__check_classifier(model));
     LBK_TRY(check_classes(model, pack));
     LBK_TRY(check_vocabulary(model, pack));
     LBK_TRY(check_visual(model, pack));

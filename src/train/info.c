@@ -186,6 +186,7 @@ static lbk_status describe_folder(lbk_context *context, const char *given, json_
     for (int32_t i = 0; model->class_names && i < c->num_labels; i++)
         json_array_append_new(classes, json_string(model->class_names[i]));
     json_object_set_new(out, "classes", classes);
+    if (model->random_classifier) json_object_set_new(out, "classifier", json_string("random"));
     if (model->visual_source) json_object_set_new(out, "visual", json_loads(model->visual_source, 0, NULL));
     if (model->made_from) json_object_set_new(out, "made_from", json_loads(model->made_from, 0, NULL));
 done:

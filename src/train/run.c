@@ -3,6 +3,7 @@
 #include "train/run.h"
 
 #include "base/file.h"
+#include "model/folder.h"
 
 #include <fcntl.h>
 #include <math.h>
@@ -31,7 +32,7 @@ static lbk_status check_content(lbk__run *run, bool resume) {
         return lbk__fail(run->context, LBK_INVALID_ARGUMENT,
                          "%s: holds a run already: resume it (--resume), or take another folder",
                          run->folder);
-    return LBK_OK;
+    return resume ? LBK_OK : lbk__refuse_model(run->context, run->folder);
 }
 
 static lbk_status open_log(lbk__run *run) {

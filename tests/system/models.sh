@@ -51,6 +51,10 @@ run "$LIMBECK" export "$work/bert" "$work/folder.onnx" --format hf
 expect_code 0; [ -s "$work/folder.onnx/config.json" ] || wrong '--format hf should be what decides'
 run "$LIMBECK" export "$work/bert" "$work/hf"
 expect_code 2; expect_err 'is a model already'
+cp "$work/bert/vocab.txt" "$work/tiny/vocab.txt"
+run "$LIMBECK" predict --model "$work/tiny" --text 'Ab A'
+expect_code 3; expect_err 'classifier is random, .* \(model.init_from\)'
+(mkdir "$work/here" && cd "$work/here" && "$LIMBECK" export "$work/bert" .) >"$out" 2>"$err" || wrong 'no export into "."'
 run "$LIMBECK" export "$work/bert" "$work/x" --format pb
 expect_code 2; expect_err 'hf, onnx'
 finish

@@ -126,6 +126,29 @@ static void folders_say_what_their_classifier_reads(void **state) {
     }
 }
 
+/* Into an empty folder, or where a killed export left weights and temporaries; no file of the user's goes. */
+static void folders_that_are_in_use_are_refused(void **state) {
+    (void)state;
+    check_ok(context, lbk__make_folder(context, inside("used")));
+    check_ok(context, export("visual", "used", LBK_EXPORT_HF, 0));
+    assert_int_equal(remove(inside("used/config.json")), 0);
+    check_ok(context, lbk__write_file(context, inside("used/config.json.tmp-1-0"), "{", 1));
+    check_ok(context, export("visual", "used", LBK_EXPORT_HF, 1));
+    assert_false(lbk__exists(inside("used/config.json.tmp-1-0")));
+    static const char *const files[] = {"vocab.txt", "config.yaml", "model.safetensors"};
+    for (size_t i = 0; i < LBK_COUNT(files); i++) {
+        char out[32], file[64], sentence[96];
+        snprintf(out, sizeof out, "mine%zu", i);
+        snprintf(file, sizeof file, "%s/%s", out, files[i]);
+        snprintf(sentence, sizeof sentence, "is not empty, \"%s\" lies in it", files[i]);
+        check_ok(context, lbk__make_folder(context, inside(out)));
+        check_ok(context, lbk__write_file(context, inside(file), "mine", 4));
+        check_fails(context, LBK_INVALID_ARGUMENT, sentence,
+                    lbk_import(context, "tests/golden/import/bert", inside(out), NULL));
+        check_fails(context, LBK_INVALID_ARGUMENT, sentence, export("bert", out, LBK_EXPORT_HF, 0));
+    }
+}
+
 static void what_cannot_be_written_is_refused(void **state) {
     (void)state;
     lbk__model *model;
@@ -166,6 +189,7 @@ int main(void) {
         cmocka_unit_test(folders_have_every_tokenizer_file),
         cmocka_unit_test(folders_hold_the_model_and_nothing_else),
         cmocka_unit_test(folders_say_what_their_classifier_reads),
+        cmocka_unit_test(folders_that_are_in_use_are_refused),
         cmocka_unit_test(what_cannot_be_written_is_refused),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

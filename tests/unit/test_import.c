@@ -122,9 +122,53 @@ static void heads_are_what_they_are(void **state) {
         if (!strstr(text, cases[i].sentence)) fail_msg("%s: %s", cases[i].name, text);
         check_ok(context, lbk__model_load(context, inside(out), &model));
         assert_int_equal(model->config.classifier_pooling, cases[i].pooling);
+        assert_int_equal(model->random_classifier, i >= 2);
         lbk__model_free(model);
         lbk_free(context, text);
     }
+}
+
+static void copy(const char *from, const char *to, const char *old, const char *new) {
+    char *data, changed[16384];
+    size_t size;
+    check_ok(context, lbk__read_file(context, from, 1 << 20, &data, &size));
+    const char *at = old ? strstr(data, old) : NULL;
+    if (at) {
+        size = (size_t)snprintf(changed, sizeof changed, "%.*s%s%s", (int)(at - data), data, new,
+                                at + strlen(old));
+        check_ok(context, lbk__write_file(context, to, changed, size));
+    } else {
+        assert_null(old);
+        check_ok(context, lbk__write_file(context, to, data, size));
+    }
+    lbk_free(context, data);
+}
+
+/* Nor would it be by being imported once more. */
+static void a_random_classifier_is_not_used(void **state) {
+    (void)state;
+    static const char random[] = "the model's classifier is random";
+    lbk_model *model;
+    char *text;
+    float logits[9];
+    check_ok(context, lbk_import(context, inside("tinybert"), inside("tinybert-again"), NULL));
+    const lbk_export_options options[] = {
+        {.model = inside("tinybert-again"), .out = inside("random.onnx"), .format = LBK_EXPORT_ONNX},
+        {.model = inside("tinybert-again"), .out = inside("random"), .format = LBK_EXPORT_HF}};
+    for (size_t i = 0; i < LBK_COUNT(options); i++) {
+        check_fails(context, LBK_BAD_DATA, random, lbk_export(context, &options[i], NULL));
+        assert_false(lbk__exists(options[i].out));
+    }
+    copy(inside("bert/vocab.txt"), inside("tinybert/vocab.txt"), NULL, NULL);
+    check_ok(context, lbk_model_open(context, inside("tinybert"), &model));
+    check_fails(context, LBK_BAD_DATA, random,
+                lbk_model_predict(model, &(lbk_input){.text = "A"}, logits, NULL));
+    check_fails(context, LBK_BAD_DATA, random, lbk_model_answer(model, &(lbk_input){.text = "A"}, 0, &text));
+    check_ok(context, lbk_model_embed(model, "A", logits)); /* of four numbers */
+    lbk_model_close(model);
+    check_ok(context, lbk_info(context, inside("tinybert"), &text));
+    assert_non_null(strstr(text, "\"classifier\": \"random\""));
+    lbk_free(context, text);
 }
 
 static void distilbert_has_no_segments(void **state) {
@@ -143,22 +187,6 @@ static void a_vocabulary_comes_from_tokenizer_json(void **state) {
     assert_string_equal(model->vocab, "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nA\n##b\n");
     assert_true(model->cased);
     lbk__model_free(model);
-}
-
-static void copy(const char *from, const char *to, const char *old, const char *new) {
-    char *data, changed[16384];
-    size_t size;
-    check_ok(context, lbk__read_file(context, from, 1 << 20, &data, &size));
-    const char *at = old ? strstr(data, old) : NULL;
-    if (at) {
-        size = (size_t)snprintf(changed, sizeof changed, "%.*s%s%s", (int)(at - data), data, new,
-                                at + strlen(old));
-        check_ok(context, lbk__write_file(context, to, changed, size));
-    } else {
-        assert_null(old);
-        check_ok(context, lbk__write_file(context, to, data, size));
-    }
-    lbk_free(context, data);
 }
 
 /* A BERT whose config.json or tokenizer.json is another. */
@@ -301,6 +329,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_way_of_saving_gives_the_same_weights),
         cmocka_unit_test(heads_are_what_they_are),
+        cmocka_unit_test(a_random_classifier_is_not_used),
         cmocka_unit_test(distilbert_has_no_segments),
         cmocka_unit_test(a_vocabulary_comes_from_tokenizer_json),
         cmocka_unit_test(what_does_not_fit_is_named),

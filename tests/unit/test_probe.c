@@ -103,6 +103,9 @@ static void a_model_of_another_shape_is_refused(void **state) {
     check_fails(f->context, LBK_MISMATCH, "visual rows of", lbk__check_fit(model, f->pack, all, 7));
     lbk__model_free(model);
     model = make_model(f, 3, dim, 1);
+    model->random_classifier = true;
+    check_fails(f->context, LBK_BAD_DATA, "classifier is random", lbk__check_fit(model, f->pack, all, 7));
+    model->random_classifier = false;
     model->config.visual_embedding_dim = 1; /* as an imported BERT has it */
     check_fails(f->context, LBK_MISMATCH, "reads no pictures", lbk__check_fit(model, f->pack, all, 7));
     model->config.visual_embedding_dim = dim;

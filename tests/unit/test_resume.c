@@ -217,6 +217,12 @@ static void only_a_runs_own_model_is_written_over(void **state) {
     check_fails(run->context, LBK_INVALID_ARGUMENT, "holds a run already",
                 small_run_go(run, NULL, NULL, "out", 0, NULL));
     free(checkpoint), free(metrics);
+    char *model = small_run_path(run, "model/config.json"), *folder = small_run_path(run, "model");
+    check_ok(run->context, lbk__make_folder(run->context, folder));
+    check_ok(run->context, lbk__write_file(run->context, model, "{}", 2));
+    check_fails(run->context, LBK_INVALID_ARGUMENT, "is a model already",
+                small_run_go(run, NULL, NULL, "model", 0, NULL));
+    free(model), free(folder);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, small_run_set_up, small_run_tear_down)
