@@ -15,7 +15,7 @@ static lbk_status count_shared(const lbk__results *r, const char *split, int64_t
     lbk_sample sample;
     *out = 0;
     lbk_status status = lbk__pack_split(r->pack, split, &samples, &count);
-    if (status == LBK_INVALID_ARGUMENT) return LBK_OK; /* not the split of a study that does not name it */
+    if (status == LBK_INVALID_ARGUMENT) return LBK_OK; /* study.json names a split that is not there */
     LBK_GO(status);
     LBK_GO(LBK_ALLOC(context, shown, lbk_pack_num_images(r->pack)));
     for (int64_t i = 0; i < count; i++) {
