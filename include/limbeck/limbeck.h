@@ -352,7 +352,9 @@ LBK_PUBLIC lbk_status lbk_report(lbk_context *context, const lbk_report_options 
 typedef struct lbk_model lbk_model;
 typedef enum lbk_view { LBK_VIEW_JOINT, LBK_VIEW_TEXT, LBK_VIEW_IMAGE, LBK_NUM_VIEWS } lbk_view;
 
-/* A Hugging Face folder (config.json, model.safetensors, vocab.txt) or a run folder, whose best/ is taken. */
+/* A Hugging Face folder (config.json, model.safetensors, vocab.txt) or a run folder, whose best/ is taken.
+ * The file of weights stays mapped while the model is open: replace it by another (rename), never change it.
+ */
 LBK_PUBLIC lbk_status lbk_model_open(lbk_context *context, const char *folder, lbk_model **out);
 LBK_PUBLIC void lbk_model_close(lbk_model *model);
 LBK_PUBLIC int32_t lbk_model_num_classes(const lbk_model *model);

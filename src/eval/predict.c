@@ -43,11 +43,14 @@ static lbk_status check_rows(const lbk_model *model, const lbk_input *input) {
         return lbk__fail(model->context, LBK_MISMATCH,
                          "this model reads no pictures: it was trained on texts alone; leave the image out");
     if (input->visual || !input->image || model->visual) return LBK_OK;
-    return lbk__fail(model->context, LBK_INVALID_ARGUMENT,
-                     "%s: this model reads region features, not pictures: give the file that has this "
-                     "image's (--features), or "
-                     "the weights of the image encoder that made them (--weights), or the rows",
-                     input->image);
+    json_t *source = model->model->visual_source ? json_loads(model->model->visual_source, 0, NULL) : NULL;
+    const bool encoded = lbk__extractor_identity_in(source) != NULL;
+    json_decref(source);
+    return lbk__fail(
+        model->context, LBK_INVALID_ARGUMENT,
+        "%s: this model reads region features, not pictures: give an HDF5 file that has this image's "
+        "(--features)%s, or the rows",
+        input->image, encoded ? ", or the weights of the image encoder that made them (--weights)" : "");
 }
 
 /* Images become rows here and nowhere else. Those that fail are read once more, alone, for the sentence. */

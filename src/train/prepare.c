@@ -197,7 +197,7 @@ lbk_status lbk__training_open(lbk__training *t) {
     const lbk_config *config = t->config;
     if (!*config->pack)
         return lbk__fail(t->context, LBK_INVALID_ARGUMENT,
-                         "the configuration names no pack: set the key pack, as in pack=demo/pack");
+                         "the configuration names no pack: give one (--pack), or set the key pack");
     LBK_TRY(lbk_pack_open(t->context, config->pack, &t->pack));
     LBK_TRY(choose(t));
     LBK_TRY(open_cache(t));

@@ -26,9 +26,11 @@ lbk_status lbk_distill(lbk_context *context, const lbk_config *config, const cha
     LBK_TRY(check_owner(context, config));
     const lbk__method method = (lbk__method)config->distill.method;
     if (!cache && method != LBK__METHOD_ALONE)
-        return lbk__fail(context, LBK_INVALID_ARGUMENT,
-                         "distill.method %s needs a teacher: give the cache that limbeck probe makes",
-                         lbk__method_names[method]);
+        return lbk__fail(
+            context, LBK_INVALID_ARGUMENT,
+            "distill.method %s needs a teacher: give the cache that limbeck probe makes (--cache), "
+            "or a file of its logits (--teacher-logits)",
+            lbk__method_names[method]);
     lbk__training training = {
         .context = context, .config = config, .stage = "distill", .cache_path = cache, .method = method};
     return lbk__training_run(&training, out, resume != 0, summary);

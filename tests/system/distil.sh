@@ -95,7 +95,9 @@ expect_code 0
 run "$LIMBECK" eval --model teacher --pack cased
 expect_code 4; expect_err 'lower-cased, .* pack without --cased'
 run "$LIMBECK" distill --config tiny.yaml --pack pack --method kd --out without-cache-kd
-expect_code 2
+expect_code 2; expect_err 'limbeck probe makes \(--cache\), .* \(--teacher-logits\)'
+run "$LIMBECK" train --config tiny.yaml --out without-pack
+expect_code 2; expect_err 'names no pack: give one \(--pack\)'
 run "$LIMBECK" train --config tiny.yaml --pack pack --set train.epoch=3 --out bad
 expect_code 2; expect_err 'did you mean train.epochs'
 run "$LIMBECK" train --config tiny.yaml --pack pack --set train.dev_split=validation --out bad-split

@@ -128,7 +128,8 @@ static void features_become_rows(void **state) {
     lbk_model *model = open_model(f, 4, "{\"kind\": \"hdf5\"}", LBK_LABEL_SINGLE);
     lbk_input named = {.text = "red", .image = "a/2.webp"};
     float wanted[LBK_NUM_VIEWS][CLASSES], got[LBK_NUM_VIEWS][CLASSES];
-    check_fails(f->context, LBK_INVALID_ARGUMENT, "give the file that has this image's (--features)",
+    check_fails(f->context, LBK_INVALID_ARGUMENT,
+                "give an HDF5 file that has this image's (--features), or the rows",
                 lbk_model_predict(model, &named, got[0], NULL));
     check_ok(f->context, lbk_model_set_images(model, NULL, features));
     check_ok(f->context, lbk_model_predict(model, &named, got[0], NULL));
