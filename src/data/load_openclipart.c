@@ -124,16 +124,22 @@ static lbk_status find_folder(openclipart *loader, const char *path) {
 static void count_records(openclipart *loader) {
     int counts[LBK__DRAWING_LEFT_OUT + 1] = {0}, broken = 0;
     for (size_t i = 0; i < loader->drawings.count; i++) {
-        counts[loader->drawings.items[i].split]++;
-        broken += loader->drawings.items[i].broken;
+        const lbk__drawing *d = loader->drawings.items + i;
+        counts[d->split]++;
+        broken += d->broken;
+        if (d->split == LBK__DRAWING_LEFT_OUT)
+            lbk__loader_leave_out(
+                &loader->base,
+                d->blank ? "drawing with nothing to see"
+                         : "drawing that is there already, or unlabelled and like one of dev or test");
     }
+    for (size_t i = 0; i < loader->drawings.wordless; i++)
+        lbk__loader_leave_out(&loader->base, "drawing without three letters of text");
     loader->base.total = loader->drawings.count - (size_t)counts[LBK__DRAWING_LEFT_OUT];
     lbk__log(loader->base.context, LBK_LOG_INFO,
-             "Open Clip Art: %zu drawings with a text: train %d, dev %d, test %d, transfer %d; duplicates "
-             "and blanks %d, "
-             "broken %d",
+             "Open Clip Art: %zu drawings with a text: train %d, dev %d, test %d, transfer %d; broken %d",
              loader->drawings.count, counts[LBK__DRAWING_TRAIN], counts[LBK__DRAWING_DEV],
-             counts[LBK__DRAWING_TEST], counts[LBK__DRAWING_TRANSFER], counts[LBK__DRAWING_LEFT_OUT], broken);
+             counts[LBK__DRAWING_TEST], counts[LBK__DRAWING_TRANSFER], broken);
 }
 
 lbk_status lbk__load_openclipart(lbk_context *context, const lbk_pack_options *options, lbk__loader **out) {

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LONGEST_NAME = 4096 };
+enum { LONGEST_NAME = 4096, DEEPEST = 8 };
 static const size_t most_values = 1 << 24;
 
 typedef struct npy_rows {
@@ -91,6 +91,7 @@ static lbk_status read_rows(lbk__row_source *base, const char *image, uint16_t *
     const size_t values = (size_t)num_rows * (size_t)base->dim;
     LBK_TRY(LBK_GROW(base->context, source->values, source->capacity, values));
     lbk__numbers_to_floats(source->array.dtype, source->array.data, values, 1, source->values);
+    base->last = source->path;
     return lbk__rows_from_file(base->context, source->path, source->values, num_rows, base->dim, rows);
 }
 
@@ -108,23 +109,24 @@ static void close_npy_rows(lbk__row_source *base) {
     lbk_free(base->context, source);
 }
 
-/* The first array below `folder` in the order of names, so that the same file decides the width everywhere.
- * Files that MMF writes beside the arrays, STEM_info.npy, hold Python objects. */
-static lbk_status find_first(lbk_context *context, const char *folder, int depth, char **out) {
+/* The first array below `folder` in the order of names, so that the same file decides the width everywhere,
+ * and how many there are. Files that MMF writes beside the arrays, STEM_info.npy, hold Python objects. */
+static lbk_status find_arrays(lbk_context *context, const char *folder, int depth, char **first,
+                              int64_t *total) {
     struct dirent **entries;
     lbk_status status = LBK_OK;
-    *out = NULL;
     const int count = scandir(folder, &entries, NULL, alphasort);
     if (count < 0) return lbk__fail_errno(context, "%s: cannot read the folder", folder);
     for (int i = 0; i < count; i++) {
         const char *name = entries[i]->d_name, *end = strrchr(name, '.'), *info = strstr(name, "_info.npy");
         char *path = NULL;
-        if (!*out && status == LBK_OK && name[0] != '.') {
+        const bool array = end && strcmp(end, ".npy") == 0;
+        if (status == LBK_OK && name[0] != '.' && !info && (depth > 0 || array)) {
             status = lbk__format(context, &path, "%s/%s", folder, name);
-            if (status == LBK_OK && depth > 0 && lbk__is_folder(path))
-                status = find_first(context, path, depth - 1, out);
-            else if (status == LBK_OK && end && strcmp(end, ".npy") == 0 && !info)
-                *out = path, path = NULL;
+            const bool below = status == LBK_OK && !array && lbk__is_folder(path);
+            if (below) status = find_arrays(context, path, depth - 1, first, total);
+            *total += status == LBK_OK && array;
+            if (status == LBK_OK && array && !*first) *first = path, path = NULL;
         }
         lbk_free(context, path);
         free(entries[i]);
@@ -136,7 +138,7 @@ static lbk_status find_first(lbk_context *context, const char *folder, int depth
 lbk_status lbk__npy_rows_open(lbk_context *context, const char *folder, lbk__row_source **out) {
     *out = NULL;
     npy_rows *source;
-    char *first;
+    char *first = NULL;
     int32_t rows;
     LBK_TRY(LBK_ALLOC(context, source, 1));
     source->base = (lbk__row_source){.context = context,
@@ -146,7 +148,7 @@ lbk_status lbk__npy_rows_open(lbk_context *context, const char *folder, lbk__row
                                      .close = close_npy_rows};
     lbk_status status = LBK_OK;
     LBK_GO(lbk__copy_string(context, folder, &source->folder));
-    LBK_GO(find_first(context, folder, 1, &first));
+    LBK_GO(find_arrays(context, folder, DEEPEST, &first, &source->base.num_images));
     if (!first) LBK_GO(lbk__fail(context, LBK_BAD_DATA, "%s: has no .npy files", folder));
     LBK_GO(open_file(source, first));
     LBK_GO(shape_of(context, source->path, &source->array, &rows, &source->base.dim));

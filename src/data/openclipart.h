@@ -35,7 +35,7 @@ typedef struct lbk__drawing {
 
 typedef struct lbk__drawings {
     lbk__drawing *items;
-    size_t count, capacity;
+    size_t count, capacity, wordless; /* wordless: not among the items, for want of a text */
 } lbk__drawings;
 
 /* Everything below `folder` (…/openclipart/svg) that is in use, sorted by path. Fields up to `order` are set.

@@ -108,6 +108,7 @@ static lbk_status add(lbk_context *context, const char *folder, const char *path
     lbk_free(context, drawing->path);
     lbk_free(context, drawing->text);
     out->count--;
+    out->wordless++;
     return LBK_OK;
 }
 

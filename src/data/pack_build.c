@@ -127,7 +127,7 @@ static void report_rest(const lbk__pack_builder *builder) {
     for (int i = 0; i < loader->num_reasons; i++)
         lbk__log(builder->context, LBK_LOG_INFO, "left out %lld: %s", (long long)loader->left_out[i].count,
                  loader->left_out[i].reason);
-    const int64_t unused = lbk__visual_source_num_images(builder->visual) - builder->num_images;
+    const int64_t unused = lbk__visual_source_num_unused(builder->visual);
     if (unused > 0)
         lbk__log(builder->context, LBK_LOG_INFO, "the features of %lld images belong to no sample",
                  (long long)unused);

@@ -12,6 +12,8 @@ struct lbk__row_source {
     lbk_context *context;
     int32_t dim;
     int64_t num_images; /* 0: not known */
+    const char *last;   /* what rows that were read last are called where they lie; NULL: no other image can
+                           have them */
     /* How many rows the image has, ≥ 1. LBK_BAD_DATA: none, or they cannot be read. */
     lbk_status (*count)(lbk__row_source *source, const char *image, int32_t *num_rows);
     /* The rows, [num_rows, dim] float16, after `count` said how many. */

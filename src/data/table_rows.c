@@ -31,8 +31,8 @@ typedef struct table_rows {
 
 /* ---- the index ---- */
 
-/* Adds the row whose beginning is `head`. An image that comes again, as in merged tables, keeps its first
- * row. */
+/* Adds the row whose beginning is `head`, unless it names the columns. An image that comes again, as in
+ * merged tables, keeps its first row. */
 static lbk_status add_row(table_rows *source, const char *head, size_t head_length, place where) {
     lbk__region_row row;
     int32_t *index;
@@ -42,6 +42,9 @@ static lbk_status add_row(table_rows *source, const char *head, size_t head_leng
         return lbk__fail(source->base.context, LBK_BAD_DATA,
                          "%s, line %u: has no image_id; is this a table of region features?", source->path,
                          where.line);
+    if (where.line == 1 && row.length[0] == strlen("image_id") &&
+        memcmp(row.column[0], "image_id", row.length[0]) == 0)
+        return LBK_OK;
     LBK_TRY(lbk__name_map_place(&source->ids, row.column[0], row.length[0], &index, &added));
     if (!added) return LBK_OK;
     *index = (int32_t)source->count;
@@ -156,6 +159,7 @@ static lbk_status read_rows(lbk__row_source *base, const char *image, uint16_t *
     LBK_TRY(load(source, (size_t)index));
     if (source->num_rows != num_rows)
         return lbk__fail(base->context, LBK_IO, "%s: has changed while it was read", source->path);
+    base->last = source->where.data;
     return lbk__rows_from_file(base->context, source->where.data,
                                (const float *)(const void *)source->features.data, num_rows, base->dim, rows);
 }

@@ -2,6 +2,7 @@
 #include "data/visual_source.h"
 
 #include "base/file.h"
+#include "data/name_map.h"
 #include "data/row_source.h"
 #include "format/hdf5_features.h"
 
@@ -17,11 +18,16 @@ struct lbk__visual_source {
     lbk__extractor *extractor;
     lbk__features *features;
     char *features_path;
+    const char *last; /* of `features`: the name of those that were read last */
     lbk__row_source
         *rows; /* where images have rows of their own number, or the source has them itself; else NULL */
+    lbk__name_map used; /* features that some image has, by what they are called */
+    int64_t num_used;
+    bool shared; /* a warning was given */
 };
 
 enum { AT_ONCE = 64 }; /* pictures that are decoded before the encoder runs on them */
+enum { LONGEST_NAME = 4096 };
 
 static size_t pixels_of(const lbk__visual_source *source) {
     return (size_t)source->image_size * (size_t)source->image_size * 3;
@@ -93,6 +99,7 @@ lbk_status lbk__visual_source_open(lbk_context *context, const lbk_pack_options 
     lbk_status status = LBK_OK;
     source->context = context;
     source->kind = kind;
+    lbk__name_map_start(context, &source->used);
     LBK_GO(lbk__copy_string(context, root, &source->root));
     LBK_GO(open_kind(source, options, batch));
     *out = source;
@@ -106,6 +113,7 @@ void lbk__visual_source_close(lbk__visual_source *source) {
     lbk__features_close(source->features);
     if (source->rows) source->rows->close(source->rows);
     lbk__extractor_close(source->extractor);
+    lbk__name_map_free(&source->used);
     lbk_free(source->context, source->features_path);
     lbk_free(source->context, source->pixels);
     lbk_free(source->context, source->root);
@@ -123,9 +131,11 @@ const json_t *lbk__visual_source_attributes(const lbk__visual_source *source) {
     return source->features ? lbk__features_describe(source->features)->attributes : NULL;
 }
 
-int64_t lbk__visual_source_num_images(const lbk__visual_source *source) {
-    if (source->rows) return source->rows->num_images;
-    return source->features ? lbk__features_describe(source->features)->count : 0;
+int64_t lbk__visual_source_num_unused(const lbk__visual_source *source) {
+    const int64_t all = source->rows       ? source->rows->num_images
+                        : source->features ? lbk__features_describe(source->features)->count
+                                           : 0;
+    return LBK_MAX(all - source->num_used, 0);
 }
 
 lbk_status lbk__visual_source_confine(const lbk__visual_source *source, const char *image) {
@@ -264,9 +274,35 @@ static lbk_status read_one_picture(lbk__visual_source *source, const char *image
 
 /* ---- features: by name ---- */
 
+/* Notes that `image` has the features that were read last, and warns once of an image that has those of
+ * another: one file of the name's end, 9.npy, fits train/9.png and test/9.png. */
+static lbk_status note_use(lbk__visual_source *source, const char *image) {
+    const char *name = source->rows ? source->rows->last : source->last;
+    int32_t *unused;
+    bool added;
+    char shown[200];
+    if (!name) return LBK_OK;
+    LBK_TRY(lbk__name_map_place(&source->used, name, strlen(name), &unused, &added));
+    source->num_used += added;
+    if (added || source->shared) return LBK_OK;
+    source->shared = true;
+    lbk__log(source->context, LBK_LOG_WARNING,
+             "image \"%s\" has the same features as an image before it, %s: features of a path of their own "
+             "come first, "
+             "then those of its end",
+             lbk__printable(shown, sizeof shown, image, strlen(image)), name);
+    return LBK_OK;
+}
+
 static lbk_status read_one_feature(lbk__visual_source *source, const char *image, uint16_t *rows) {
-    const int64_t index = lbk__features_find(source->features, image);
-    if (index >= 0) return lbk__features_read(source->features, index, 1, rows);
+    char name[LONGEST_NAME];
+    int64_t index = -1;
+    for (int which = 0; index < 0 && lbk__feature_name(image, which, name, sizeof name); which++)
+        index = lbk__features_find(source->features, name);
+    if (index >= 0) {
+        source->last = lbk__features_name(source->features, index);
+        return lbk__features_read(source->features, index, 1, rows);
+    }
     char shown[80];
     const char *first =
         lbk__features_describe(source->features)->count ? lbk__features_name(source->features, 0) : "";
@@ -282,6 +318,7 @@ static lbk_status read_features(lbk__visual_source *source, const char *const *i
         LBK_TRY(lbk__visual_source_count(source, images[i], &num_rows));
         lbk_status status = lbk__visual_source_read_one(source, images[i], rows);
         failed[i] = status == LBK_BAD_DATA;
+        if (status == LBK_OK) status = note_use(source, images[i]);
         if (status != LBK_OK && !failed[i]) return status;
         rows += (size_t)num_rows * (size_t)source->dim;
     }

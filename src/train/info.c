@@ -4,6 +4,7 @@
 #include "base/guest.h"
 #include "data/pack_summary.h"
 #include "format/json.h"
+#include "format/kind.h"
 #include "format/safetensors.h"
 #include "model/folder.h"
 #include "model/parameters.h"
@@ -113,8 +114,20 @@ static json_t *tensors_json(const lbk__safetensors *file) {
     return list;
 }
 
+/* Files of limbeck's in formats of others. */
+static bool is_foreign(const char *kind) {
+    return strcmp(kind, LBK__KIND_ONNX) == 0 || strcmp(kind, LBK__KIND_HDF5) == 0;
+}
+
 static lbk_status describe_file(lbk_context *context, const char *path, json_t *out) {
     lbk__safetensors *file;
+    char format[LBK__LONGEST_KIND];
+    LBK_TRY(lbk__file_kind(context, path, format));
+    if (is_foreign(format)) {
+        json_object_set_new(out, "kind", json_string(format));
+        json_object_set_new(out, "bytes", json_integer(bytes_of(path)));
+        return LBK_OK;
+    }
     LBK_TRY(lbk__safetensors_open(context, path, &file));
     const char *text = lbk__safetensors_metadata(file, "limbeck");
     json_t *about = text ? json_loads(text, 0, NULL) : NULL;

@@ -45,6 +45,8 @@ run "$LIMBECK" predict --model "$work/hf" --text 'Ab A'
 expect_code 0; expect_out '^owl '
 run "$LIMBECK" export "$work/bert" "$work/bert.onnx" --format onnx
 expect_code 0; expect_out '^format +onnx$'
+run "$LIMBECK" info "$work/bert.onnx"
+expect_code 0; expect_out '^kind +ONNX file$'
 run "$LIMBECK" export "$work/bert" "$work/named.onnx"
 expect_code 0; cmp -s "$work/bert.onnx" "$work/named.onnx" || wrong 'a file named .onnx is another than with --format onnx'
 run "$LIMBECK" export "$work/bert" "$work/folder.onnx" --format hf

@@ -286,6 +286,7 @@ static void drawings_are_loaded(void **state) {
     const int64_t jar = find(&f, pack, "containers/jar.svg");
     if (jar >= 0) assert_string_equal(sample_of(&f, pack, jar).split, "transfer");
     if (jar >= 0) assert_false(sample_of(&f, pack, jar).labelled);
+    assert_non_null(strstr(lbk__pack_description(pack), "\"drawing without three letters of text\":1"));
     lbk_pack_close(pack);
     fixture_close(&f);
 }

@@ -146,6 +146,9 @@ static void features_become_rows(void **state) {
     check_fails(f->context, LBK_IO, "typo.h5", lbk_model_set_images(model, NULL, "typo.h5"));
     check_ok(f->context, lbk_model_predict(model, &named, got[0], NULL)); /* the file before is still there */
     assert_memory_equal(got, wanted, sizeof wanted);
+    named.image = "a/2.webp.png"; /* by its stem */
+    check_ok(f->context, lbk_model_predict(model, &named, got[0], NULL));
+    assert_memory_equal(got, wanted, sizeof wanted);
     named.image = "nowhere.webp";
     check_fails(f->context, LBK_BAD_DATA, "has no features of the image \"nowhere.webp\"",
                 lbk_model_predict(model, &named, got[0], NULL));

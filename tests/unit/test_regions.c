@@ -217,22 +217,49 @@ static void bad_rows_of_the_table_are_named(void **state) {
     fixture_close(&f);
 }
 
-static void count_unused(void *user, lbk_log_level level, const char *line) {
+typedef struct told {
+    bool unused, shared;
+} told;
+
+static void listen(void *user, lbk_log_level level, const char *line) {
+    told *heard = user;
     (void)level;
-    *(bool *)user |= strstr(line, "the features of 3 images belong to no sample") != NULL;
+    heard->unused |= strstr(line, "the features of 3 images belong to no sample") != NULL;
+    heard->shared |= strstr(line, "has the same features as an image before it") != NULL;
 }
 
 static void features_without_a_sample_are_told(void **state) {
     (void)state;
-    static const char *const images[] = {"2.jpg"};
-    bool told = false;
-    const lbk_context_options options = {.log = count_unused, .user = &told};
+    static const struct {
+        lbk_visual visual;
+        const char *features, *images[2];
+    } cases[] = {{LBK_VISUAL_TSV, GOLDEN "table.tsv", {"2.jpg"}},
+                 {LBK_VISUAL_NPY, GOLDEN "npy", {"2.jpg"}},
+                 {LBK_VISUAL_HDF5, "tests/golden/features/half.h5", {"a/2.webp", "a/0.webp"}}};
+    for (size_t i = 0; i < LBK_COUNT(cases); i++) {
+        told heard = {0};
+        const lbk_context_options options = {.log = listen, .user = &heard};
+        fixture f = fixture_open(&options);
+        fixture_start(&f);
+        use(&f, cases[i].visual, cases[i].features);
+        put_images(&f, cases[i].images[1] ? 2 : 1, cases[i].images);
+        lbk_pack_close(build(&f));
+        assert_true(heard.unused && !heard.shared);
+        fixture_close(&f);
+    }
+}
+
+static void features_of_two_images_are_told(void **state) {
+    (void)state;
+    static const char *const images[] = {"train/2.jpg", "test/2.jpg"};
+    told heard = {0};
+    const lbk_context_options options = {.log = listen, .user = &heard};
     fixture f = fixture_open(&options);
     fixture_start(&f);
     use(&f, LBK_VISUAL_TSV, GOLDEN "table.tsv");
-    put_images(&f, 1, images);
+    put_images(&f, 2, images);
     lbk_pack_close(build(&f));
-    assert_true(told);
+    assert_true(heard.shared);
     fixture_close(&f);
 }
 
@@ -305,6 +332,7 @@ int main(void) {
         cmocka_unit_test(bad_arrays_are_named),
         cmocka_unit_test(bad_rows_of_the_table_are_named),
         cmocka_unit_test(features_without_a_sample_are_told),
+        cmocka_unit_test(features_of_two_images_are_told),
         cmocka_unit_test(large_tables_are_read),
         cmocka_unit_test(lack_of_memory_is_survived),
     };
