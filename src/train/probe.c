@@ -117,16 +117,15 @@ done:
     return status;
 }
 
-/* Another's cache is only written over by who says so. */
+/* Another's cache is only written over by who says so: in place of what lbk__cache_match tells who wants to
+ * use it. */
 static lbk_status refuse_cache(lbk_context *context, const char *path, const lbk__cache_key *has,
                                const lbk__cache_key *wanted) {
-    const char *other = strcmp(has->pack_sha256, wanted->pack_sha256) != 0         ? "pack"
-                        : strcmp(has->teacher_sha256, wanted->teacher_sha256) != 0 ? "teacher"
-                        : has->folds != wanted->folds                              ? "number of folds"
-                                                                                   : "precision";
+    const bool pack = strcmp(has->pack_sha256, wanted->pack_sha256) != 0;
+    if (!pack && strcmp(has->teacher_sha256, wanted->teacher_sha256) == 0) return LBK_MISMATCH;
     return lbk__fail(context, LBK_MISMATCH,
                      "%s: is there, made with another %s: write over it with --force, or name another file",
-                     path, other);
+                     path, pack ? "pack" : "teacher");
 }
 
 /* Whether the cache that is there may stay. LBK_MISMATCH or LBK_BAD_DATA when it is another's or damaged. */
