@@ -162,7 +162,8 @@ static void backward(lbk__weight_network *network, const double *features, const
     double w[LBK_NUM_VIEWS], d[LBK_NUM_VIEWS];
     forward(network, features, w);
     through_sigma(o->activation, w, dw, d);
-    memset(network->dh, 0, (size_t)o->hidden_size * sizeof *network->dh);
+    for (int32_t h = 0; h < o->hidden_size; h++)
+        network->dh[h] = 0; /* none where weights are the population's */
     for (int v = 0; v < LBK_NUM_VIEWS; v++) {
         g.b2[v] += d[v];
         for (int32_t h = 0; h < o->hidden_size; h++) {

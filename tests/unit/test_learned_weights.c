@@ -147,8 +147,8 @@ static void strata_of_several_labels(void **state) {
 static void score_all_classes(json_t *sample) {
     static const char *const classes[] = {"cat", "dog", "fox"};
     const int number = atoi(json_string_value(json_object_get(sample, "id")) + 1);
-    json_t *scores = json_object();
     if (!json_object_get(sample, "label")) return;
+    json_t *scores = json_object();
     for (int c = 0; c < 3; c++)
         json_object_set_new(scores, classes[c], json_real(c == number % 3 ? 0.6 : number % 2 * 0.3));
     json_object_set_new(scores, "owl", json_real(0.4));
