@@ -203,7 +203,10 @@ int cli_pack(int argc, char **argv) {
     argp_parse(&argp, argc, argv, 0, NULL, &given);
     cli_list classes = {0};
     int code = given.classes ? read_classes(given.classes, &classes) : CLI_OK;
-    if (code != CLI_OK) return code;
+    if (code != CLI_OK) {
+        cli_list_free(&classes);
+        return code;
+    }
     given.pack.classes = (const char *const *)classes.items;
     given.pack.num_classes = classes.count;
 
