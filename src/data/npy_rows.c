@@ -148,7 +148,9 @@ lbk_status lbk__npy_rows_open(lbk_context *context, const char *folder, lbk__row
                                      .close = close_npy_rows};
     lbk_status status = LBK_OK;
     LBK_GO(lbk__copy_string(context, folder, &source->folder));
-    LBK_GO(find_arrays(context, folder, DEEPEST, &first, &source->base.num_images));
+    status = find_arrays(context, folder, DEEPEST, &first, &source->base.num_images);
+    if (status != LBK_OK) lbk_free(context, first);
+    LBK_GO(status);
     if (!first) LBK_GO(lbk__fail(context, LBK_BAD_DATA, "%s: has no .npy files", folder));
     LBK_GO(open_file(source, first));
     LBK_GO(shape_of(context, source->path, &source->array, &rows, &source->base.dim));
