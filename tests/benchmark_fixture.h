@@ -4,6 +4,7 @@
 
 #define _GNU_SOURCE
 #include "pack_fixture.h"
+#include "scarce.h"
 
 #include "data/pack.h"
 
@@ -71,24 +72,9 @@ static inline void check_troubles(void (*put)(fixture *f), const trouble *cases,
     }
 }
 
-/* The n-th allocation fails, for every n: that is said, and nothing is left behind. */
-typedef struct scarce {
-    long left;
-    bool on;
-} scarce;
-
-static inline void *scarce_allocate(void *user, void *pointer, size_t size) {
-    scarce *s = user;
-    if (size == 0) {
-        free(pointer);
-        return NULL;
-    }
-    if (s->on && s->left-- <= 0) return NULL;
-    return realloc(pointer, size);
-}
-
+/* That memory runs out is said, and nothing is left behind. */
 static inline void check_scarce_memory(void (*put)(fixture *f)) {
-    scarce s = {0};
+    scarce s = {.left = LONG_MAX};
     const lbk_context_options options = {.allocate = scarce_allocate, .user = &s, .num_threads = 1};
     fixture f = fixture_open(&options);
     fixture_start(&f);
@@ -96,9 +82,9 @@ static inline void check_scarce_memory(void (*put)(fixture *f)) {
     const int entries = count_entries(f.folder);
     long n = 0;
     for (lbk_status status = LBK_NO_MEMORY; status != LBK_OK; n++) {
-        s = (scarce){.left = n, .on = true};
+        s.left = n;
         status = lbk_pack_build(f.context, &f.options, f.pack, NULL);
-        s.on = false;
+        s.left = LONG_MAX;
         if (status == LBK_OK) break;
         if (status != LBK_NO_MEMORY)
             fail_msg("allocation %ld: %s: %s", n, lbk_status_name(status), lbk_error(f.context));

@@ -2,6 +2,7 @@
 #include "base/logits.h"
 
 #include <math.h>
+#include <stdbool.h>
 
 int32_t lbk__argmax(const float *logits, int32_t n) {
     int32_t best = 0;
@@ -51,8 +52,8 @@ double lbk__prediction_kl(lbk_label_kind kind, const float *p_logits, const floa
 }
 
 void lbk__probabilities(lbk_label_kind kind, const float *logits, int32_t n, float *out) {
-    const lbk__softmax softmax = lbk__softmax_of(logits, n, 1);
+    const bool single = kind == LBK_LABEL_SINGLE;
+    const lbk__softmax softmax = single ? lbk__softmax_of(logits, n, 1) : (lbk__softmax){0};
     for (int32_t c = 0; c < n; c++)
-        out[c] = (float)(kind == LBK_LABEL_SINGLE ? exp(lbk__log_p(softmax, logits[c]))
-                                                  : lbk__sigmoid((double)logits[c]));
+        out[c] = (float)(single ? exp(lbk__log_p(softmax, logits[c])) : lbk__sigmoid((double)logits[c]));
 }

@@ -9,8 +9,8 @@ lbk_status lbk__lookahead_create(lbk__model *model, lbk__runner *student, const 
                                  lbk__lookahead *out) {
     *out = (lbk__lookahead){.model = model, .student = student};
     lbk_status status = LBK_OK;
-    LBK_GO(
-        LBK_ALLOC(model->context, out->weights, model->num_values)); /* not large pages: few rows are used */
+    /* Not in large pages: of the word table few rows are used. */
+    LBK_GO(LBK_ALLOC(model->context, out->weights, model->num_values));
     LBK_GO(LBK_ALLOC(model->context, out->d_logits,
                      (size_t)limits->num_samples * (size_t)model->config.num_labels));
     LBK_GO(lbk__runner_create_beside(student, out->weights, limits, &out->ahead));

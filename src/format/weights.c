@@ -251,7 +251,7 @@ static size_t numbers_of(const lbk__tensor_spec *spec) {
 }
 
 /* Whether it is infinite or not a number: all bits of the exponent are ones. */
-static inline uint32_t is_odd(float number) {
+static inline uint32_t is_not_finite(float number) {
     const uint32_t exponent = 0x7F800000;
     uint32_t bits;
     memcpy(&bits, &number, sizeof bits);
@@ -264,8 +264,8 @@ static bool all_finite(const float *numbers, size_t count) {
     uint32_t found = 0;
     size_t i = 0;
     for (; i + BLOCK <= count; i += BLOCK)
-        for (size_t k = 0; k < BLOCK; k++) found |= is_odd(numbers[i + k]);
-    for (; i < count; i++) found |= is_odd(numbers[i]);
+        for (size_t k = 0; k < BLOCK; k++) found |= is_not_finite(numbers[i + k]);
+    for (; i < count; i++) found |= is_not_finite(numbers[i]);
     return !found;
 }
 

@@ -1,6 +1,6 @@
 /* The teacher cache: what was put comes back by view and sample; foreign, damaged and mismatched files are
  * refused by name. */
-#include "check.h"
+#include "scarce.h"
 
 #include <math.h>
 #include <unistd.h>
@@ -296,18 +296,12 @@ static void a_cache_appears_whole_or_not_at_all(void **state) {
     assert_null(writer);
 }
 
-/* ---- memory that runs out: the n-th allocation fails, for every n ---- */
+/* ---- memory that runs out ---- */
 
-static void *allocate_until(void *user, void *pointer, size_t size) {
-    int *left = user;
-    if (size == 0) {
-        free(pointer);
-        return NULL;
-    }
-    return (*left)-- > 0 ? realloc(pointer, size) : NULL;
-}
-
-static lbk_status write_and_read(lbk_context *context, const char *path, const lbk__cache_key *key) {
+static lbk_status write_and_read(lbk_context *context, void *user) {
+    const fixture *f = user;
+    const char *path = f->path;
+    const lbk__cache_key *key = &f->key;
     lbk__cache_writer *writer = NULL;
     lbk__cache *cache = NULL;
     lbk__saliencies saliencies;
@@ -325,19 +319,7 @@ done:
 }
 
 static void running_out_of_memory_is_survived(void **state) {
-    fixture *f = *state;
-    lbk_status status = LBK_NO_MEMORY;
-    int failures = 0;
-    for (; status != LBK_OK; failures++) {
-        int left = failures + 1; /* the context's own succeeds */
-        const lbk_context_options options = {.allocate = allocate_until, .user = &left};
-        lbk_context *context;
-        assert_int_equal(lbk_context_create(&options, &context), LBK_OK);
-        status = write_and_read(context, f->path, &f->key);
-        assert_true(status == LBK_OK || status == LBK_NO_MEMORY);
-        lbk_context_destroy(context);
-    }
-    assert_true(failures > 10);
+    check_starving(write_and_read, *state, 10);
 }
 
 int main(void) {

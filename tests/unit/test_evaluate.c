@@ -1,6 +1,7 @@
 /* Evaluation of small random models on a small pack: reports say what the metrics say; and memory that runs
  * out while probing and evaluating. */
 #include "probe_fixture.h"
+#include "scarce.h"
 
 /* ---- evaluation ---- */
 
@@ -86,18 +87,10 @@ static void bad_evaluations_are_refused(void **state) {
     check_fails(f->context, LBK_BAD_DATA, f->pack_path, lbk_evaluate(f->context, &options, &text));
 }
 
-/* ---- memory that runs out: the n-th allocation fails, for every n ---- */
+/* ---- memory that runs out ---- */
 
-static void *allocate_until(void *user, void *pointer, size_t size) {
-    int *left = user;
-    if (size == 0) {
-        free(pointer);
-        return NULL;
-    }
-    return (*left)-- > 0 ? realloc(pointer, size) : NULL;
-}
-
-static lbk_status probe_and_evaluate(const fixture *f, lbk_context *context) {
+static lbk_status probe_and_evaluate(lbk_context *context, void *user) {
+    const fixture *f = user;
     char *summary = NULL, *report = NULL;
     const lbk_probe_options probing = {
         .teacher = f->teacher_path, .pack = f->pack_path, .out = f->cache_path, .force = 1};
@@ -111,20 +104,7 @@ static lbk_status probe_and_evaluate(const fixture *f, lbk_context *context) {
 }
 
 static void running_out_of_memory_is_survived(void **state) {
-    fixture *f = *state;
-    lbk_status status = LBK_NO_MEMORY;
-    int failures = 0;
-    for (; status != LBK_OK; failures++) {
-        int left = failures + 1; /* the context's own succeeds */
-        const lbk_context_options options = {.allocate = allocate_until, .user = &left};
-        lbk_context *context;
-        assert_int_equal(lbk_context_create(&options, &context), LBK_OK);
-        status = probe_and_evaluate(f, context);
-        if (status != LBK_OK && status != LBK_NO_MEMORY)
-            fail_msg("allocation %d: %s: %s", failures, lbk_status_name(status), lbk_error(context));
-        lbk_context_destroy(context);
-    }
-    assert_true(failures > 50);
+    check_starving(probe_and_evaluate, *state, 50);
 }
 
 int main(void) {

@@ -1,5 +1,5 @@
 /* Memory that runs out while a file is read or written: the n-th allocation fails, for every n. */
-#include "check.h"
+#include "scarce.h"
 
 #include "base/file.h"
 #include "format/events.h"
@@ -29,42 +29,8 @@ static int tear_down(void **state) {
     return 0;
 }
 
-typedef struct counter {
-    int left, live;
-} counter;
-
-static void *allocate(void *user, void *pointer, size_t size) {
-    counter *count = user;
-    if (size == 0) {
-        count->live -= pointer != NULL;
-        free(pointer);
-        return NULL;
-    }
-    if (count->left-- <= 0) return NULL;
-    count->live += pointer == NULL;
-    return realloc(pointer, size);
-}
-
-/* `work` succeeds once it is given enough, and fails cleanly before. */
-static void starve(lbk_status (*work)(lbk_context *), int at_least) {
-    int failures = 0;
-    for (lbk_status status = LBK_NO_MEMORY; status != LBK_OK; failures++) {
-        counter count = {.left = failures + 1}; /* the context's own succeeds */
-        const lbk_context_options options = {.allocate = allocate, .user = &count};
-        lbk_context *context;
-        assert_int_equal(lbk_context_create(&options, &context), LBK_OK);
-        status = work(context);
-        if (status != LBK_OK) {
-            if (status != LBK_NO_MEMORY) fail_msg("%s", lbk_error(context));
-            assert_non_null(strstr(lbk_error(context), "out of memory"));
-        }
-        lbk_context_destroy(context);
-        assert_int_equal(count.live, 0);
-    }
-    assert_true(failures > at_least);
-}
-
-static lbk_status safetensors_work(lbk_context *context) {
+static lbk_status safetensors_work(lbk_context *context, void *unused) {
+    (void)unused;
     const lbk__tensor_spec spec = {"a", LBK__U8, 1, {3}};
     lbk__safetensors_writer *writer = NULL;
     lbk__safetensors *file = NULL;
@@ -80,7 +46,8 @@ done:
     return status;
 }
 
-static lbk_status json_work(lbk_context *context) {
+static lbk_status json_work(lbk_context *context, void *unused) {
+    (void)unused;
     lbk_status status = LBK_OK;
     json_t *root = json_pack("{s:i}", "k", 1), *again = NULL;
     lbk__json_lines *lines = NULL;
@@ -100,7 +67,8 @@ done:
     return status;
 }
 
-static lbk_status events_work(lbk_context *context) {
+static lbk_status events_work(lbk_context *context, void *unused) {
+    (void)unused;
     lbk_status status = LBK_OK;
     lbk__events *events = NULL;
     char kept[512] = "";
@@ -117,7 +85,8 @@ done:
     return status;
 }
 
-static lbk_status features_work(lbk_context *context) {
+static lbk_status features_work(lbk_context *context, void *unused) {
+    (void)unused;
     static const char *const files[] = {"tests/golden/features/half.h5", "tests/golden/features/float.h5"};
     lbk_status status = LBK_OK;
     lbk__features *features = NULL;
@@ -133,7 +102,8 @@ done:
     return status;
 }
 
-static lbk_status weights_work(lbk_context *context) {
+static lbk_status weights_work(lbk_context *context, void *unused) {
+    (void)unused;
     static const char *const files[] = {"tests/golden/torch/zip.bin", "tests/golden/torch/older.bin"};
     lbk_status status = LBK_OK;
     lbk__weights *weights = NULL;
@@ -172,7 +142,8 @@ static void graphs_that_no_file_holds_are_refused(void **state) {
     lbk_context_destroy(context);
 }
 
-static lbk_status onnx_work(lbk_context *context) {
+static lbk_status onnx_work(lbk_context *context, void *unused) {
+    (void)unused;
     const lbk__onnx_extent shape[] = {{"n", 0}, {NULL, 3}};
     lbk_status status = LBK_OK;
     lbk__onnx *onnx = NULL;
@@ -193,28 +164,28 @@ done:
 
 static void safetensors_survive(void **state) {
     (void)state;
-    starve(safetensors_work, 8);
+    check_starving(safetensors_work, NULL, 8);
 }
 static void json_survives(void **state) {
     (void)state;
-    starve(json_work, 8);
+    check_starving(json_work, NULL, 8);
 }
 static void events_survive(void **state) {
     (void)state;
-    starve(events_work, 5);
+    check_starving(events_work, NULL, 5);
 }
 static void features_survive(void **state) {
     (void)state;
-    starve(features_work, 12);
+    check_starving(features_work, NULL, 12);
 }
 
 static void weights_survive(void **state) {
     (void)state;
-    starve(weights_work, 30);
+    check_starving(weights_work, NULL, 30);
 }
 static void onnx_survives(void **state) {
     (void)state;
-    starve(onnx_work, 30);
+    check_starving(onnx_work, NULL, 30);
 }
 
 int main(void) {

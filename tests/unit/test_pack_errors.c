@@ -2,6 +2,7 @@
  * counts it. */
 #define _GNU_SOURCE
 #include "pack_fixture.h"
+#include "scarce.h"
 
 #include "data/pack_parts.h"
 
@@ -277,34 +278,18 @@ static void a_full_disk_is_said(void **state) {
     close_fixture(f);
 }
 
-/* The n-th allocation fails. */
-typedef struct scarce {
-    long left;
-    bool on;
-} scarce;
-
-static void *allocate(void *user, void *pointer, size_t size) {
-    scarce *s = user;
-    if (size == 0) {
-        free(pointer);
-        return NULL;
-    }
-    if (s->on && s->left-- <= 0) return NULL;
-    return realloc(pointer, size);
-}
-
 static void lack_of_memory_anywhere_is_survived(void **state) {
     (void)state;
-    scarce s = {0};
-    const lbk_context_options options = {.allocate = allocate, .user = &s};
+    scarce s = {.left = LONG_MAX};
+    const lbk_context_options options = {.allocate = scarce_allocate, .user = &s};
     fixture *f = open_fixture(&options);
     put_lines(f, "{\"id\":\"x\",\"text\":\"t\",\"image\":\"rgb.png\",\"label\":\"tool\",\"split\":\"dev\"}");
     int failures = 0;
     for (long n = 0;; n++) {
-        s = (scarce){.left = n, .on = true};
+        s.left = n;
         char *summary;
         lbk_status status = lbk_pack_build(f->context, &f->options, f->pack, &summary);
-        s.on = false;
+        s.left = LONG_MAX;
         lbk_free(f->context, summary);
         if (status == LBK_OK) break;
         if (status != LBK_NO_MEMORY)

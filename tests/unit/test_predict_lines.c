@@ -1,6 +1,7 @@
 /* Streams of records: they go on after bad ones, keep their order and nobody waiting. */
 #define _GNU_SOURCE /* usleep */
 #include "answering_fixture.h"
+#include "scarce.h"
 
 #include <fcntl.h>
 #include <sys/wait.h>
@@ -219,49 +220,28 @@ static void a_reader_that_is_gone_ends_the_stream(void **state) {
     lbk_model_close(model);
 }
 
-/* ---- memory that runs out: the n-th allocation fails, for every n ---- */
+/* ---- memory that runs out ---- */
 
-static void *allocate_until(void *user, void *pointer, size_t size) {
-    int *left = user;
-    if (size == 0) {
-        free(pointer);
-        return NULL;
-    }
-    return (*left)-- > 0 ? realloc(pointer, size) : NULL;
-}
-
-static lbk_status answer_all(lbk_context *context, const char *folder, const char *root, const char *path,
-                             received *got) {
-    lbk_model *model;
+static lbk_status answer_all(lbk_context *context, void *user) {
+    fixture *f = user;
+    char *folder = path_in(f, "answering"), *path = path_in(f, "stream.jsonl");
+    received got = {0};
+    lbk_model *model = NULL;
     lbk_status status = lbk_model_open(context, folder, &model);
-    if (status != LBK_OK) return status;
-    status = lbk_model_set_images(model, root, NULL);
-    if (status == LBK_OK) status = lbk_model_answer_lines(model, path, 2, receive, got, NULL);
+    if (status == LBK_OK) status = lbk_model_set_images(model, f->folder, NULL);
+    if (status == LBK_OK) status = lbk_model_answer_lines(model, path, 2, receive, &got, NULL);
     lbk_model_close(model);
+    for (int i = 0; i < got.count; i++) assert_null(strstr(got.lines[i], "LBK_NO_MEMORY"));
+    drop(&got);
+    free(folder), free(path);
     return status;
 }
 
 static void running_out_of_memory_is_survived(void **state) {
     fixture *f = *state;
     lbk_model_close(open_patch_model(f));
-    char *folder = path_in(f, "answering"), *path = write_stream(f);
-    lbk_status status = LBK_NO_MEMORY;
-    int failures = 0;
-    for (; status != LBK_OK; failures++) {
-        int left = failures + 1; /* the context's own succeeds */
-        const lbk_context_options options = {.allocate = allocate_until, .user = &left};
-        lbk_context *context;
-        received got = {0};
-        assert_int_equal(lbk_context_create(&options, &context), LBK_OK);
-        status = answer_all(context, folder, f->folder, path, &got);
-        if (status != LBK_OK && status != LBK_NO_MEMORY)
-            fail_msg("allocation %d: %s: %s", failures, lbk_status_name(status), lbk_error(context));
-        for (int i = 0; i < got.count; i++) assert_null(strstr(got.lines[i], "LBK_NO_MEMORY"));
-        drop(&got);
-        lbk_context_destroy(context);
-    }
-    assert_true(failures > 50);
-    free(folder), free(path);
+    free(write_stream(f));
+    check_starving(answer_all, f, 50);
 }
 
 int main(void) {
