@@ -144,9 +144,13 @@ static void put_head(page *p) {
         lbk__json_text_of(p->root, "metric"), lbk__json_number(json_object_get(p->root, "num_samples")),
         lbk__json_number(json_object_get(p->root, "num_classes")), seeds, seeds == 1 ? "" : "s");
     lbk__page_warnings(&p->html, p->root);
+    lbk__html_put(&p->html, "<nav><a href='#methods'>Methods</a>");
+    if (json_array_size(students) > 1) lbk__html_put(&p->html, "<a href='#students'>Students</a>");
+    lbk__html_put(&p->html, "<a href='#views'>One modality</a><a href='#saliency'>Saliency</a>");
+    if (json_array_size(json_object_get(p->root, "probes")))
+        lbk__html_put(&p->html, "<a href='#teacher'>Teacher</a>");
     lbk__html_put(
         &p->html,
-        "<nav><a href='#methods'>Methods</a><a href='#views'>One modality</a><a href='#saliency'>Saliency</a>"
         "<a href='#behaviour'>Behaviour</a><a href='#training'>Training</a><a href='#size'>Size and speed</a>"
         "<a href='#samples'>Samples</a><a href='#made'>How it was made</a></nav></header>");
     for (size_t s = 0; s < json_array_size(students); s++) {

@@ -156,6 +156,23 @@ static int told_method(const lbk__recipe *recipe) {
     return recipe->num_methods - 1;
 }
 
+/* Of a student: the splits that its chosen cells, of any method, learned from without labels. */
+static lbk_status unlabelled_splits(const lbk__study *study, int student, json_t *to) {
+    const int num_methods = study->recipe.num_methods;
+    for (int m = 0; m < num_methods; m++) {
+        const lbk__cell cell = {.student = student,
+                                .method = m,
+                                .point = study->chosen[student * num_methods + m],
+                                .seed = study->recipe.seeds[0]};
+        lbk_config *config;
+        LBK_TRY(lbk__study_cell_config(study->context, study, &cell, &config));
+        const lbk__texts *splits = &config->distill.unlabelled_splits;
+        for (size_t i = 0; i < splits->count; i++) json_array_append_new(to, json_string(splits->items[i]));
+        lbk_config_close(config);
+    }
+    return LBK_OK;
+}
+
 /* "configurations": YAML as resolved, of the teacher unless it was given, and of one method of each student
  * with its first seed; its splits, with the student; "saliency": the kind that the first student's weights
  * are made from. */
@@ -177,12 +194,15 @@ static lbk_status add_configs(const lbk__study *study, json_t *root) {
                                 .seed = study->recipe.seeds[0]};
         LBK_TRY(lbk__study_cell_config(study->context, study, &cell, &config));
         status = add_text(study->context, config, study->recipe.students[s].name, texts);
+        json_t *unlabelled = json_array();
         json_object_update_new(json_array_get(json_object_get(root, "students"), (size_t)s),
-                               json_pack("{s:s, s:s}", "train_split", config->train.train_split, "dev_split",
-                                         config->train.dev_split));
+                               json_pack("{s:s, s:s, s:o}", "train_split", config->train.train_split,
+                                         "dev_split", config->train.dev_split, "unlabelled_splits",
+                                         unlabelled));
         if (s == 0)
             json_object_set_new(root, "saliency", json_string(lbk__saliency_names[config->distill.saliency]));
         lbk_config_close(config);
+        if (status == LBK_OK) status = unlabelled_splits(study, s, unlabelled);
     }
     return status;
 }

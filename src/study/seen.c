@@ -63,12 +63,14 @@ static const char *split_of(const json_t *student, const char *key) {
 }
 
 lbk_status lbk__results_seen(const lbk__results *r, json_t *root) {
-    json_t *warnings = json_array(), *student;
+    json_t *warnings = json_array(), *student, *split;
     size_t s, i;
     json_object_set_new(root, "warnings", warnings);
     json_array_foreach(json_object_get(r->study, "students"), s, student) {
         LBK_TRY(add_sentence(r, split_of(student, "dev_split"), "chose", warnings));
         LBK_TRY(add_sentence(r, split_of(student, "train_split"), "taught", warnings));
+        json_array_foreach(json_object_get(student, "unlabelled_splits"), i, split)
+            LBK_TRY(add_sentence(r, json_string_value(split), "taught", warnings));
     }
     json_t *sentence;
     json_array_foreach(warnings, i, sentence)

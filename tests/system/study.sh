@@ -63,6 +63,12 @@ awk -F, 'NR > 1 && ($6 > $7 || $7 > $8 || $8 > $9 || $9 > $10) { unsorted = 1 }
     $1 == "class" { sum[$4] += $3 * $5 } $1 == "split" && $2 == "test" { sum[$4] -= $3 * $5; lines++ }
     END { exit (unsorted || lines != 2 || sum["text"]^2 > 1e-12 || sum["image"]^2 > 1e-12) }' whole/saliency.csv ||
     wrong 'saliency by class is not that of the test samples'
+for link in $(grep -o "<a href='#[a-z]*" whole/report.html | cut -c11-); do
+    grep -q "<section id=$link>" whole/report.html || wrong "the page links to $link, which it lacks"
+done
+for section in $(grep -o '<section id=[a-z]*' whole/report.html | cut -c13-); do
+    grep -q "href='#$section'" whole/report.html || wrong "the page does not link to its section $section"
+done
 study study.yaml --out whole
 expect_code 0; cmp -s table.csv whole/results.csv || wrong 'another table when little was to be done'
 rm whole/results.*
@@ -111,6 +117,10 @@ expect_code 0; expect_err 'The test split, train, also taught the students'
 grep -q '<p class=down>The test split, train,' taken/report.html || wrong 'no warning in the page'
 grep -q '"num_samples": 56' taken/results.json || wrong 'results are not of the split that the recipe names now'
 [ "$(ls taken/cells | wc -l)" = 1 ] || wrong 'another test split is another training'
+# A test split that teaches without its labels.
+sed 's/^pack/test_split: dull\npack/; s/from_teacher/set: ["distill.unlabelled_splits=[dull]"]\n    from_teacher/' given.yaml >seen.yaml
+study seen.yaml --out seen --teacher given
+expect_code 0; expect_err 'The test split, dull, also taught the students'
 # A metric that the bootstrap does not know, and a name longer than most.
 long=$(printf 'é%.0s' $(seq 300))
 sed "s/half of it/$long/; s/\[kd\]/[kd, msd-uniform]/; s/from_teacher/set: [train.metric=f1_macro, distill.saliency=label]\n    from_teacher/" given.yaml >long.yaml
