@@ -6,7 +6,7 @@ rounds, in milliseconds, with its spread. A ratio of times is the peer's median 
 the peer's. The peers are a script with `limbeck bench`'s options (--peers) and bench/peers.py, both run by the interpreter
 that runs this. Rows of bfloat16 are left out where the processor has no instructions for it, those on real data (--data,
 --vocab) where there is none. Of runtimes that read ONNX no memory is told: their process has imported PyTorch before, to
-write the file.
+write the file. The peak of products is measured first, as the head line says; the share of it is by that of each row's run.
 """
 import argparse
 import glob
@@ -181,13 +181,22 @@ def version(package):
         return "missing"
 
 
+def peak(args, precision):
+    """GF/s of a large product."""
+    done = subprocess.run([args.limbeck, "bench", "infer", "--size", "mini", "--steps", "1", "--threads", str(args.threads),
+                           "--precision", precision, "--profile", "--json"], stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(done.stdout)["profile"]["peak_gflops"]
+
+
 def head(args):
     with open("/proc/cpuinfo") as file:
         models = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
     ours = subprocess.run([args.limbeck, "--version"], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
     packages = ", ".join(f"{name} {version(package)}" for name, package in PACKAGES.items())
+    precisions = ["fp32", "bf16"] if has_bf16() else ["fp32"]
+    peaks = ", ".join(f"{peak(args, precision):.0f} GF/s in {precision}" for precision in precisions)
     return (f"{ours}; {packages}; {models[0] if models else 'unknown processor'}, {args.threads} threads, "
-            f"{args.rounds} rounds in turns\n")
+            f"{args.rounds} rounds in turns; peak of products: {peaks}\n")
 
 
 def main():

@@ -20,7 +20,7 @@ typedef struct lbk__timing {
 
 enum { LBK__TIMING_BATCH = 32 };
 
-/* On the samples listed (at least one), as many times round as needed for ≥ 50 latencies and ≥ 10 batches. */
+/* On the samples listed (at least one), as many times round as needed for 100 latencies and 20 batches. */
 lbk_status lbk__time_model(lbk__model *model, const lbk_pack *pack, const int32_t *indices, int64_t count,
                            lbk__timing *out);
 
