@@ -181,13 +181,11 @@ static void read_features(lbk_context *context, const char *path) {
     if (lbk__features_open(context, path, &features) != LBK_OK) return;
     const lbk__features_info *info = lbk__features_describe(features);
     uint16_t *rows = malloc((size_t)info->rows * (size_t)info->width * sizeof *rows);
-    float *boxes = malloc((size_t)info->rows * 4 * sizeof *boxes);
     for (int64_t i = 0; i < info->count; i++) {
         (void)!lbk__features_find(features, lbk__features_name(features, i));
         (void)!lbk__features_read(features, i, 1, rows);
-        if (info->has_boxes) (void)!lbk__features_read_boxes(features, i, boxes);
     }
-    free(rows), free(boxes);
+    free(rows);
     lbk__features_close(features);
 }
 

@@ -10,6 +10,9 @@ enum { CLASSES = 3 };
 
 static const char vocab[] = "[PAD]\n[UNK]\n[CLS]\n[SEP]\nred\nblue\nbig\nsmall\nround\nold\n";
 
+/* What multi-label models decide by. */
+static const float thresholds[CLASSES] = {0.25f, 0.5f, 0.75f};
+
 /* A model folder that can tokenise; `visual` says how its rows are made. */
 static lbk_model *open_model(fixture *f, int32_t visual_dim, const char *visual, lbk_label_kind kind) {
     char *folder = path_in(f, "answering");
@@ -18,6 +21,10 @@ static lbk_model *open_model(fixture *f, int32_t visual_dim, const char *visual,
     model->vocab_length = strlen(vocab);
     model->max_text_tokens = 20;
     model->label_kind = kind;
+    if (kind == LBK_LABEL_MULTI) {
+        check_ok(f->context, LBK_ALLOC(f->context, model->thresholds, CLASSES));
+        memcpy(model->thresholds, thresholds, sizeof thresholds);
+    }
     if (visual) check_ok(f->context, lbk__copy_string(f->context, visual, &model->visual_source));
     check_ok(f->context, lbk__model_save(model, NULL, folder));
     lbk__model_free(model);

@@ -170,7 +170,7 @@ typedef enum lbk_visual {
     LBK_VISUAL_NONE,    /* texts only */
     LBK_VISUAL_PATCHES, /* ViLT-style: the decoded image resized and cut into patch_size × patch_size × 3 rows
                          */
-    LBK_VISUAL_HDF5,    /* region features: `image` [N], `features` [N,V,D], `boxes` */
+    LBK_VISUAL_HDF5,    /* region features: `image` [N], `features` [N,V,D]; `boxes` are not read */
     LBK_VISUAL_NPY, /* region features: a folder with one .npy an image, [regions, D], regions as many as it
                        has */
     LBK_VISUAL_TSV, /* region features: the table of bottom-up-attention */
@@ -250,12 +250,14 @@ LBK_PUBLIC lbk_status lbk_config_text(const lbk_config *config, char **out);
 
 /* ------------------------------------------------------------------------- train, probe, distill, eval -- */
 
-/* Trains a model on labels, loss (3). `out` becomes a run folder: config.yaml, metrics.jsonl, TensorBoard
- * events, checkpoint/, best/ (a Hugging Face folder: the best model on dev), log.txt. `resume` goes on from
- * checkpoint/ and ends with the bytes of an uninterrupted run; without it a folder that has a run or a model
- * is LBK_INVALID_ARGUMENT. LBK_INTERRUPTED when the context's callback
- * asked: state is saved. `summary` (may be NULL): JSON with the best dev metric, its step, samples per
- * second, where the model is. The configuration is one of this context's. */
+/* Trains a model on labels, loss (3). The data are those of the configuration's key `pack` (override
+ * "pack=FILE"); the configuration is one of this context's. `out` becomes a run folder: config.yaml,
+ * metrics.jsonl, TensorBoard events, checkpoint/, best/ (a Hugging Face folder: the best model on dev),
+ * log.txt. `resume` goes on from checkpoint/ and ends with the bytes of an uninterrupted run; without it a
+ * folder that has a run or a model is LBK_INVALID_ARGUMENT. LBK_INTERRUPTED when the context's callback
+ * asked: state is saved. `summary` (may be NULL): JSON {"model": where the best one is, "method", "metric",
+ * "best": its value on dev, "best_step", "steps", "epochs", "stopped_early", "skipped_steps", "num_samples"
+ * that taught, "samples_per_s"}, the last unless all was done before. */
 LBK_PUBLIC lbk_status lbk_train(lbk_context *context, const lbk_config *config, const char *out, int resume,
                                 char **summary);
 
@@ -286,13 +288,13 @@ enum { LBK_MAX_FOLDS = 100 };
  * Goes on where an interrupted call stopped. */
 LBK_PUBLIC lbk_status lbk_probe(lbk_context *context, const lbk_probe_options *options, char **summary);
 
-/* Trains a student by (3), (4) or (5) from a cache made by lbk_probe; run folder and resume as lbk_train. The
- * configuration names the method, the weighting, alpha, temperature, rho and the saliency. With learned
- * weights (11), (12) the run folder also has meta_split.json, the ids of the samples they are judged by, and
- * weight_network.safetensors. `cache` may be NULL only with method `alone`; LBK_MISMATCH when it was made
- * from another pack. It may also be a file of a teacher's own logits, made by any model
- * (docs/teacher-logits.md), which becomes teacher.cache in the run folder; with the joint view alone it
- * serves method kd. */
+/* Trains a student by (3), (4) or (5) from a cache made by lbk_probe; data, run folder, resume and summary as
+ * lbk_train. The configuration names the method, the weighting, alpha, temperature, rho and the saliency.
+ * With learned weights (11), (12) the run folder also has meta_split.json, the ids of the samples they are
+ * judged by, and weight_network.safetensors, the summary "meta_samples" and "skipped_meta_steps". `cache` may
+ * be NULL only with method `alone`; LBK_MISMATCH when it was made from another pack. It may also be a file of
+ * a teacher's own logits, made by any model (docs/teacher-logits.md), which becomes teacher.cache in the run
+ * folder; with the joint view alone it serves method kd. */
 LBK_PUBLIC lbk_status lbk_distill(lbk_context *context, const lbk_config *config, const char *cache,
                                   const char *out, int resume, char **summary);
 
@@ -363,6 +365,10 @@ LBK_PUBLIC const char *lbk_model_class_name(const lbk_model *model, int32_t inde
 LBK_PUBLIC lbk_label_kind lbk_model_label_kind(const lbk_model *model);
 LBK_PUBLIC int64_t lbk_model_num_parameters(const lbk_model *model);
 LBK_PUBLIC int32_t lbk_model_hidden_size(const lbk_model *model);
+LBK_PUBLIC int32_t lbk_model_visual_dim(const lbk_model *model); /* 0: it reads no visual rows */
+/* Multi-label: the probability from which on the class is one of an input's labels. NaN: there is no such
+ * class, or the model is of another label kind, where the likeliest is the label. */
+LBK_PUBLIC float lbk_model_threshold(const lbk_model *model, int32_t index);
 /* How matrix products are computed from now on: "fp32" (as opened), "bf16", "int8" (weights rounded per
  * output, activations per token), "auto": bfloat16 where the processor multiplies it. */
 LBK_PUBLIC lbk_status lbk_model_set_precision(lbk_model *model, const char *precision);
@@ -377,20 +383,24 @@ LBK_PUBLIC lbk_status lbk_model_set_encoder(lbk_model *model, const char *root, 
                                             const char *projection);
 
 typedef struct lbk_input {
-    const char *text;    /* may be "" */
+    const char *text;    /* NULL: "" */
     const char *image;   /* path of a picture, or name of an image in the file of features; NULL: none */
-    const float *visual; /* or the rows themselves, [num_rows, visual_dim]; NULL: none */
+    const float *visual; /* or the rows themselves, [num_rows, lbk_model_visual_dim]; NULL: none */
     int32_t num_rows;
 } lbk_input;
 
-/* `logits` and `probabilities` (each may be NULL): [LBK_NUM_VIEWS, num_classes]. A view whose content is
- * missing equals [CLS] [SEP] alone. */
+/* `logits` and `probabilities` (each may be NULL): [LBK_NUM_VIEWS, num_classes]; probabilities are the
+ * softmax of single labels, else each class's sigmoid. A view whose content is missing equals [CLS] [SEP]
+ * alone. LBK_BAD_DATA for a text that is no UTF-8, a picture that cannot be decoded, a model whose classifier
+ * was initialised by lbk_import; LBK_IO for an image that is not there; LBK_MISMATCH for one that the model
+ * cannot read; LBK_INVALID_ARGUMENT for one whose rows nothing was set to make; LBK_NUMERIC for rows that
+ * float16 cannot hold and for logits that are not finite. */
 LBK_PUBLIC lbk_status lbk_model_predict(lbk_model *model, const lbk_input *input, float *logits,
                                         float *probabilities);
 
-/* The same in words, JSON: under each view the "label" (multi-label: "labels", a list of those above their
- * thresholds) and the `top` ≥ 0 likeliest classes (0: all); each modality's saliency (6) for this input, KL,
- * in nats; a sentence about it:
+/* The same in words, JSON: under each view the "label" (multi-label: "labels", a list of those that reach
+ * their thresholds) and the `top` ≥ 0 likeliest classes (0: all); each modality's saliency (6) for this
+ * input, KL, in nats; a sentence about it:
  * {"joint": {"label": "food", "probabilities": {"food": 0.93, …}}, "text": {…}, "image": {…},
  *  "saliency": {"text": 0.05, "image": 0.71}, "sentence": "the image decides: 0.71 nats; the text: 0.05"} */
 LBK_PUBLIC lbk_status lbk_model_answer(lbk_model *model, const lbk_input *input, int32_t top, char **out);
@@ -450,23 +460,32 @@ LBK_PUBLIC lbk_status lbk_info(lbk_context *context, const char *path, char **ou
 /* ----------------------------------------------------------------------------------------------- bench -- */
 
 /* Synthetic work as a training or serving step sees it: a VisualBERT of a named size, texts of uniform
- * length. */
+ * length. There are no defaults but those of 0 and NULL that are named here (the program's are told by
+ * `limbeck bench --help`): what is out of its range is LBK_INVALID_ARGUMENT. */
 typedef struct lbk_bench_options {
-    const char *work; /* "kd", "msd", "meta", "probe", "infer" */
-    const char *size; /* "mini" (2×128), "small" (4×192), "tiny312" (4×312), "minilm6", "minilm12", "base" */
-    int32_t batch, shortest, longest, regions, visual_dim, classes, steps, warmup;
-    float dropout;
-    const char *precision; /* "fp32" (NULL), "bf16", "auto"; "probe" and "infer" also "int8" */
-    int profile;           /* also where the time goes, by op and part of the step */
-    /* In place of the size's own; 0: those. hidden is a multiple of 32: heads of 32, 4 · hidden inside. */
+    const char *work;          /* "kd", "msd", "meta", "probe", "infer" */
+    const char *size;          /* mini (2×128), small (4×192), tiny312 (4×312), minilm6, minilm12, base */
+    int32_t batch;             /* samples a step, 1 to 65536 */
+    int32_t shortest, longest; /* texts in tokens, 2 ≤ shortest ≤ longest ≤ 512 */
+    int32_t regions;           /* visual rows a sample, 0 to 4096 */
+    int32_t visual_dim;        /* numbers a visual row, 1 to 65536 */
+    int32_t classes;           /* 1 to 2²⁰ */
+    int32_t steps, warmup;     /* that are timed, 1 to 2²⁴; before them, 0 to 2²⁴ */
+    float dropout;             /* of training steps, in [0, 1) */
+    const char *precision;     /* "fp32" (NULL), "bf16", "auto"; "probe" and "infer" also "int8" */
+    int profile;               /* also where the time goes, by op and part of the step */
+    /* In place of the size's own; 0: those. At most 1000 layers; hidden is a multiple of 32 up to 65536:
+     * heads of 32, 4 · hidden inside. */
     int32_t layers, hidden;
 } lbk_bench_options;
 
-/* `out`: JSON {"work","variant","size","batch","samples_per_s","ms_per_step","peak_mib"}; the median step and
- * its share of what the optimizer puts off. With `profile` also "profile": {"peak_gflops","reached_gflops",
- * "memory_gb_s","step","ops"} and with "meta" "look_ahead_ops", means of the timed steps; the peak is that of
- * a large product in the precision, memory's rate that of y += a·x, and reached are a step's products by its
- * time. */
+/* `out`: JSON {"work", "variant", "size", "batch", "samples_per_s", "ms_per_step", "peak_mib"}. ms_per_step
+ * is the median of the timed steps, and where the optimizer puts work off, a step's share of it added;
+ * samples_per_s is the batch by that time. peak_mib is the most memory that the whole process has had
+ * resident since it began (ru_maxrss), the caller's own included. With `profile` also "profile":
+ * {"peak_gflops", "reached_gflops", "memory_gb_s", "step", "ops"} and with "meta" "look_ahead_ops", means of
+ * the timed steps; the peak is that of a large product in the precision, memory's rate that of y += a·x, and
+ * reached are a step's products by its time. */
 LBK_PUBLIC lbk_status lbk_bench(lbk_context *context, const lbk_bench_options *options, char **out);
 
 #ifdef __cplusplus

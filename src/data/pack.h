@@ -19,12 +19,8 @@ const char *lbk__pack_vocab(const lbk_pack *pack, size_t *size);
 bool lbk__pack_cased(const lbk_pack *pack);
 int32_t lbk__pack_max_text_tokens(const lbk_pack *pack);
 
-/* JSON that says how the visual rows were made; a model trained on the pack carries it:
- *   {"kind": "none"}
- *   {"kind": "patches", "dim", "image_size", "patch_size"}
- *   {"kind": "hdf5", "dim", "rows", "features": {"name", "sha256"}, "attributes": {…}}
- *   {"kind": "npy", "dim", "features": {"name"}}
- *   {"kind": "tsv", "dim", "features": {"name", "sha256"}} */
+/* JSON that says how the visual rows were made; a model trained on the pack carries it (docs/pack.md, "The
+ * file", lists the kinds). */
 const char *lbk__pack_visual_description(const lbk_pack *pack);
 /* The whole description in the file's metadata, JSON. */
 const char *lbk__pack_description(const lbk_pack *pack);

@@ -35,13 +35,12 @@ static const char *name_of(const lbk_model *model, int32_t class, char number[16
 
 /* Multi-label: the classes whose probability reaches their threshold; else the likeliest. */
 static json_t *decision(const lbk_model *model, const ranked *order, int32_t num_classes) {
-    const float *thresholds = model->model->thresholds;
     char number[16];
     if (model->model->label_kind != LBK_LABEL_MULTI)
         return json_string(name_of(model, order[0].class, number));
     json_t *labels = json_array();
     for (int32_t i = 0; i < num_classes; i++)
-        if (lbk__sigmoid((double)order[i].logit) >= (thresholds ? (double)thresholds[order[i].class] : 0.5))
+        if (lbk__sigmoid((double)order[i].logit) >= (double)lbk_model_threshold(model, order[i].class))
             json_array_append_new(labels, json_string(name_of(model, order[i].class, number)));
     return labels;
 }

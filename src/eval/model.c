@@ -5,6 +5,7 @@
 #include "model/folder.h"
 #include "model/parameters.h"
 
+#include <math.h>
 #include <string.h>
 
 /* How the visual rows of the model's training data were made; all 0 where it does not say. */
@@ -187,6 +188,15 @@ lbk_label_kind lbk_model_label_kind(const lbk_model *model) {
 }
 int64_t lbk_model_num_parameters(const lbk_model *model) {
     return (int64_t)model->model->num_values;
+}
+int32_t lbk_model_visual_dim(const lbk_model *model) {
+    return model->reads_pictures ? model->model->config.visual_embedding_dim : 0;
+}
+
+float lbk_model_threshold(const lbk_model *given, int32_t index) {
+    const lbk__model *model = given->model;
+    if (index < 0 || index >= model->config.num_labels || model->label_kind != LBK_LABEL_MULTI) return NAN;
+    return model->thresholds ? model->thresholds[index] : 0.5f;
 }
 
 const char *lbk_model_class_name(const lbk_model *model, int32_t index) {

@@ -16,7 +16,7 @@ struct lbk__features {
     lbk_context *context;
     char *path;
     hid_t file, half; /* `half`: float16 in memory */
-    lbk__dataset data, boxes;
+    lbk__dataset data;
     bool is_float;
     lbk__text names; /* each with its 0 */
     size_t *at;      /* [N] where each begins */
@@ -136,20 +136,23 @@ static lbk_status open_data(lbk__features *f) {
     return LBK_OK;
 }
 
-static lbk_status open_boxes(lbk__features *f) {
+/* A file whose boxes are not of its regions has rows of other ones, or in another order. */
+static lbk_status check_boxes(lbk__features *f) {
+    lbk__dataset boxes;
     if (!lbk__hdf5_has(f->file, "boxes")) return LBK_OK;
-    LBK_TRY(lbk__hdf5_open_dataset(f->context, f->path, f->file, "boxes", 2, 3, &f->boxes));
-    const hsize_t *shape = f->boxes.shape;
-    const bool of_each = f->boxes.rank == 3;
-    if ((of_each && shape[0] != (hsize_t)f->info.count) || shape[of_each] != (hsize_t)f->info.rows ||
-        shape[of_each + 1] != 4 || lbk__h5.Tget_class(f->boxes.type) != H5T_FLOAT)
-        return lbk__fail(
-            f->context, LBK_BAD_DATA,
-            "%s: data set \"boxes\" must be floats [%d, 4], a row for each region, or [%lld, %d, 4], "
-            "these for each image",
-            f->path, f->info.rows, (long long)f->info.count, f->info.rows);
-    f->info.has_boxes = true;
-    return LBK_OK;
+    LBK_TRY(lbk__hdf5_open_dataset(f->context, f->path, f->file, "boxes", 2, 3, &boxes));
+    const hsize_t *shape = boxes.shape;
+    const bool of_each = boxes.rank == 3;
+    const bool good = (!of_each || shape[0] == (hsize_t)f->info.count) &&
+                      shape[of_each] == (hsize_t)f->info.rows && shape[of_each + 1] == 4 &&
+                      lbk__h5.Tget_class(boxes.type) == H5T_FLOAT;
+    lbk__hdf5_close_dataset(&boxes);
+    if (good) return LBK_OK;
+    return lbk__fail(
+        f->context, LBK_BAD_DATA,
+        "%s: data set \"boxes\" must be floats [%d, 4], a row for each region, or [%lld, %d, 4], "
+        "these for each image",
+        f->path, f->info.rows, (long long)f->info.count, f->info.rows);
 }
 
 static lbk_status bad_value(const lbk__features *f, int64_t image, size_t at, double value) {
@@ -203,38 +206,13 @@ lbk_status lbk__features_read(lbk__features *features, int64_t first, int64_t co
     return status;
 }
 
-static lbk_status read_boxes(lbk__features *f, int64_t index, float *out) {
-    const bool of_each = f->boxes.rank == 3;
-    LBK_TRY(lbk__hdf5_read(f->context, f->path, &f->boxes, of_each ? (hsize_t)index : 0,
-                           of_each ? 1 : f->boxes.shape[0], lbk__h5.NATIVE_FLOAT, out));
-    for (int32_t i = 0; i < f->info.rows * 4; i++)
-        if (!isfinite(out[i])) {
-            char shown[128];
-            const char *name = lbk__features_name(f, index);
-            return lbk__fail(f->context, LBK_BAD_DATA,
-                             "%s: data set \"boxes\", image \"%s\", row %d: a value is not finite", f->path,
-                             lbk__printable(shown, sizeof shown, name, strlen(name)), i / 4);
-        }
-    return LBK_OK;
-}
-
-lbk_status lbk__features_read_boxes(lbk__features *features, int64_t index, float *out) {
-    if (index < 0 || index >= features->info.count || !features->info.has_boxes)
-        return lbk__fail(features->context, LBK_INTERNAL, "%s: boxes of image %lld of %lld", features->path,
-                         (long long)index, (long long)features->info.count);
-    const lbk__hdf5_printing before = lbk__hdf5_quiet();
-    const lbk_status status = read_boxes(features, index, out);
-    lbk__hdf5_end_quiet(before);
-    return status;
-}
-
 /* ---- opening and closing ---- */
 
 static lbk_status open_all(lbk__features *f) {
     LBK_TRY(lbk__hdf5_open(f->context, f->path, &f->file));
     LBK_TRY(open_data(f));
     LBK_TRY(read_names(f));
-    LBK_TRY(open_boxes(f));
+    LBK_TRY(check_boxes(f));
     LBK_TRY(lbk__hdf5_attributes(f->context, f->path, f->file, &f->attributes));
     f->info.attributes = f->attributes;
     return LBK_OK;
@@ -264,7 +242,6 @@ void lbk__features_close(lbk__features *features) {
     lbk_context *context = features->context;
     const lbk__hdf5_printing before = lbk__hdf5_quiet();
     lbk__hdf5_close_dataset(&features->data);
-    lbk__hdf5_close_dataset(&features->boxes);
     if (features->half > 0) lbk__h5.Tclose(features->half);
     if (features->file > 0) lbk__h5.Fclose(features->file);
     lbk__hdf5_end_quiet(before);

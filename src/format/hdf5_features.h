@@ -3,7 +3,7 @@
  *   image     [N]        strings, UTF-8, of fixed or variable length: names, usually paths; each once
  *   features  [N, V, D]  float16 or float32, either byte order, any layout and filter that HDF5 can read
  *   boxes     [V, 4] or [N, V, 4]   optional, any float: x1 y1 x2 y2 of each region, the same for all images
- *                        or each image's own
+ *                        or each image's own; no more of them is read than this shape
  *
  * and attributes. Names, shapes and types are checked on opening; values when they are read. Links out of the
  * file, external and virtual data sets are refused. HDF5's own error printing is off during these calls only;
@@ -20,9 +20,8 @@
 typedef struct lbk__features lbk__features;
 
 typedef struct lbk__features_info {
-    int64_t count;       /* N ≥ 1 */
-    int32_t rows, width; /* V ≥ 1, D ≥ 1; V·D ≤ 2^24 */
-    bool has_boxes;
+    int64_t count;            /* N ≥ 1 */
+    int32_t rows, width;      /* V ≥ 1, D ≥ 1; V·D ≤ 2^24 */
     const json_t *attributes; /* of the root: an object of strings, numbers and short lists of numbers */
 } lbk__features_info;
 
@@ -38,9 +37,6 @@ int64_t lbk__features_find(const lbk__features *features, const char *name);
  * LBK_BAD_DATA names image, row and column of a value that is not finite or beyond float16's ±65504. Fastest
  * in the order of the file; memory beside `out` is bounded. */
 lbk_status lbk__features_read(lbk__features *features, int64_t first, int64_t count, uint16_t *out);
-/* Boxes of image `index`, out [V, 4]; the file has some. LBK_BAD_DATA names image and row of a value that is
- * not finite. */
-lbk_status lbk__features_read_boxes(lbk__features *features, int64_t index, float *out);
 
 /* ---- writing ---- */
 

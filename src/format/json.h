@@ -64,9 +64,6 @@ lbk_status lbk__json_lines_open(lbk_context *context, const char *path, lbk__jso
 lbk_status lbk__json_lines_next(lbk__json_lines *lines, lbk__json_in *out);
 /* Whether the next line (or the end of the file) is there without waiting for the writer of a pipe. */
 lbk_status lbk__json_lines_ready(lbk__json_lines *lines, bool *ready);
-/* Of the line read last: its number, from 1; bytes of the file up to its end. */
-uint64_t lbk__json_lines_number(const lbk__json_lines *lines);
-uint64_t lbk__json_lines_offset(const lbk__json_lines *lines);
 void lbk__json_lines_close(lbk__json_lines *lines); /* NULL is allowed */
 
 #endif

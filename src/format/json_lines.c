@@ -20,7 +20,7 @@ struct lbk__json_lines {
     char *buffer;                       /* [used] read but not yet returned, from `begin` on */
     size_t capacity, begin, used, seen; /* `seen`: from `begin` on there is no newline in so many bytes */
     json_t *value;
-    uint64_t number, offset;
+    uint64_t number; /* of the line read last, from 1 */
     bool ended;
 };
 
@@ -97,7 +97,7 @@ static const char *find_newline(lbk__json_lines *lines) {
 }
 
 static void take(lbk__json_lines *lines, size_t bytes) {
-    lines->begin += bytes, lines->offset += bytes, lines->seen = 0;
+    lines->begin += bytes, lines->seen = 0;
 }
 
 /* The next line without its newline: *length bytes, or only its end where it is longer than the limit. NULL
@@ -179,11 +179,4 @@ lbk_status lbk__json_lines_next(lbk__json_lines *lines, lbk__json_in *out) {
     LBK_TRY(lbk__json_parse(lines->context, lines->where, line, length, JSON_DECODE_ANY, &lines->value));
     out->object = lines->value;
     return LBK_OK;
-}
-
-uint64_t lbk__json_lines_number(const lbk__json_lines *lines) {
-    return lines->number;
-}
-uint64_t lbk__json_lines_offset(const lbk__json_lines *lines) {
-    return lines->offset;
 }

@@ -281,13 +281,20 @@ static lbk_status check(lbk_context *context, const lbk_bench_options *o) {
     if (!known)
         return lbk__fail(context, LBK_INVALID_ARGUMENT,
                          "bench: the work must be kd, msd, meta, probe or infer");
-    if (o->batch < 1 || o->shortest < 2 || o->longest < o->shortest || o->longest > 512 || o->regions < 0 ||
-        o->visual_dim < 1 || o->classes < 1 || o->steps < 1 || o->warmup < 0 ||
-        !(o->dropout >= 0 && o->dropout < 1))
-        return lbk__fail(
-            context, LBK_INVALID_ARGUMENT,
-            "bench: batch, visual-dim, classes and steps must be ≥ 1, regions and warmup ≥ 0, dropout in "
-            "[0, 1), lengths from 2 to 512");
+    const struct {
+        const char *name;
+        int32_t value, least, most;
+    } numbers[] = {{"batch", o->batch, 1, 65536},           {"shortest", o->shortest, 2, 512},
+                   {"longest", o->longest, 2, 512},         {"regions", o->regions, 0, 4096},
+                   {"visual_dim", o->visual_dim, 1, 65536}, {"classes", o->classes, 1, 1 << 20},
+                   {"steps", o->steps, 1, 1 << 24},         {"warmup", o->warmup, 0, 1 << 24}};
+    for (size_t i = 0; i < LBK_COUNT(numbers); i++)
+        if (numbers[i].value < numbers[i].least || numbers[i].value > numbers[i].most)
+            return lbk__fail(context, LBK_INVALID_ARGUMENT, "bench: %s must be from %d to %d, not %d",
+                             numbers[i].name, numbers[i].least, numbers[i].most, numbers[i].value);
+    if (o->longest < o->shortest || !(o->dropout >= 0 && o->dropout < 1))
+        return lbk__fail(context, LBK_INVALID_ARGUMENT,
+                         "bench: shortest must be at most longest, dropout in [0, 1)");
     return LBK_OK;
 }
 

@@ -55,7 +55,7 @@ static void fill(const lbk_bench_options *o, int32_t views, lbk__synthetic *s, u
     for (int64_t k = 0; k < (int64_t)batch->num_rows * o->visual_dim; k++)
         batch->visual[k] = lbk__float_to_half(
             (float)(lbk__uniform(seed, LBK__STREAM_SYNTHETIC, 1u << 30, (uint64_t)k) - 0.5));
-    for (int32_t k = 0; k < 3 * o->batch * o->classes; k++)
+    for (int64_t k = 0; k < 3 * (int64_t)o->batch * o->classes; k++)
         s->teacher[k] = (float)lbk__normal(seed, LBK__STREAM_SYNTHETIC, 1u << 29, (uint64_t)k);
     for (int32_t i = 0; i < o->batch; i++)
         s->labels[i] =

@@ -41,12 +41,6 @@ static void halves_of_h5py_come_back(void **state) {
     assert_int_equal(info->count, 5);
     assert_int_equal(info->rows, 3);
     assert_int_equal(info->width, 4);
-    float boxes[12];
-    assert_true(info->has_boxes);
-    for (int image = 0; image < 5; image += 4) {
-        check_ok(context, lbk__features_read_boxes(features, image, boxes));
-        for (int i = 0; i < 12; i++) assert_true(boxes[i] == (float)i / 16);
-    }
     char *text = json_dumps(info->attributes, JSON_COMPACT | JSON_SORT_KEYS);
     assert_string_equal(text, "{\"comment\":\"variable length, \xc3\xbc\",\"extractor\":\"made by a rule\","
                               "\"input_size\":224,\"scales\":[1.0,0.25],\"variance\":0.5}");
@@ -79,8 +73,6 @@ static void floats_of_h5py_are_rounded(void **state) {
     check_ok(context, lbk__features_open(context, "tests/golden/features/float.h5", &features));
     const lbk__features_info *info = lbk__features_describe(features);
     assert_int_equal(info->count, 17);
-    assert_false(info->has_boxes);
-    check_fails(context, LBK_INTERNAL, "boxes of image 0 of 17", lbk__features_read_boxes(features, 0, NULL));
     assert_int_equal(json_object_size(info->attributes), 0);
     uint16_t bits[17 * 2 * 5], got[17 * 2 * 5];
     hid_t file = H5Fopen("tests/golden/features/float.h5", H5F_ACC_RDONLY, H5P_DEFAULT);
@@ -185,15 +177,9 @@ static void boxes_may_be_of_each_image(void **state) {
     (void)state;
     lbk_context *context = check_context();
     lbk__features *features;
-    const float boxes[] = {0, 0, 1, 1, 0, 0.5f, 1, NAN};
-    float out[4];
+    const float boxes[] = {0, 0, 1, 1, 0, 0.5f, 1, 1};
     make(&(recipe){"a\0\0\0b\0\0\0", 2, H5T_IEEE_F32LE, 3, {2, 1, 2}, four, 1, boxes, true});
     check_ok(context, lbk__features_open(context, path, &features));
-    check_ok(context, lbk__features_read_boxes(features, 0, out));
-    assert_memory_equal(out, boxes, sizeof out);
-    check_fails(context, LBK_BAD_DATA, "data set \"boxes\", image \"b\", row 0: a value is not finite",
-                lbk__features_read_boxes(features, 1, out));
-    check_fails(context, LBK_INTERNAL, "boxes of image 2 of 2", lbk__features_read_boxes(features, 2, out));
     lbk__features_close(features);
     lbk_context_destroy(context);
 }

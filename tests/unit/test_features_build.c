@@ -8,6 +8,7 @@
 #include "vision/extractor.h"
 
 #include <fcntl.h>
+#include <hdf5.h>
 #include <sys/file.h>
 
 enum { PICTURES = 140, GRID = 2, ROWS = GRID * GRID, VALUES = ROWS * LBK__EFFICIENTNET_DIM };
@@ -120,8 +121,12 @@ static void a_folder_becomes_a_file(void **state) {
     assert_string_equal(lbk__features_name(features, 0), "003.gif");
     assert_string_equal(lbk__features_name(features, PICTURES - 1), "inner/002.png");
     float boxes[ROWS * 4];
-    check_ok(f.context, lbk__features_read_boxes(features, 7, boxes));
+    const hid_t file = H5Fopen(out, H5F_ACC_RDONLY, H5P_DEFAULT), set = H5Dopen2(file, "boxes", H5P_DEFAULT);
+    assert_int_equal(H5Sget_simple_extent_npoints(H5Dget_space(set)), ROWS * 4);
+    assert_true(H5Dread(set, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, boxes) >= 0);
     check_near(boxes[2], 2.0 / 3, 1e-6);
+    H5Dclose(set);
+    H5Fclose(file);
     uint16_t *got = malloc(2 * VALUES * sizeof *got), *wanted = got + VALUES;
     check_ok(f.context, lbk__features_read(features, lbk__features_find(features, "inner/001.jpg"), 1, got));
     rows_of(IMAGES "turned.jpg", wanted);

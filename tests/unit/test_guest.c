@@ -217,6 +217,10 @@ static void a_forked_child_computes(void **state) {
     int outcome;
     (void)run;
     assert_int_equal(lbk_context_create(&two, &parent), LBK_OK);
+    lbk_bench_options large = bench;
+    large.batch = INT32_MAX;
+    check_fails(parent, LBK_INVALID_ARGUMENT, "batch must be from 1 to 65536",
+                lbk_bench(parent, &large, &summary));
     check_ok(parent, lbk_bench(parent, &bench, &summary));
     lbk_free(parent, summary);
     const pid_t process = fork();

@@ -114,11 +114,8 @@ static char path[256], projection[256];
 static lbk_status read_features_of(lbk_context *context, const char *name) {
     lbk__features *features;
     uint16_t rows[64];
-    float boxes[64];
     LBK_TRY(lbk__features_open(context, name, &features));
-    lbk_status status = lbk__features_read(features, 0, 2, rows);
-    if (status == LBK_OK && lbk__features_describe(features)->has_boxes)
-        status = lbk__features_read_boxes(features, 0, boxes);
+    const lbk_status status = lbk__features_read(features, 0, 2, rows);
     lbk__features_close(features);
     return status;
 }

@@ -167,8 +167,7 @@ static void lines_come_one_by_one(void **state) {
     check_ok(context, lbk__json_lines_open(context, path, &lines));
     check_ok(context, lbk__json_lines_next(lines, &in));
     check_ok(context, lbk__json_get_integer(in, "i", 1, 1, &i));
-    assert_int_equal(lbk__json_lines_number(lines), 1);
-    assert_int_equal(lbk__json_lines_offset(lines), 12);
+    assert_non_null(strstr(in.where, "data.json, line 1"));
     check_fails(context, LBK_BAD_DATA, "data.json, line 4, column 6:", lbk__json_lines_next(lines, &in));
     assert_null(in.object);
     check_fails(context, LBK_BAD_DATA, "data.json, line 5, column", lbk__json_lines_next(lines, &in));
@@ -177,7 +176,6 @@ static void lines_come_one_by_one(void **state) {
     check_ok(context, lbk__json_get_integer(in, "i", 4, 4, &i));
     check_fails(context, LBK_BAD_DATA, "data.json, line 7: has no key",
                 lbk__json_get_integer(in, "j", 4, 4, &i));
-    assert_int_equal(lbk__json_lines_offset(lines), strlen(text));
     for (int again = 0; again < 2; again++) {
         check_ok(context, lbk__json_lines_next(lines, &in));
         assert_null(in.object);
@@ -234,8 +232,7 @@ static void endless_lines_are_refused_in_bounded_memory(void **state) {
     check_fails(context, LBK_BAD_DATA, "line 2: is longer than 64 MiB", lbk__json_lines_next(lines, &in));
     check_ok(context, lbk__json_lines_next(lines, &in));
     assert_int_equal(json_integer_value(json_array_get(in.object, 0)), 2);
-    assert_int_equal(lbk__json_lines_number(lines), 3);
-    assert_int_equal(lbk__json_lines_offset(lines), (200L << 20) + 9);
+    assert_non_null(strstr(in.where, "data.json, line 3"));
     lbk__json_lines_close(lines);
     lbk_context_destroy(context);
 }

@@ -79,6 +79,7 @@ static void a_model_of_texts_takes_no_pictures(void **state) {
     float logits[LBK_NUM_VIEWS * CLASSES];
     for (size_t i = 0; i < LBK_COUNT(sources); i++) {
         lbk_model *model = open_model(f, 1, sources[i], LBK_LABEL_SINGLE);
+        assert_int_equal(lbk_model_visual_dim(model), 0);
         check_ok(f->context, lbk_model_predict(model, &(lbk_input){.text = "red"}, logits, NULL));
         check_fails(f->context, LBK_MISMATCH, "reads no pictures",
                     lbk_model_predict(model, &(lbk_input){.text = "red", .image = "0.tiff"}, logits, NULL));
@@ -100,6 +101,7 @@ static void labels_are_decided_by_the_kind(void **state) {
     const int32_t dim = lbk_pack_visual_dim(f->pack);
     const char *visual = lbk__pack_visual_description(f->pack);
     lbk_model *model = open_model(f, dim, visual, LBK_LABEL_SINGLE);
+    assert_true(isnan(lbk_model_threshold(model, 0)));
     json_t *root = answer(f, model, 1), *joint = json_object_get(root, "joint");
     const json_t *likeliest = json_object_get(joint, "probabilities");
     assert_int_equal(json_object_size(likeliest), 1);
@@ -112,12 +114,16 @@ static void labels_are_decided_by_the_kind(void **state) {
     lbk_model_close(model);
     model = open_model(f, dim, visual, LBK_LABEL_MULTI);
     root = answer(f, model, 0);
+    joint = json_object_get(root, "joint");
     size_t decided = 0;
-    const char *name;
-    json_t *probability;
-    json_object_foreach(json_object_get(json_object_get(root, "image"), "probabilities"), name, probability)
-        decided += json_real_value(probability) >= 0.5;
-    assert_int_equal(json_array_size(json_object_get(json_object_get(root, "image"), "labels")), decided);
+    for (int32_t c = 0; c < CLASSES; c++) {
+        assert_true(lbk_model_threshold(model, c) == thresholds[c]);
+        decided += json_real_value(json_object_get(json_object_get(joint, "probabilities"),
+                                                   lbk_model_class_name(model, c))) >= (double)thresholds[c];
+    }
+    assert_in_range(decided, 1, CLASSES - 1);
+    assert_int_equal(json_array_size(json_object_get(joint, "labels")), decided);
+    assert_true(isnan(lbk_model_threshold(model, CLASSES)) && isnan(lbk_model_threshold(model, -1)));
     json_decref(root);
     lbk_model_close(model);
 }
@@ -126,6 +132,7 @@ static void features_become_rows(void **state) {
     fixture *f = *state;
     static const char features[] = "tests/golden/features/half.h5";
     lbk_model *model = open_model(f, 4, "{\"kind\": \"hdf5\"}", LBK_LABEL_SINGLE);
+    assert_int_equal(lbk_model_visual_dim(model), 4);
     lbk_input named = {.text = "red", .image = "a/2.webp"};
     float wanted[LBK_NUM_VIEWS][CLASSES], got[LBK_NUM_VIEWS][CLASSES];
     check_fails(f->context, LBK_INVALID_ARGUMENT,
