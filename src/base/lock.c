@@ -7,6 +7,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -14,23 +16,38 @@
 
 /* ---- leftovers ---- */
 
-/* "NAME.tmp-PID-NUMBER", as lbk__writer calls its temporaries. */
-static bool is_temporary(const char *entry, const char *name) {
+static const char tmp_mark[] = ".tmp-";
+
+bool lbk__is_temporary(const char *entry, const char *name) {
     if (name && strncmp(entry, name, strlen(name)) != 0) return false;
-    const char *mark = strstr(name ? entry + strlen(name) : entry, ".tmp-");
+    const char *mark = strstr(name ? entry + strlen(name) : entry, tmp_mark);
     if (!mark || (name && mark != entry + strlen(name))) return false;
-    const char *rest = mark + strlen(".tmp-");
+    const char *rest = mark + strlen(tmp_mark);
     const size_t process = strspn(rest, "0123456789");
     if (process == 0 || rest[process] != '-') return false;
     rest += process + 1;
     return *rest && rest[strspn(rest, "0123456789")] == 0;
 }
 
+/* Whether somebody holds the lock of the output that this is a temporary of: lbk__lock_output's, beside it.
+ */
+static bool is_written(int folder, const char *temporary) {
+    char lock[NAME_MAX + sizeof ".lock"];
+    const int length = (int)(strstr(temporary, tmp_mark) - temporary);
+    snprintf(lock, sizeof lock, "%.*s.lock", length, temporary);
+    const int file = openat(folder, lock, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (file < 0) return false;
+    const bool held = flock(file, LOCK_SH | LOCK_NB) != 0;
+    close(file);
+    return held;
+}
+
 void lbk__remove_leftovers(const char *folder, const char *name) {
     DIR *entries = opendir(folder);
     if (!entries) return;
     for (struct dirent *entry; (entry = readdir(entries));)
-        if (is_temporary(entry->d_name, name)) unlinkat(dirfd(entries), entry->d_name, 0);
+        if (lbk__is_temporary(entry->d_name, name) && (name || !is_written(dirfd(entries), entry->d_name)))
+            unlinkat(dirfd(entries), entry->d_name, 0);
     closedir(entries);
 }
 

@@ -26,8 +26,12 @@ lbk_status lbk__lock_file(lbk_context *context, const char *path, lbk__lock *out
 /* Safe when it is not held: call it on every exit. */
 void lbk__unlock(lbk__lock *lock);
 
-/* For folders inside one that is locked. Removes temporaries of files in `folder` whose names start with
- * `name` (NULL: of any), which nobody writes while the caller has the lock. */
+/* Whether a folder's entry is "NAME.tmp-PID-NUMBER", as lbk__writer calls its temporaries; `name` NULL: of
+ * any. */
+bool lbk__is_temporary(const char *entry, const char *name);
+/* For folders that are locked, and those inside. Removes the temporaries in `folder` of the file `name`,
+ * whose lock the caller has; of all files with NULL, but for those whose own lock (PATH.lock) somebody holds.
+ */
 void lbk__remove_leftovers(const char *folder, const char *name);
 
 #endif

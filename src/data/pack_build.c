@@ -94,6 +94,7 @@ static lbk_status open_builder(lbk_context *context, const lbk_pack_options *opt
                                                 LBK__ENCODER_BATCH, &builder->visual);
     lbk_free(context, root);
     LBK_TRY(status);
+    lbk__visual_source_watch(builder->visual);
     LBK_TRY(lbk__visual_source_prepare(builder->visual));
     return make_batch(builder);
 }

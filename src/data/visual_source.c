@@ -23,7 +23,8 @@ struct lbk__visual_source {
         *rows; /* where images have rows of their own number, or the source has them itself; else NULL */
     lbk__name_map used; /* features that some image has, by what they are called */
     int64_t num_used;
-    bool shared; /* a warning was given */
+    bool watched; /* these two are kept */
+    bool shared;  /* a warning was given */
 };
 
 enum { AT_ONCE = 64 }; /* pictures that are decoded before the encoder runs on them */
@@ -274,6 +275,10 @@ static lbk_status read_one_picture(lbk__visual_source *source, const char *image
 
 /* ---- features: by name ---- */
 
+void lbk__visual_source_watch(lbk__visual_source *source) {
+    source->watched = true;
+}
+
 /* Notes that `image` has the features that were read last, and warns once of an image that has those of
  * another: one file of the name's end, 9.npy, fits train/9.png and test/9.png. */
 static lbk_status note_use(lbk__visual_source *source, const char *image) {
@@ -318,7 +323,7 @@ static lbk_status read_features(lbk__visual_source *source, const char *const *i
         LBK_TRY(lbk__visual_source_count(source, images[i], &num_rows));
         lbk_status status = lbk__visual_source_read_one(source, images[i], rows);
         failed[i] = status == LBK_BAD_DATA;
-        if (status == LBK_OK) status = note_use(source, images[i]);
+        if (status == LBK_OK && source->watched) status = note_use(source, images[i]);
         if (status != LBK_OK && !failed[i]) return status;
         rows += (size_t)num_rows * (size_t)source->dim;
     }

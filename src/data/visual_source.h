@@ -25,7 +25,10 @@ int32_t lbk__visual_source_num_rows(const lbk__visual_source *source);
 int32_t lbk__visual_source_dim(const lbk__visual_source *source);
 /* What a file of features says of itself; NULL: it is none. */
 const json_t *lbk__visual_source_attributes(const lbk__visual_source *source);
-/* How many images there are features of that lbk__visual_source_read has not read; 0: not known, too. */
+/* For packing, which reads an image once: from now on lbk__visual_source_read notes whose features it reads,
+ * and warns where two images have the same. */
+void lbk__visual_source_watch(lbk__visual_source *source);
+/* How many images there are features of that were not read since; 0: not known, too. */
 int64_t lbk__visual_source_num_unused(const lbk__visual_source *source);
 /* LBK_BAD_DATA for an image's path that leads out of the root (base/file.h, lbk__join_inside); for names that
  * data give, not users. */

@@ -13,6 +13,7 @@ typedef struct part {
     char *path;
     lbk__safetensors *safetensors; /* one of the two */
     lbk__torch_file *torch;
+    size_t bytes;
 } part;
 
 typedef struct tensor {
@@ -44,6 +45,7 @@ static lbk_status open_part(lbk_context *context, part *to) {
     lbk__map map;
     LBK_TRY(lbk__map_open(context, to->path, &map));
     const bool torch = lbk__torch_file_is(map.data, map.size);
+    to->bytes = map.size;
     lbk__map_close(&map);
     return torch ? lbk__torch_file_open(context, to->path, &to->torch)
                  : lbk__safetensors_open(context, to->path, &to->safetensors);
@@ -217,6 +219,11 @@ size_t lbk__weights_num_files(const lbk__weights *weights) {
 }
 const char *lbk__weights_file(const lbk__weights *weights, size_t index) {
     return weights->parts[index].path;
+}
+int64_t lbk__weights_bytes(const lbk__weights *weights) {
+    int64_t bytes = 0;
+    for (size_t i = 0; i < weights->num_parts; i++) bytes += (int64_t)weights->parts[i].bytes;
+    return bytes;
 }
 
 int64_t lbk__weights_find(const lbk__weights *weights, const char *name) {

@@ -95,6 +95,7 @@ static lbk_status load_weights(lbk__model *model, const char *folder) {
     size_t *indices = NULL;
     lbk_status status = LBK_OK;
     LBK_GO(lbk__weights_open_folder(model->context, folder, &weights));
+    model->file_bytes = lbk__weights_bytes(weights);
     LBK_GO(LBK_ALLOC(model->context, indices, model->num_parameters));
     LBK_GO(find_weights(model, weights, indices));
     LBK_GO(take_weights(model, weights, indices));
@@ -165,15 +166,15 @@ lbk_status lbk__refuse_model(lbk_context *context, const char *folder) {
                      "%s: is a model already; name a folder that is new or empty", folder);
 }
 
-/* The name of something that lies in the folder beside the lock, which is there for ".", or NULL. Free with
- * lbk_free. */
+/* The name of something that lies in the folder beside temporaries and the lock, which is there for ".", or
+ * NULL. Free with lbk_free. */
 static lbk_status first_entry(lbk_context *context, const char *folder, const char *lock, char **out) {
     *out = NULL;
     DIR *entries = opendir(folder);
     lbk_status status = LBK_OK;
     for (struct dirent *entry; entries && !*out && status == LBK_OK && (entry = readdir(entries));)
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
-            strcmp(entry->d_name, lock) != 0)
+            strcmp(entry->d_name, lock) != 0 && !lbk__is_temporary(entry->d_name, NULL))
             status = lbk__copy_string(context, entry->d_name, out);
     if (entries) closedir(entries);
     return status;
@@ -195,13 +196,14 @@ static lbk_status refuse_used(lbk_context *context, const char *folder, const lb
     bool unfinished = false;
     lbk_status status = LBK_OK;
     LBK_TRY(lbk__refuse_model(context, folder));
-    lbk__remove_leftovers(folder, NULL);
     LBK_TRY(first_entry(context, folder, lbk__base_name(lock->path), &entry));
     if (entry) LBK_GO(is_unfinished(context, folder, &unfinished));
     if (entry && !unfinished)
         status = lbk__fail(context, LBK_INVALID_ARGUMENT,
                            "%s: is not empty, \"%s\" lies in it; name a folder that is new or empty", folder,
                            lbk__printable(shown, sizeof shown, entry, strlen(entry)));
+    else
+        lbk__remove_leftovers(folder, NULL);
 done:
     lbk_free(context, entry);
     return status;

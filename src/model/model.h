@@ -44,6 +44,7 @@ typedef struct lbk__model {
     size_t num_values;
     float *values;      /* the same memory, to write to; NULL where the weights are those of `file` */
     lbk__weights *file; /* of a loaded model whose file has them laid out as they are here, or NULL */
+    int64_t file_bytes; /* of a loaded model's files of weights */
     /* What travels with the weights: */
     char **class_names; /* [num_labels], or NULL */
     lbk_label_kind label_kind;
@@ -70,6 +71,10 @@ void lbk__model_init_random(lbk__model *model, uint64_t seed);
  * `report` (may be NULL) says what was taken. */
 lbk_status lbk__model_init_from(lbk__model *model, const char *folder, const int32_t *layers,
                                 size_t num_layers, uint64_t seed, char **report);
+/* LBK_MISMATCH where its words are not those of a pack's vocab.txt (below), or its texts keep their case and
+ * the pack's do not: embeddings of other words would be taken for those of the pack's. */
+lbk_status lbk__model_match_words(lbk_context *context, const char *folder, const char *vocab, size_t length,
+                                  bool cased);
 /* Sizes from a model folder's config.json, of any BERT-like model. */
 lbk_status lbk__model_config_of(lbk_context *context, const char *folder, lbk__model_config *out);
 /* A model to run, not to change. */

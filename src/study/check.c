@@ -1,7 +1,9 @@
 /* check.c: what is wrong with a recipe is said before its teacher is trained: every configuration is made. */
 #include "study/study.h"
 
+#include "data/pack.h"
 #include "study/predictions.h"
+#include "train/folds.h"
 #include "train/report.h"
 #include "train/training.h"
 
@@ -21,7 +23,19 @@ static lbk_status check_metric(lbk__study *study, const lbk_config *config) {
                      study->metric);
 }
 
-/* ---- students that start from the teacher ---- */
+/* ---- teachers out of fold ---- */
+
+/* The teacher is not a given one then (study.c). */
+static lbk_status check_folds(const lbk__study *study, const lbk__recipe_model *student) {
+    lbk_config *config;
+    if (!student->folds) return LBK_OK;
+    LBK_TRY(lbk__study_teacher_config(study, &config));
+    const lbk_status status = lbk__folds_check(config, study->pack, student->folds);
+    lbk_config_close(config);
+    return status == LBK_OK ? LBK_OK : lbk__fail_at(study->context, status, "student %s", student->name);
+}
+
+/* ---- students that start from another model ---- */
 
 static lbk_status teacher_sizes(const lbk__study *study, lbk__model_config *out) {
     lbk_config *config;
@@ -35,28 +49,43 @@ static lbk_status teacher_sizes(const lbk__study *study, lbk__model_config *out)
     return LBK_OK;
 }
 
-/* What lbk_config_load will do once the teacher is there. */
-static lbk_status start_from(const lbk__study *study, const lbk__model_config *teacher, lbk_config *config) {
-    LBK_TRY(lbk__config_take_sizes(config, teacher));
+/* `name`: of the model with the sizes `from`. */
+static lbk_status start_from(const lbk__study *study, const char *name, const lbk__model_config *from,
+                             lbk_config *config) {
+    LBK_TRY(lbk__config_take_sizes(config, from));
     const struct {
         const char *name;
         int64_t given;
         int32_t taken;
-    } sizes[] = {{"hidden_size", config->model.hidden_size, teacher->hidden_size},
-                 {"intermediate_size", config->model.intermediate_size, teacher->intermediate_size}};
+    } sizes[] = {{"hidden_size", config->model.hidden_size, from->hidden_size},
+                 {"intermediate_size", config->model.intermediate_size, from->intermediate_size}};
     for (size_t i = 0; i < LBK_COUNT(sizes); i++)
         if (sizes[i].given != sizes[i].taken)
             return lbk__fail(study->context, LBK_INVALID_ARGUMENT,
-                             "starts from the teacher, whose %s is %d; its configuration says %lld: leave "
+                             "starts from %s, whose %s is %d; its configuration says %lld: leave "
                              "model.%s out",
-                             sizes[i].name, sizes[i].taken, (long long)sizes[i].given, sizes[i].name);
-    if (config->model.max_position_embeddings > teacher->max_position_embeddings)
-        return lbk__fail(
-            study->context, LBK_INVALID_ARGUMENT,
-            "starts from the teacher, which has %d positions; its configuration says %lld: leave "
-            "model.max_position_embeddings out",
-            teacher->max_position_embeddings, (long long)config->model.max_position_embeddings);
+                             name, sizes[i].name, sizes[i].taken, (long long)sizes[i].given, sizes[i].name);
+    if (config->model.max_position_embeddings > from->max_position_embeddings)
+        return lbk__fail(study->context, LBK_INVALID_ARGUMENT,
+                         "starts from %s, which has %d positions; its configuration says %lld: leave "
+                         "model.max_position_embeddings out",
+                         name, from->max_position_embeddings,
+                         (long long)config->model.max_position_embeddings);
     return lbk__config_check(config);
+}
+
+/* The teacher's sizes as lbk_config_load will take them once it is there; another model's, and its words. */
+static lbk_status check_start(const lbk__study *study, const lbk__recipe_model *student,
+                              const lbk__model_config *teacher, lbk_config *config) {
+    const char *from = config->model.init_from;
+    lbk__model_config sizes;
+    size_t length;
+    const char *vocab = lbk__pack_vocab(study->pack, &length);
+    if (student->num_from_teacher) return start_from(study, "the teacher", teacher, config);
+    if (!*from) return LBK_OK;
+    LBK_TRY(lbk__model_config_of(study->context, from, &sizes));
+    LBK_TRY(start_from(study, from, &sizes, config));
+    return lbk__model_match_words(study->context, from, vocab, length, lbk__pack_cased(study->pack));
 }
 
 /* ---- all ---- */
@@ -64,7 +93,7 @@ static lbk_status start_from(const lbk__study *study, const lbk__model_config *t
 /* Also the end is looked at: the test split, which nobody reads before. */
 static lbk_status check_config(lbk__study *study, const lbk__recipe_model *student,
                                const lbk__model_config *teacher, const lbk__truth *test, lbk_config *config) {
-    if (student->num_from_teacher) LBK_TRY(start_from(study, teacher, config));
+    LBK_TRY(check_start(study, student, teacher, config));
     LBK_TRY(lbk__training_check(study->context, config, study->pack));
     LBK_TRY(lbk__check_lengths(study->context, config->model.max_position_embeddings, study->pack,
                                test->samples, test->num_samples));
@@ -101,9 +130,11 @@ lbk_status lbk__study_check(lbk__study *study) {
     study->planning = true;
     LBK_GO(lbk__truth_open(study->context, study->pack, study->recipe.test_split, &test));
     LBK_GO(check_teacher(study, &teacher));
-    for (int s = 0; s < study->recipe.num_students; s++)
+    for (int s = 0; s < study->recipe.num_students; s++) {
+        LBK_GO(check_folds(study, &study->recipe.students[s]));
         for (int m = 0; m < study->recipe.num_methods; m++)
             LBK_GO(check_method(study, s, m, &teacher, &test));
+    }
 done:
     study->planning = false;
     lbk__truth_close(study->context, &test);

@@ -156,26 +156,40 @@ static int told_method(const lbk__recipe *recipe) {
     return recipe->num_methods - 1;
 }
 
-/* Of a student: the splits that its chosen cells, of any method, learned from without labels. */
-static lbk_status unlabelled_splits(const lbk__study *study, int student, json_t *to) {
-    const int num_methods = study->recipe.num_methods;
-    for (int m = 0; m < num_methods; m++) {
+static void add_split(json_t *to, const char *name) {
+    if (*name) json_array_append_new(to, json_string(name));
+}
+
+/* Of a student: the splits beside train_split that its chosen cells, of any method, learned from: those of
+ * unlabelled samples, and those that weights were learned on. */
+static lbk_status other_splits(const lbk__study *study, int student, json_t *to) {
+    const size_t unlabelled = lbk__config_find("distill", "unlabelled_splits"),
+                 meta_split = lbk__config_find("distill", "meta_split");
+    for (int m = 0; m < study->recipe.num_methods; m++) {
+        const lbk__recipe_method *method = &study->recipe.methods[m];
         const lbk__cell cell = {.student = student,
                                 .method = m,
-                                .point = study->chosen[student * num_methods + m],
+                                .point = study->chosen[student * study->recipe.num_methods + m],
                                 .seed = study->recipe.seeds[0]};
         lbk_config *config;
         LBK_TRY(lbk__study_cell_config(study->context, study, &cell, &config));
         const lbk__texts *splits = &config->distill.unlabelled_splits;
-        for (size_t i = 0; i < splits->count; i++) json_array_append_new(to, json_string(splits->items[i]));
+        for (size_t i = 0; lbk__recipe_reads(method, unlabelled) && i < splits->count; i++)
+            add_split(to, splits->items[i]);
+        if (lbk__recipe_reads(method, meta_split)) add_split(to, config->distill.meta_split);
         lbk_config_close(config);
     }
     return LBK_OK;
 }
 
+static json_t *splits_json(const lbk_config *config) {
+    return json_pack("{s:s, s:s}", "train_split", config->train.train_split, "dev_split",
+                     config->train.dev_split);
+}
+
 /* "configurations": YAML as resolved, of the teacher unless it was given, and of one method of each student
- * with its first seed; its splits, with the student; "saliency": the kind that the first student's weights
- * are made from. */
+ * with its first seed; their splits, as "teacher_splits" and with the student; "saliency": the kind that the
+ * first student's weights are made from. */
 static lbk_status add_configs(const lbk__study *study, json_t *root) {
     const int last = told_method(&study->recipe);
     json_t *texts = json_object();
@@ -185,6 +199,7 @@ static lbk_status add_configs(const lbk__study *study, json_t *root) {
     if (!study->given_teacher) {
         LBK_TRY(lbk__study_teacher_config(study, &config));
         status = add_text(study->context, config, "teacher", texts);
+        json_object_set_new(root, "teacher_splits", splits_json(config));
         lbk_config_close(config);
     }
     for (int s = 0; status == LBK_OK && s < study->recipe.num_students; s++) {
@@ -194,15 +209,14 @@ static lbk_status add_configs(const lbk__study *study, json_t *root) {
                                 .seed = study->recipe.seeds[0]};
         LBK_TRY(lbk__study_cell_config(study->context, study, &cell, &config));
         status = add_text(study->context, config, study->recipe.students[s].name, texts);
-        json_t *unlabelled = json_array();
-        json_object_update_new(json_array_get(json_object_get(root, "students"), (size_t)s),
-                               json_pack("{s:s, s:s, s:o}", "train_split", config->train.train_split,
-                                         "dev_split", config->train.dev_split, "unlabelled_splits",
-                                         unlabelled));
+        json_t *student = json_array_get(json_object_get(root, "students"), (size_t)s),
+               *others = json_array();
+        json_object_update_new(student, splits_json(config));
+        json_object_set_new(student, "other_splits", others);
         if (s == 0)
             json_object_set_new(root, "saliency", json_string(lbk__saliency_names[config->distill.saliency]));
         lbk_config_close(config);
-        if (status == LBK_OK) status = unlabelled_splits(study, s, unlabelled);
+        if (status == LBK_OK) status = other_splits(study, s, others);
     }
     return status;
 }

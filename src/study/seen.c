@@ -32,21 +32,20 @@ done:
     return status;
 }
 
-/* `did` "taught" or "chose"; `split` NULL: of a study that was made before study.json named the splits. */
+/* `did`: "taught the students" and the like; `split` NULL: of a study that was made before study.json named
+ * the splits. */
 static lbk_status add_sentence(const lbk__results *r, const char *split, const char *did, json_t *to) {
     const char *test = json_string_value(json_object_get(r->study, "test_split"));
     json_t *sentence = NULL;
     int64_t shared;
     if (!split) return LBK_OK;
     if (strcmp(split, test) == 0) {
-        sentence = json_sprintf("The test split, %s, also %s the students: scores on new data are lower.",
-                                test, did);
+        sentence = json_sprintf("The test split, %s, also %s: scores on new data are lower.", test, did);
     } else {
         LBK_TRY(count_shared(r, split, &shared));
         if (shared)
-            sentence = json_sprintf(
-                "Pictures of %s, which %s the students, are shown by %lld of the %lld test samples.", split,
-                did, (long long)shared, (long long)r->truth.num_samples);
+            sentence = json_sprintf("Pictures of %s, which %s, are shown by %lld of the %lld test samples.",
+                                    split, did, (long long)shared, (long long)r->truth.num_samples);
     }
     size_t i;
     json_t *said;
@@ -58,19 +57,41 @@ static lbk_status add_sentence(const lbk__results *r, const char *split, const c
     return LBK_OK;
 }
 
-static const char *split_of(const json_t *student, const char *key) {
-    return json_string_value(json_object_get(student, key));
+static const char *split_of(const json_t *model, const char *key) {
+    return json_string_value(json_object_get(model, key));
+}
+
+/* A teacher that learned from the splits that its students learn from is not told of beside them. */
+static lbk_status add_teacher(const lbk__results *r, const json_t *students, json_t *to) {
+    static const struct {
+        const char *key, *did;
+    } roles[] = {{"dev_split", "chose the teacher"}, {"train_split", "taught the teacher"}};
+    const json_t *teacher = json_object_get(r->study, "teacher_splits");
+    for (size_t i = 0; i < LBK_COUNT(roles); i++) {
+        const char *split = split_of(teacher, roles[i].key), *theirs;
+        bool told = false;
+        size_t s;
+        json_t *student;
+        json_array_foreach(students, s, student) {
+            theirs = split_of(student, roles[i].key);
+            told = told || (split && theirs && strcmp(split, theirs) == 0);
+        }
+        if (!told) LBK_TRY(add_sentence(r, split, roles[i].did, to));
+    }
+    return LBK_OK;
 }
 
 lbk_status lbk__results_seen(const lbk__results *r, json_t *root) {
+    const json_t *students = json_object_get(r->study, "students");
     json_t *warnings = json_array(), *student, *split;
     size_t s, i;
     json_object_set_new(root, "warnings", warnings);
-    json_array_foreach(json_object_get(r->study, "students"), s, student) {
-        LBK_TRY(add_sentence(r, split_of(student, "dev_split"), "chose", warnings));
-        LBK_TRY(add_sentence(r, split_of(student, "train_split"), "taught", warnings));
-        json_array_foreach(json_object_get(student, "unlabelled_splits"), i, split)
-            LBK_TRY(add_sentence(r, json_string_value(split), "taught", warnings));
+    LBK_TRY(add_teacher(r, students, warnings));
+    json_array_foreach(students, s, student) {
+        LBK_TRY(add_sentence(r, split_of(student, "dev_split"), "chose the students", warnings));
+        LBK_TRY(add_sentence(r, split_of(student, "train_split"), "taught the students", warnings));
+        json_array_foreach(json_object_get(student, "other_splits"), i, split)
+            LBK_TRY(add_sentence(r, json_string_value(split), "taught the students", warnings));
     }
     json_t *sentence;
     json_array_foreach(warnings, i, sentence)

@@ -49,21 +49,22 @@ static lbk_status names_path(const lbk__study *study, char **out) {
     return lbk__study_path(study->context, study->folder, "names.json", NULL, out);
 }
 
-static bool is_empty(const char *folder) {
-    bool empty = true;
+/* Whether a teacher's folder is there, the first that a study makes; other files may lie beside it. */
+static bool was_begun(const char *folder) {
+    static const char mark[] = "teacher-";
+    bool begun = false;
     DIR *entries = opendir(folder);
-    for (struct dirent *entry; entries && empty && (entry = readdir(entries));)
-        empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
-                strcmp(entry->d_name, "lock") == 0;
+    for (struct dirent *entry; entries && !begun && (entry = readdir(entries));)
+        begun = strncmp(entry->d_name, mark, strlen(mark)) == 0;
     if (entries) closedir(entries);
-    return empty;
+    return begun;
 }
 
 /* A study that was begun before there was such a file keeps the names that it has. */
 static lbk_status read_naming(lbk__study *study) {
     char *path;
     LBK_TRY(names_path(study, &path));
-    study->by_paths = !lbk__exists(path) && !is_empty(study->folder);
+    study->by_paths = !lbk__exists(path) && was_begun(study->folder);
     lbk_free(study->context, path);
     return LBK_OK;
 }

@@ -28,22 +28,6 @@ static lbk_status open_cache(evaluation *e) {
     return lbk__cache_verify(e->cache);
 }
 
-/* Of the weights' file in a model or run folder. */
-static lbk_status file_size(lbk_context *context, const char *given, size_t *out) {
-    char *folder = NULL, *path = NULL;
-    lbk__map map;
-    lbk_status status = LBK_OK;
-    LBK_GO(lbk__model_folder(context, given, &folder));
-    LBK_GO(lbk__join(context, folder, "model.safetensors", &path));
-    LBK_GO(lbk__map_open(context, path, &map));
-    *out = map.size;
-    lbk__map_close(&map);
-done:
-    lbk_free(context, folder);
-    lbk_free(context, path);
-    return status;
-}
-
 /* Where the results of one of the models go, as rows under its name: {"models": {NAME: {"path", "parameters",
  * "file_bytes", …}}, "views": {"joint": {NAME: {metrics}}, …}}. */
 typedef struct row {
@@ -58,14 +42,11 @@ static void add_views(row to, const lbk__metrics *metrics) {
                             lbk__json_metrics(&metrics[v]));
 }
 
-static lbk_status add_size(const evaluation *e, const lbk__model *model, const char *folder, json_t *out) {
-    size_t bytes;
-    LBK_TRY(file_size(e->context, folder, &bytes));
+static void add_size(const lbk__model *model, const char *folder, json_t *out) {
     json_object_set_new(out, "precision", json_string(lbk__precision_names[model->precision]));
     json_object_set_new(out, "path", json_string(folder));
     json_object_set_new(out, "parameters", json_integer((json_int_t)model->num_values));
-    json_object_set_new(out, "file_bytes", json_integer((json_int_t)bytes));
-    return LBK_OK;
+    json_object_set_new(out, "file_bytes", json_integer(model->file_bytes));
 }
 
 static lbk_status add_timing(const evaluation *e, lbk__model *model, json_t *out) {
@@ -87,7 +68,7 @@ static lbk_status measure_model(const evaluation *e, lbk__model *model, const ch
                                  e->options->batch_size ? e->options->batch_size : 32, &inference));
     LBK_GO(lbk__measure(inference, model, e->pack, cache, "evaluate", metrics));
     add_views(to, metrics);
-    LBK_GO(add_size(e, model, folder, about));
+    add_size(model, folder, about);
     if (e->options->timing) LBK_GO(add_timing(e, model, about));
 done:
     json_object_set_new(json_object_get(to.root, "models"), to.name, about);

@@ -66,6 +66,13 @@ static lbk_status assign(const lbk_config *config, const lbk_pack *pack, lbk__fo
     return status;
 }
 
+lbk_status lbk__folds_check(const lbk_config *config, const lbk_pack *pack, int count) {
+    lbk__folds folds = {.count = count};
+    const lbk_status status = assign(config, pack, &folds);
+    lbk__folds_free(config->context, &folds);
+    return status;
+}
+
 /* ---- training ---- */
 
 static lbk_status load_config(lbk_context *context, const char *teacher, const char *pack_path,

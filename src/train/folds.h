@@ -15,6 +15,9 @@ typedef struct lbk__folds {
  * fold. LBK_INVALID_ARGUMENT when `teacher` is no run folder. */
 lbk_status lbk__folds_train(lbk_context *context, const char *teacher, const char *pack_path,
                             const lbk_pack *pack, int count, const char *folder, lbk__folds *out);
+/* LBK_INVALID_ARGUMENT when lbk__folds_train could not deal the training samples of `config` into `count`
+ * folds. */
+lbk_status lbk__folds_check(const lbk_config *config, const lbk_pack *pack, int count);
 void lbk__folds_free(lbk_context *context, lbk__folds *folds); /* zeroed is allowed */
 /* Run folder of fold k; free with lbk_free. */
 lbk_status lbk__folds_teacher(lbk_context *context, const lbk__folds *folds, int k, char **out);

@@ -173,7 +173,7 @@ static lbk_status describe_study(lbk_context *context, const char *folder, json_
 }
 
 static lbk_status describe_folder(lbk_context *context, const char *given, json_t *out) {
-    char *folder = NULL, *path = NULL, hash[LBK__HASH_SIZE];
+    char *folder = NULL, hash[LBK__HASH_SIZE];
     lbk__model *model = NULL;
     bool study = false;
     lbk_status status = LBK_OK;
@@ -181,13 +181,12 @@ static lbk_status describe_folder(lbk_context *context, const char *given, json_
     if (study) goto done;
     LBK_GO(lbk__model_folder(context, given, &folder));
     LBK_GO(lbk__model_load(context, folder, &model));
-    LBK_GO(lbk__join(context, folder, "model.safetensors", &path));
     const lbk__model_config *c = &model->config;
     LBK_GO(lbk__model_hash(model, hash));
     json_object_set_new(out, "kind", json_string(strcmp(folder, given) == 0 ? "model" : "run"));
     json_object_set_new(out, "model", json_string(folder));
     json_object_set_new(out, "model_sha256", json_string(hash));
-    json_object_set_new(out, "bytes", json_integer(bytes_of(path)));
+    json_object_set_new(out, "bytes", json_integer(model->file_bytes));
     json_object_set_new(out, "parameters", json_integer((json_int_t)model->num_values));
     json_object_set_new(out, "sizes",
                         json_pack("{s:i, s:i, s:i, s:i, s:i, s:i}", "hidden_size", c->hidden_size,
@@ -205,7 +204,6 @@ static lbk_status describe_folder(lbk_context *context, const char *given, json_
 done:
     lbk__model_free(model);
     lbk_free(context, folder);
-    lbk_free(context, path);
     return status;
 }
 

@@ -121,6 +121,18 @@ grep -q '"num_samples": 56' taken/results.json || wrong 'results are not of the 
 sed 's/^pack/test_split: dull\npack/; s/from_teacher/set: ["distill.unlabelled_splits=[dull]"]\n    from_teacher/' given.yaml >seen.yaml
 study seen.yaml --out seen --teacher given
 expect_code 0; expect_err 'The test split, dull, also taught the students'
+# One that its learned weights are judged by, and one that chose its teacher; kd learns no weights.
+sed 's/^pack/test_split: extra2\npack/; s/methods: \[kd\]/methods: [kd, msd-learned]/
+    s/from_teacher/set: [distill.meta_split=extra2]\n    from_teacher/' given.yaml >judged.yaml
+sed 's/"split": "test"/"split": "extra2"/' data.jsonl >judged.jsonl
+run "$LIMBECK" pack judged.jsonl --vocab vocab.txt --image-size 32 --patch-size 16 --out judged
+study judged.yaml --pack judged --out seen2 --teacher given
+expect_code 0; expect_err 'The test split, extra2, also taught the students'
+sed 's/^pack/test_split: dull\npack/; s/  config: tiny.yaml/&\n  set: [train.dev_split=dull]/' given.yaml >chosen.yaml
+touch seen3.log; mkdir seen3; mv seen3.log seen3/ # of the user's, who keeps the output there
+study chosen.yaml --out seen3
+expect_code 0; expect_err 'The test split, dull, also chose the teacher'
+[ -f seen3/names.json ] || wrong 'a file that lies in a new study is not an older study'
 # A metric that the bootstrap does not know, and a name longer than most.
 long=$(printf 'é%.0s' $(seq 300))
 sed "s/half of it/$long/; s/\[kd\]/[kd, msd-uniform]/; s/from_teacher/set: [train.metric=f1_macro, distill.saliency=label]\n    from_teacher/" given.yaml >long.yaml
@@ -311,6 +323,8 @@ half train.metric=acuracy 'student half of it: .*"acuracy"; did you mean accurac
 half train.metric=f1_macro 'student out of fold: its train.metric is accuracy, another student.s f1_macro'
 half model.hidden_size=24 'starts from the teacher, whose hidden_size is [0-9]+.*leave model.hidden_size out'
 half model.num_hidden_layers=2 'init_layers names 1 layers, model.num_hidden_layers is 2'
+bad 's/folds: 2/folds: 60/' bad 'student out of fold: 60 folds cannot be made of 5[0-9] training samples with different images'
+bad 's/set: \[model/set: [model.init_from=given, model/' bad 'student out of fold: starts from given, whose hidden_size is [0-9]+; its configuration says 8'
 bad 's/from_teacher: \[1\]/from_teacher: [9]/' bad 'there is no layer 9'
 bad 's/msd-uniform/msd-learned/; s/set: \[model/set: [distill.meta_split=nosuch, model/' bad 'distill.meta_split: .*no sample in a split "nosuch"'
 bad 's/\(  distill.saliency:.*\)/\1\n  train.metric: [accuracy, auroc]/' bad 'grid: "train.metric": is not chosen on dev'
@@ -319,6 +333,11 @@ half seed=3 'set: "seed=3": would not be used: the recipe itself says it'
 half distill.weights=uniform 'set: "distill.weights=uniform": would not be used'
 half model.init_from=given 'set: "model.init_from=given": would not be used: from_teacher says it'
 bad 's/  config: tiny.yaml/  config: tiny.yaml\n  set: [pack=other]/' bad 'set: "pack=other": would not be used'
+cp -r given words
+sed -i '$!{h;d}; x; G' words/best/vocab.txt # the last two words change places
+sed 's/from_teacher: \[1\]/set: [model.init_from=words]/' given.yaml >bad.yaml
+study bad.yaml --out bad
+expect_code 4; expect_err 'student half of it: .*vocab'
 # What each run would find out for itself is found out before the first.
 half '"distill.unlabelled_splits=[dev]"' 'student half of it: split "dev" is named twice'
 half train.unimodal_weight=0.5 'student half of it: train.unimodal_weight is for learning from labels alone'

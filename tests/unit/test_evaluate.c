@@ -3,6 +3,8 @@
 #include "probe_fixture.h"
 #include "scarce.h"
 
+#include "model/parameters.h"
+
 /* ---- evaluation ---- */
 
 static void a_report_says_what_the_metrics_say(void **state) {
@@ -87,6 +89,37 @@ static void bad_evaluations_are_refused(void **state) {
     check_fails(f->context, LBK_BAD_DATA, f->pack_path, lbk_evaluate(f->context, &options, &text));
 }
 
+/* Weights in a file of another name, which an index tells of, as large models have them. */
+static void a_model_in_shards_is_measured(void **state) {
+    fixture *f = *state;
+    char *text, *whole = path_in(f, "student/model.safetensors"),
+                *part = path_in(f, "student/part.safetensors"),
+                *index = path_in(f, "student/model.safetensors.index.json");
+    lbk__model *model;
+    json_t *map = json_object();
+    check_ok(f->context, lbk__model_load(f->context, f->student_path, &model));
+    for (size_t i = 0; i < model->num_parameters; i++)
+        json_object_set_new(map, lbk__parameter_spec(&model->parameters[i]).name,
+                            json_string("part.safetensors"));
+    const double bytes = (double)model->file_bytes;
+    lbk__model_free(model);
+    assert_int_equal(rename(whole, part), 0);
+    json_t *root = json_pack("{s:o}", "weight_map", map);
+    assert_int_equal(json_dump_file(root, index, 0), 0);
+    json_decref(root);
+    const lbk_evaluate_options options = {.model = f->student_path, .pack = f->pack_path};
+    check_ok(f->context, lbk_evaluate(f->context, &options, &text));
+    json_t *report = parse(f, text);
+    assert_true(bytes > 0);
+    check_near(number(report, "models/model/file_bytes"), bytes, 0);
+    json_decref(report);
+    check_ok(f->context, lbk_info(f->context, f->student_path, &text));
+    report = parse(f, text);
+    check_near(number(report, "bytes"), bytes, 0);
+    json_decref(report);
+    free(whole), free(part), free(index);
+}
+
 /* ---- memory that runs out ---- */
 
 static lbk_status probe_and_evaluate(lbk_context *context, void *user) {
@@ -109,8 +142,11 @@ static void running_out_of_memory_is_survived(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(a_report_says_what_the_metrics_say),          TEST(a_narrow_model_is_shown_beside_float32),
-        TEST(a_model_does_not_diverge_from_its_own_cache), TEST(bad_evaluations_are_refused),
+        TEST(a_report_says_what_the_metrics_say),
+        TEST(a_narrow_model_is_shown_beside_float32),
+        TEST(a_model_does_not_diverge_from_its_own_cache),
+        TEST(bad_evaluations_are_refused),
+        TEST(a_model_in_shards_is_measured),
         TEST(running_out_of_memory_is_survived),
     };
     return cmocka_run_group_tests_name("evaluate", tests, NULL, NULL);

@@ -143,9 +143,12 @@ static void folders_that_are_in_use_are_refused(void **state) {
         snprintf(sentence, sizeof sentence, "is not empty, \"%s\" lies in it", files[i]);
         check_ok(context, lbk__make_folder(context, inside(out)));
         check_ok(context, lbk__write_file(context, inside(file), "mine", 4));
+        snprintf(file, sizeof file, "%s/theirs.tmp-1-0", out);
+        check_ok(context, lbk__write_file(context, inside(file), "theirs", 6));
         check_fails(context, LBK_INVALID_ARGUMENT, sentence,
                     lbk_import(context, "tests/golden/import/bert", inside(out), NULL));
         check_fails(context, LBK_INVALID_ARGUMENT, sentence, export("bert", out, LBK_EXPORT_HF, 0));
+        assert_true(lbk__exists(inside(file))); /* of a process that writes there */
     }
 }
 

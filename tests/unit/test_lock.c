@@ -141,6 +141,20 @@ static void leftovers_of_the_dead_are_removed(void **state) {
         assert_int_equal(take_file(names[i]), !(i < LBK_COUNT(of_any) && of_any[i]));
 }
 
+/* A pack, say, that another process writes into a folder that this one works in. */
+static void temporaries_of_the_living_stay(void **state) {
+    (void)state;
+    lbk__lock output, whole;
+    check_ok(context, lbk__lock_output(context, path, &output));
+    put_file("out.tmp-12-0");
+    put_file("other.tmp-12-0");
+    check_ok(context, lbk__lock_folder(context, folder, &whole));
+    lbk__unlock(&whole);
+    lbk__unlock(&output);
+    assert_true(take_file("out.tmp-12-0"));
+    assert_false(take_file("other.tmp-12-0"));
+}
+
 static void files_without_a_name_leave_nothing(void **state) {
     (void)state;
     FILE *file;
@@ -159,8 +173,11 @@ static void files_without_a_name_leave_nothing(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(the_living_hold_a_lock_and_the_dead_do_not), TEST(one_process_may_not_have_it_twice),
-        TEST(removing_the_file_lets_nobody_in),           TEST(leftovers_of_the_dead_are_removed),
+        TEST(the_living_hold_a_lock_and_the_dead_do_not),
+        TEST(one_process_may_not_have_it_twice),
+        TEST(removing_the_file_lets_nobody_in),
+        TEST(leftovers_of_the_dead_are_removed),
+        TEST(temporaries_of_the_living_stay),
         TEST(files_without_a_name_leave_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
