@@ -236,7 +236,8 @@ lbk_status lbk_config_load(lbk_context *context, const char *path, const char *c
     LBK_TRY(lbk__config_read(context, path, overrides, num_overrides, &config));
     if (*config->model.init_from) LBK_GO(start_from(config));
     status = lbk__config_check(config);
-    if (status != LBK_OK && path) lbk__fail_at(context, status, "%s", path);
+    if (status != LBK_OK && path)
+        lbk__fail_at(context, status, "%s%s", path, num_overrides ? ", or what overrides it" : "");
 done:
     if (status == LBK_OK)
         *out = config;
