@@ -8,6 +8,7 @@
  * description form a group, and a group is in one split only, drawn from its first id: about 70 % train, 10 %
  * dev, 20 % test. */
 #include "base/random.h"
+#include "data/groups.h"
 #include "data/loader.h"
 #include "data/name_map.h"
 #include "format/appstream.h"
@@ -22,21 +23,11 @@ typedef struct appstream {
     lbk__loader base;
     char *folder, *images;
     lbk__appstream *catalogue;
-    int32_t *parent; /* [count] union-find: the root of a group is its first member */
+    int32_t *parent; /* [count] data/groups.h */
     size_t index;
 } appstream;
 
 /* ---- groups ---- */
-
-static int32_t root_of(appstream *loader, int32_t i) {
-    while (loader->parent[i] != i) i = loader->parent[i] = loader->parent[loader->parent[i]];
-    return i;
-}
-
-static void join(appstream *loader, int32_t a, int32_t b) {
-    a = root_of(loader, a), b = root_of(loader, b);
-    loader->parent[LBK_MAX(a, b)] = LBK_MIN(a, b);
-}
 
 /* Joins an application with the first one that has the same text under `kind`. */
 static lbk_status join_by(appstream *loader, lbk__name_map *seen, const char *kind, const char *text,
@@ -50,7 +41,7 @@ static lbk_status join_by(appstream *loader, lbk__name_map *seen, const char *ki
     lbk_free(loader->base.context, key);
     LBK_TRY(status);
     if (added) *first = index;
-    join(loader, *first, index);
+    lbk__groups_join(loader->parent, *first, index);
     return LBK_OK;
 }
 
@@ -94,7 +85,8 @@ done:
 }
 
 static const char *split_of(appstream *loader, int32_t index) {
-    const char *first = lbk__appstream_at(loader->catalogue, (size_t)root_of(loader, index))->id;
+    const char *first =
+        lbk__appstream_at(loader->catalogue, (size_t)lbk__groups_root(loader->parent, index))->id;
     char hash[LBK__HASH_SIZE];
     lbk__hash_bytes(first, strlen(first), hash);
     hash[16] = 0;

@@ -1,6 +1,7 @@
 /* openclipart_pick.c: duplicates, caps, groups and splits of the library's drawings. */
 #define _GNU_SOURCE /* qsort_r */
 #include "base/random.h"
+#include "data/groups.h"
 #include "data/openclipart.h"
 
 #include <stdlib.h>
@@ -15,7 +16,7 @@ static const uint64_t split_seed = 3356;
 typedef struct picking {
     lbk__drawings *drawings;
     int32_t *order;  /* [count] indices, to be sorted by some key */
-    int32_t *parent; /* [count] union-find: the root of a group is its drawing of smallest index */
+    int32_t *parent; /* [count] data/groups.h */
 } picking;
 
 /* ---- keys to sort and to join by ---- */
@@ -97,21 +98,11 @@ static void cap(picking *p, uint64_t (*key)(const lbk__drawing *), int (*most)(c
 
 /* ---- groups ---- */
 
-static int32_t root_of(const picking *p, int32_t i) {
-    while (p->parent[i] != i) i = p->parent[i] = p->parent[p->parent[i]];
-    return i;
-}
-
-static void join(picking *p, int32_t a, int32_t b) {
-    a = root_of(p, a), b = root_of(p, b);
-    p->parent[LBK_MAX(a, b)] = LBK_MIN(a, b);
-}
-
 static void join_equal(picking *p, uint64_t (*key)(const lbk__drawing *)) {
     sort(p, key);
     for (size_t i = 1; i < p->drawings->count; i++)
         if (key(p->drawings->items + p->order[i]) == key(p->drawings->items + p->order[i - 1]))
-            join(p, p->order[i - 1], p->order[i]);
+            lbk__groups_join(p->parent, p->order[i - 1], p->order[i]);
 }
 
 static void join_look_alikes(picking *p) {
@@ -120,7 +111,7 @@ static void join_look_alikes(picking *p) {
         for (size_t j = i + 1; is_in(items + i) && j < p->drawings->count; j++)
             if (is_in(items + j) &&
                 __builtin_popcountll(items[i].fingerprint ^ items[j].fingerprint) <= NEAR_BITS)
-                join(p, (int32_t)i, (int32_t)j);
+                lbk__groups_join(p->parent, (int32_t)i, (int32_t)j);
 }
 
 /* ---- splits ---- */
@@ -138,7 +129,8 @@ static void draw_splits(picking *p) {
     for (size_t i = 0; i < p->drawings->count; i++) {
         lbk__drawing *d = p->drawings->items + i;
         if (d->split == LBK__DRAWING_LEFT_OUT) continue;
-        const lbk__drawing_split split = split_of_group(p->drawings->items + root_of(p, (int32_t)i));
+        const lbk__drawing_split split =
+            split_of_group(p->drawings->items + lbk__groups_root(p->parent, (int32_t)i));
         if (d->label && d->split != LBK__DRAWING_TRANSFER)
             d->split = split;
         else

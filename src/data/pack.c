@@ -2,6 +2,7 @@
 #include "data/pack_file.h"
 
 #include "base/guest.h"
+#include "base/names.h"
 #include "format/json.h"
 
 #include <string.h>
@@ -28,11 +29,7 @@ static lbk_status read_names(const lbk_pack *pack, lbk__json_in in, const char *
 static lbk_status read_label_kind(lbk_pack *pack, lbk__json_in in) {
     const char *name;
     LBK_TRY(lbk__json_get_string(in, "label_kind", &name));
-    for (int kind = 0; lbk__pack_label_kinds[kind]; kind++)
-        if (strcmp(lbk__pack_label_kinds[kind], name) == 0) {
-            pack->label_kind = (lbk_label_kind)kind;
-            return LBK_OK;
-        }
+    if (lbk__label_kind_of(name, &pack->label_kind)) return LBK_OK;
     return lbk__fail(pack->context, LBK_BAD_DATA, "%s: label_kind is none of single, multi, soft",
                      pack->path);
 }

@@ -26,8 +26,6 @@ static const struct {
     [LBK__PART_VOCAB] = {"vocab.utf8", LBK__U8},
 };
 
-const char *const lbk__pack_label_kinds[] = {"single", "multi", "soft", NULL};
-
 const char *lbk__pack_part_name(lbk__pack_part part) {
     return parts[part].name;
 }

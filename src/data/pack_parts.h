@@ -41,7 +41,4 @@ lbk__dtype lbk__pack_part_dtype(lbk__pack_part part);
 /* SHA-256 of both hashes, one after the other. */
 void lbk__pack_identity(const char *description_hash, const char *content_hash, char out[LBK__HASH_SIZE]);
 
-/* "single", "multi", "soft", in the order of lbk_label_kind; NULL at the end. */
-extern const char *const lbk__pack_label_kinds[];
-
 #endif

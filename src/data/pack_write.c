@@ -1,4 +1,5 @@
 /* pack_write.c: from the parts of a pack to the finished file. */
+#include "base/names.h"
 #include "data/pack_builder.h"
 #include "format/json.h"
 
@@ -51,7 +52,7 @@ static lbk_status describe(const lbk__pack_builder *builder, char **out) {
                                inputs_json(builder->loader), "left_out", left_out_json(builder->loader));
     json_t *root =
         json_pack("{s:s, s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:s}", "kind", "pack", "version",
-                  LBK__PACK_VERSION, "label_kind", lbk__pack_label_kinds[builder->options.label_kind],
+                  LBK__PACK_VERSION, "label_kind", lbk__label_kind_names[builder->options.label_kind],
                   "classes", names_json(&builder->classes), "splits", names_json(&builder->splits), "visual",
                   visual, "tokenizer", tokenizer, "source", source, "counts", counts, "made_by", version);
     lbk_status status = lbk__json_dump(builder->context, root, JSON_COMPACT, out);

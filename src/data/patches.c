@@ -1,9 +1,9 @@
 /* patches.c: pixels to rows of patches, and the perceptual hash of pixels. */
 #include "base/half.h"
+#include "base/sorted.h"
 #include "data/image.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { GREY_SIDE = 32, LOW = 8 };
@@ -46,11 +46,6 @@ static void grey_cells(const uint8_t *pixels, int32_t size, double cells[GREY_SI
         }
 }
 
-static int compare_doubles(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 uint64_t lbk__image_fingerprint(const uint8_t *pixels, int32_t size) {
     double cells[GREY_SIDE][GREY_SIDE], wave[LOW][GREY_SIDE], rows[LOW][GREY_SIDE], low[LOW * LOW],
         sorted[LOW * LOW];
@@ -68,8 +63,8 @@ uint64_t lbk__image_fingerprint(const uint8_t *pixels, int32_t size) {
             for (int x = 0; x < GREY_SIDE; x++) low[k * LOW + l] += rows[k][x] * wave[l][x];
         }
     memcpy(sorted, low, sizeof sorted);
-    qsort(sorted, LOW * LOW, sizeof *sorted, compare_doubles);
-    double median = (sorted[LOW * LOW / 2 - 1] + sorted[LOW * LOW / 2]) / 2;
+    lbk__sort(sorted, LOW * LOW);
+    const double median = lbk__percentile(sorted, LOW * LOW, 50);
     uint64_t bits = 0;
     for (int i = 0; i < LOW * LOW; i++) bits |= (uint64_t)(low[i] > median) << i;
     return bits;

@@ -1,6 +1,7 @@
 /* cache.c: opens a teacher cache, says whether it belongs to a teacher and a pack, and looks things up in it.
  */
 #include "distill/cache.h"
+#include "base/names.h"
 #include "format/safetensors.h"
 
 #include <jansson.h>
@@ -14,8 +15,6 @@ struct lbk__cache {
     lbk__cache_key key;
     const float *logits, *saliency; /* saliency: NULL with one view */
 };
-
-const char *const lbk__label_kind_names[] = {"single", "multi", "soft", NULL};
 
 static lbk_status bad(const lbk__cache *cache, const char *what) {
     return lbk__fail(cache->context, LBK_BAD_DATA,
@@ -42,7 +41,6 @@ static bool names_are(const json_t *array, const char *const *names, size_t coun
 }
 
 static lbk_status read_description(lbk__cache *cache) {
-    static const char *const views[] = {"joint", "text", "image"};
     const char *text = lbk__safetensors_metadata(cache->file, "limbeck");
     if (!text) return bad(cache, "it has no description");
     cache->description = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
@@ -53,17 +51,13 @@ static lbk_status read_description(lbk__cache *cache) {
         return bad(cache, "its version differs");
     const json_t *shown = json_object_get(cache->description, "views");
     cache->key.joint_only = json_array_size(shown) == 1;
-    if (!names_are(shown, views, (size_t)lbk__cache_views(&cache->key)) ||
+    if (!names_are(shown, lbk__view_names, (size_t)lbk__cache_views(&cache->key)) ||
         !names_are(json_object_get(cache->description, "saliencies"), lbk__saliency_names,
                    LBK__NUM_SALIENCIES))
         return bad(cache, "its views or saliencies are others");
     const char *label_kind = json_string_value(json_object_get(cache->description, "label_kind"));
-    int found = 0;
-    while (label_kind && lbk__label_kind_names[found] &&
-           strcmp(label_kind, lbk__label_kind_names[found]) != 0)
-        found++;
-    if (!label_kind || !lbk__label_kind_names[found]) return bad(cache, "its label kind is unknown");
-    cache->key.label_kind = (lbk_label_kind)found;
+    if (!lbk__label_kind_of(label_kind, &cache->key.label_kind))
+        return bad(cache, "its label kind is unknown");
     const json_int_t folds = json_integer_value(json_object_get(cache->description, "folds"));
     if (folds < 0 || folds > LBK_MAX_FOLDS) return bad(cache, "its number of folds makes no sense");
     cache->key.folds = (int32_t)folds;

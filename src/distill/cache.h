@@ -16,8 +16,6 @@
 
 enum { LBK__CACHE_VERSION = 1, LBK__NUM_MODALITIES = 2 }; /* text, image */
 
-extern const char *const lbk__label_kind_names[]; /* "single", "multi", "soft", NULL */
-
 /* What a cache was made from: hashes of 64 hexadecimal digits, and the pack's measures. */
 typedef struct lbk__cache_key {
     const char *teacher_sha256, *pack_sha256;

@@ -1,6 +1,7 @@
 /* cache_writer.c: streams a teacher cache. */
 #include "distill/cache.h"
 
+#include "base/names.h"
 #include "format/by_view.h"
 
 #include <math.h>

@@ -68,8 +68,6 @@ typedef struct lbk__weight_summary {
 /* Per view, of the weights [count][3] of an epoch; all 0 without any. */
 lbk_status lbk__summarise_weights(lbk_context *context, const float *weights, int64_t count,
                                   lbk__weight_summary out[LBK_NUM_VIEWS]);
-/* Of count ≥ 1 values: between the two nearest ranks by their distance, as numpy's default. */
-double lbk__percentile(const float *sorted, int64_t count, double percent);
 
 /* ---- the whole loss of a batch ---- */
 

@@ -1,8 +1,8 @@
 /* answer.c: logits to words: labels and probabilities under each view, and how much each modality decides
  * (6), as JSON. */
-#include "base/logits.h"
-
 #include "base/guest.h"
+#include "base/logits.h"
+#include "base/names.h"
 #include "eval/predictor.h"
 #include "format/json.h"
 
@@ -11,8 +11,6 @@
 
 /* Below this many nats taking a modality away changes nothing worth telling. */
 static const double NOTHING = 0.01;
-
-static const char *const view_names[LBK_NUM_VIEWS] = {"joint", "text", "image"};
 
 /* By the logit, as metrics decide: probabilities near 1 are all the same float32. */
 typedef struct ranked {
@@ -104,7 +102,8 @@ static lbk_status answer(lbk_model *model, const float *const logits[LBK_NUM_VIE
     for (int view = 0; view < LBK_NUM_VIEWS; view++) {
         mine = view == LBK_VIEW_JOINT ? orders : orders + num_classes;
         rank(model, logits[view], probabilities, mine);
-        json_object_set_new(*out, view_names[view], view_json(model, probabilities, mine, orders, count));
+        json_object_set_new(*out, lbk__view_names[view],
+                            view_json(model, probabilities, mine, orders, count));
     }
     add_saliency(model, logits, *out);
 done:

@@ -2,6 +2,7 @@
  * "limbeck". */
 #include "model/config_json.h"
 
+#include "base/names.h"
 #include "data/name_list.h"
 
 #include <stdlib.h>
@@ -10,7 +11,6 @@
 /* By lbk__pooling. */
 static const char *const architectures[] = {"VisualBertForVisualReasoning", "VisualBertForQuestionAnswering"};
 enum { LONGEST_TEXT = 512 }; /* where a folder of others says nothing */
-static const char *const kind_names[] = {"single", "multi", "soft"};
 
 /* ---- reading ---- */
 
@@ -158,11 +158,7 @@ static lbk_status read_label_kind(lbk__model *model, const char *path, const jso
                                           : 1U << LBK_LABEL_MULTI | 1U << LBK_LABEL_SOFT;
         return LBK_OK;
     }
-    for (size_t kind = 0; name && kind < LBK_COUNT(kind_names); kind++)
-        if (strcmp(name, kind_names[kind]) == 0) {
-            model->label_kind = (lbk_label_kind)kind;
-            return LBK_OK;
-        }
+    if (lbk__label_kind_of(name, &model->label_kind)) return LBK_OK;
     return lbk__fail(model->context, LBK_BAD_DATA, "%s: \"label_kind\" is none of single, multi, soft", path);
 }
 
@@ -221,8 +217,8 @@ static json_t *short_real(float value) {
 static json_t *own_object(const lbk__model *model) {
     json_t *own =
         json_pack("{s:s*, s:s*, s:b, s:i}", "classifier", model->random_classifier ? "random" : NULL,
-                  "label_kind", model->other_label_kinds ? NULL : kind_names[model->label_kind], "cased",
-                  model->cased, "max_text_tokens", (int)model->max_text_tokens);
+                  "label_kind", model->other_label_kinds ? NULL : lbk__label_kind_names[model->label_kind],
+                  "cased", model->cased, "max_text_tokens", (int)model->max_text_tokens);
     if (model->visual_source)
         json_object_set_new(own, "visual", json_loads(model->visual_source, JSON_DECODE_ANY, NULL));
     if (model->made_from)

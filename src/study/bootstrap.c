@@ -2,24 +2,12 @@
 #include "study/bootstrap.h"
 
 #include "base/random.h"
+#include "base/sorted.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 /* Sums of equal scores in another order differ by less. */
 static const double EQUAL = 0x1p-40;
-
-static int by_value(const void *a, const void *b) {
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* Of sorted values, interpolated between neighbours. */
-static double percentile(const double *sorted, int64_t n, double share) {
-    const double at = share * (double)(n - 1), below = floor(at);
-    const int64_t i = (int64_t)below;
-    return i + 1 < n ? sorted[i] + (at - below) * (sorted[i + 1] - sorted[i]) : sorted[i];
-}
 
 static void draw(uint64_t seed, int32_t resample, int32_t *times, int64_t count) {
     for (int64_t i = 0; i < count; i++) times[i] = 0;
@@ -39,11 +27,11 @@ static lbk__interval summarise(double *differences, int64_t n) {
     for (int64_t i = 0; i < n; i++)
         if (!isnan(differences[i])) differences[defined++] = differences[i];
     if (defined == 0) return (lbk__interval){NAN, NAN, NAN};
-    qsort(differences, (size_t)defined, sizeof *differences, by_value);
+    lbk__sort(differences, defined);
     for (int64_t i = 0; i < defined; i++) below += differences[i] <= EQUAL, above += differences[i] >= -EQUAL;
     return (lbk__interval){
-        .low = percentile(differences, defined, 0.025),
-        .high = percentile(differences, defined, 0.975),
+        .low = lbk__percentile(differences, defined, 2.5),
+        .high = lbk__percentile(differences, defined, 97.5),
         .p = fmin(1, 2 * (double)(LBK_MIN(below, above) + 1) / (double)(defined + 1)),
     };
 }

@@ -1,6 +1,7 @@
 /* csv.c: the numbers of a report as comma-separated values: a file for each kind, a line for each thing told.
  */
 #include "base/file.h"
+#include "base/names.h"
 #include "study/html.h"
 #include "study/report.h"
 #include "study/study.h"

@@ -1,5 +1,6 @@
 /* curves.c: what happened during training, from metrics.jsonl of the run folders: scores on dev, and the
  * weights of (5). */
+#include "base/names.h"
 #include "format/json.h"
 #include "study/report.h"
 #include "study/study.h"

@@ -1,6 +1,7 @@
 /* deciding.c: test samples where one modality decides, or where only both together do, by the teacher's
  * saliencies. */
 #include "base/logits.h"
+#include "base/names.h"
 #include "data/pack.h"
 #include "study/report.h"
 #include "train/report.h"

@@ -1,6 +1,7 @@
 /* densities.c: with which probability a model says what is true, under each view: whether a student behaves
  * within a modality as its teacher does. */
 #include "base/logits.h"
+#include "base/names.h"
 #include "data/pack.h"
 #include "study/report.h"
 #include "train/report.h"

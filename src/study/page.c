@@ -2,6 +2,7 @@
 #include "study/page.h"
 
 #include "base/file.h"
+#include "base/names.h"
 #include "study/report.h"
 #include "train/report.h"
 

@@ -1,4 +1,5 @@
 /* page_samples.c: samples where a modality decides, with picture, text and what the models say. */
+#include "base/names.h"
 #include "data/image.h"
 #include "study/page.h"
 #include "train/report.h"

@@ -1,4 +1,5 @@
 /* page_tables.c: the tables of the page; the best of a column is bold. */
+#include "base/names.h"
 #include "study/page.h"
 #include "train/report.h"
 

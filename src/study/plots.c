@@ -1,4 +1,5 @@
 /* plots.c: what is drawn, from the results. Names are KIND-STUDENT or KIND-STUDENT-VIEW. */
+#include "base/names.h"
 #include "study/gnuplot.h"
 #include "study/html.h"
 #include "study/report.h"
@@ -240,8 +241,6 @@ static void plot_saliency(lbk__gnuplot *g, const json_t *root) {
 
 enum { MOST_CLASSES = 24 };
 
-static const char *const modalities[] = {"text", "image"};
-
 /* The most frequent classes that the samples have, by falling number of samples. */
 static int frequent_classes(const json_t *classes, const json_t *shown[MOST_CLASSES]) {
     int count = 0;
@@ -270,7 +269,7 @@ static double put_spreads(lbk__gnuplot *g, const json_t *const *shown, int count
         lbk__gnuplot_put(g, "%.9g", count - c + (modality ? -0.17 : 0.17));
         for (size_t k = 0; k < LBK_COUNT(keys); k++) {
             const double value =
-                lbk__json_number(lbk__json_at(shown[c], modalities[modality], keys[k], NULL));
+                lbk__json_number(lbk__json_at(shown[c], lbk__modality_names[modality], keys[k], NULL));
             most = fmax(most, value);
             lbk__gnuplot_put(g, " %.9g", value);
         }
@@ -289,7 +288,7 @@ static void plot_classes(lbk__gnuplot *g, const json_t *root) {
     if (count == 0) return;
     lbk__gnuplot_begin(g, "classes", 460, height_of(count) + 6 * count);
     lbk__gnuplot_put(g, "set lmargin 20\nunset ytics\nset grid noytics\nset border 1\n");
-    for (size_t m = 0; m < LBK_COUNT(modalities); m++) most = fmax(most, put_spreads(g, shown, count, m));
+    for (size_t m = 0; m < LBK__NUM_MODALITIES; m++) most = fmax(most, put_spreads(g, shown, count, m));
     lbk__gnuplot_put(g, "set yrange [0.4:%d.6]\n", count);
     lbk__gnuplot_tics(g, 'x', 0, 1.06 * most);
     axis_label(g, "x", "saliency");
@@ -300,8 +299,8 @@ static void plot_classes(lbk__gnuplot *g, const json_t *root) {
             lbk__gnuplot_quote(quoted, 28, lbk__json_text_of(shown[c], "name")), count - c);
     }
     lbk__gnuplot_put(g, "plot ");
-    for (size_t m = 0; m < LBK_COUNT(modalities); m++) {
-        const char *colour = lbk__colour_of(modalities[m]);
+    for (size_t m = 0; m < LBK__NUM_MODALITIES; m++) {
+        const char *colour = lbk__colour_of(lbk__modality_names[m]);
         lbk__gnuplot_put(g,
                          "%s$d%zu using 3:1:($4-$3):(0) with vectors nohead lw 1 lc rgb '%s', $d%zu using "
                          "5:1:($6-$5):(0) with vectors nohead lw 3 lc rgb '%s', $d%zu using 2:1 with points "

@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/guest.h"
+#include "base/names.h"
 #include "format/json.h"
 #include "study/study.h"
 #include "train/report.h"

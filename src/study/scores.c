@@ -1,5 +1,6 @@
 /* scores.c: the tables of the report: scores and divergences per view; each method against KD, and against
  * the same method of the first student. */
+#include "base/names.h"
 #include "format/json.h"
 #include "study/report.h"
 #include "study/statistics.h"

@@ -1,6 +1,7 @@
 /* bench.c: synthetic work as training and serving see it, timed step by step: the same sizes, lengths and
  * losses as the PyTorch baseline that the project compares itself with (docs/speed.md). */
 #include "base/guest.h"
+#include "base/sorted.h"
 #include "distill/lookahead.h"
 #include "distill/weight_network.h"
 #include "format/json.h"
@@ -9,7 +10,6 @@
 #include "train/synthetic.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -137,11 +137,6 @@ static void infer_step(bench *b, int32_t number) {
     end_part(b, FORWARD);
 }
 
-static int by_value(const void *a, const void *b) {
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* All rows of the word table take what they put off, 64 steps: as many as training lets them. It is done
  * between the timed steps, of which each has its share: within one, the median would hide it. */
 static void settle(bench *b) {
@@ -188,9 +183,9 @@ static lbk_status measure(bench *b, double *out) {
     double *times;
     LBK_TRY(LBK_ALLOC(b->context, times, steps));
     const lbk_status status = take_steps(b, times);
-    qsort(times, (size_t)steps, sizeof *times, by_value);
+    lbk__sort(times, steps);
     if (b->settled) b->seconds[WAITING] *= (double)steps / b->settled;
-    *out = times[steps / 2] + b->seconds[WAITING] / steps;
+    *out = lbk__percentile(times, steps, 50) + b->seconds[WAITING] / steps;
     lbk_free(b->context, times);
     return status;
 }

@@ -1,6 +1,7 @@
 /* evaluate.c: lbk_evaluate: a model, and a teacher beside it, on one split of a pack. */
 #include "base/file.h"
 #include "base/guest.h"
+#include "base/names.h"
 #include "data/pack.h"
 #include "model/folder.h"
 #include "model/parameters.h"

@@ -1,4 +1,5 @@
 /* fit.c: whether a model can read a pack. */
+#include "base/names.h"
 #include "data/pack.h"
 #include "distill/cache.h"
 #include "train/infer.h"

@@ -74,7 +74,6 @@ static lbk_status describe_pack(lbk_context *context, const char *path, json_t *
 /* ---- caches ---- */
 
 static lbk_status describe_cache(lbk_context *context, const char *path, json_t *out) {
-    static const char *const modalities[LBK__NUM_MODALITIES] = {"text", "image"};
     lbk__cache *cache;
     LBK_TRY(lbk__cache_open(context, path, &cache));
     const lbk__cache_key *key = lbk__cache_made_from(cache);
@@ -87,7 +86,7 @@ static lbk_status describe_cache(lbk_context *context, const char *path, json_t 
             for (int m = 0; m < LBK__NUM_MODALITIES; m++) mean[m] += (double)s[m] / (double)key->num_samples;
         }
         json_object_set_new(saliency, lbk__saliency_names[kind],
-                            json_pack("{s:f, s:f}", modalities[0], mean[0], modalities[1], mean[1]));
+                            json_pack("{s:f, s:f}", "text", mean[0], "image", mean[1]));
     }
     json_object_set_new(out, "samples", json_integer(key->num_samples));
     json_object_set_new(out, "num_classes", json_integer(key->num_classes));

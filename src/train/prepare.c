@@ -1,5 +1,6 @@
 /* prepare.c: everything that a run needs: pack, teacher's cache, model, samples, buffers. */
 #include "base/file.h"
+#include "base/names.h"
 #include "data/pack.h"
 #include "train/report.h"
 #include "train/teacher_logits.h"

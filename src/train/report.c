@@ -1,11 +1,10 @@
 /* report.c: results as JSON. */
 #include "train/report.h"
 
+#include "base/names.h"
 #include "format/json.h"
 
 #include <math.h>
-
-const char *const lbk__view_names[] = {"joint", "text", "image", NULL};
 
 const char *lbk__main_metric(lbk_label_kind label_kind) {
     static const char *const names[] = {"accuracy", "f1_micro", "vqa_accuracy"};

@@ -15,6 +15,5 @@ lbk_status lbk__json_text(lbk_context *context, json_t *root, char **out);
 
 /* "accuracy" (single), "f1_micro" (multi), "vqa_accuracy" (soft). */
 const char *lbk__main_metric(lbk_label_kind label_kind);
-extern const char *const lbk__view_names[]; /* "joint", "text", "image", NULL */
 
 #endif

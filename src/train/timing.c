@@ -1,7 +1,6 @@
 /* timing.c: latency and throughput of a model on real samples. */
+#include "base/sorted.h"
 #include "train/measure.h"
-
-#include <stdlib.h>
 
 enum { WARMUP = 5, LATENCIES = 100, BATCHES = 20 };
 
@@ -43,11 +42,6 @@ static lbk_status run_one(bench *b, double *seconds) {
     return lbk__check_starved(b->context);
 }
 
-static int by_value(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static lbk_status measure(bench *b, double *seconds, int count) {
     double ignored;
     for (int i = 0; i < WARMUP; i++) LBK_TRY(run_one(b, &ignored));
@@ -66,9 +60,9 @@ lbk_status lbk__time_model(lbk__model *model, const lbk_pack *pack, const int32_
     close_bench(&b);
     LBK_GO(open_bench(&b, model, batch_size));
     LBK_GO(measure(&b, seconds, BATCHES));
-    qsort(latency, LATENCIES, sizeof *latency, by_value);
+    lbk__sort(latency, LATENCIES);
     for (int i = 0; i < BATCHES; i++) total += seconds[i];
-    *out = (lbk__timing){.latency_ms = 1e3 * 0.5 * (latency[LATENCIES / 2 - 1] + latency[LATENCIES / 2]),
+    *out = (lbk__timing){.latency_ms = 1e3 * lbk__percentile(latency, LATENCIES, 50),
                          .samples_per_s = (double)batch_size * BATCHES / total,
                          .batch_size = batch_size};
 done:

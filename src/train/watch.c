@@ -1,4 +1,5 @@
 /* watch.c: what is told at the end of an epoch about the weights of (5), and about learning them. */
+#include "base/names.h"
 #include "data/pack.h"
 #include "train/report.h"
 #include "train/training.h"

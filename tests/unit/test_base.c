@@ -4,7 +4,9 @@
 #include "base/base.h"
 #include "base/file.h"
 #include "base/library.h"
+#include "base/names.h"
 #include "base/random.h"
+#include "base/sorted.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -185,6 +187,31 @@ static void texts_are_made_printable(void **state) {
     assert_null(lbk__nearest("zzzzz", names));
 }
 
+/* As numpy.percentile. */
+static void percentiles_lie_between_ranks(void **state) {
+    (void)state;
+    double values[] = {4, -1, 2, 2, 10};
+    lbk__sort(values, 0);
+    assert_true(values[0] == 4);
+    lbk__sort(values, 5);
+    for (int i = 1; i < 5; i++) assert_true(values[i - 1] <= values[i]);
+    check_near(lbk__percentile(values, 5, 0), -1, 0);
+    check_near(lbk__percentile(values, 5, 10), 0.2, 1e-15);
+    check_near(lbk__percentile(values, 5, 50), 2, 0);
+    check_near(lbk__percentile(values, 4, 50), 2, 0);
+    check_near(lbk__percentile(values, 2, 50), 0.5, 0);
+    check_near(lbk__percentile(values, 5, 100), 10, 0);
+    check_near(lbk__percentile(values, 1, 97.5), -1, 0);
+}
+
+static void label_kinds_have_names(void **state) {
+    (void)state;
+    lbk_label_kind kind = LBK_LABEL_SINGLE;
+    assert_true(lbk__label_kind_of("soft", &kind) && kind == LBK_LABEL_SOFT);
+    assert_true(lbk__label_kind_of("multi", &kind) && kind == LBK_LABEL_MULTI);
+    assert_false(lbk__label_kind_of("Multi", &kind) || lbk__label_kind_of(NULL, &kind));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_status_has_a_name_and_a_sentence),
@@ -196,6 +223,8 @@ int main(void) {
         cmocka_unit_test(files_appear_whole_or_not_at_all),
         cmocka_unit_test(pipes_and_devices_are_refused),
         cmocka_unit_test(hashes_are_sha256),
+        cmocka_unit_test(percentiles_lie_between_ranks),
+        cmocka_unit_test(label_kinds_have_names),
         cmocka_unit_test(libraries_are_loaded_whole_or_not),
         cmocka_unit_test(texts_are_made_printable),
     };

@@ -30,12 +30,6 @@ static double *head_in(const lbk__buffer *buffer, const plain_head *head) {
     return (double *)buffer->data + head->at;
 }
 
-static double dot(const double *a, const double *b, int64_t d) {
-    double sum = 0.0;
-    for (int64_t c = 0; c < d; c++) sum += a[c] * b[c];
-    return sum;
-}
-
 /* p [n]: row i of softmax(Q·Kᵀ/√d); m [n]: row i of the mask. */
 static void row_of(const lbk__op *op, const plain_head *head, const lbk__dropout *dropout, int64_t i,
                    double *p, double *m) {
@@ -43,7 +37,7 @@ static void row_of(const lbk__op *op, const plain_head *head, const lbk__dropout
     const double *k = head_in(&op->input[0]->value, head) + head->hidden;
     double most = -INFINITY, total = 0.0;
     for (int64_t j = 0; j < head->n; j++) {
-        p[j] = head->root * dot(q, k + j * head->stride, head->d);
+        p[j] = head->root * reference_dot(q, k + j * head->stride, head->d);
         most = fmax(most, p[j]);
         m[j] = kept_scale(dropout, head->mask_base + (uint64_t)(i * LBK_ROUND_UP(head->n, 8) + j));
     }
@@ -72,7 +66,7 @@ static void backward_row(const lbk__op *op, const plain_head *head, int64_t i, c
     double mean = 0.0;
     for (int64_t j = 0; j < head->n; j++) {
         for (int64_t c = 0; c < head->d; c++) dv[j * stride + c] += m[j] * p[j] * d_out[c];
-        dp[j] = m[j] * dot(d_out, v + j * stride, head->d);
+        dp[j] = m[j] * reference_dot(d_out, v + j * stride, head->d);
         mean += p[j] * dp[j];
     }
     for (int64_t j = 0; j < head->n; j++) {
@@ -93,7 +87,8 @@ static void tangent_row(const lbk__op *op, const plain_head *head, int64_t i, co
     const double *dk = head_in(&op->input[0]->tangent, head) + head->hidden, *dv = dk + head->hidden;
     double *d_out = (double *)op->output->tangent.data + head->out_at + i * head->hidden, mean = 0.0;
     for (int64_t j = 0; j < head->n; j++) {
-        ds[j] = head->root * (dot(dq, k + j * stride, head->d) + dot(q, dk + j * stride, head->d));
+        ds[j] = head->root *
+                (reference_dot(dq, k + j * stride, head->d) + reference_dot(q, dk + j * stride, head->d));
         mean += p[j] * ds[j];
     }
     for (int64_t c = 0; c < head->d; c++) {

@@ -100,9 +100,8 @@ static void tangent(lbk__tape *tape, lbk__op *op) {
 
 /* ---- reference ---- */
 
-static void reference_sum(const lbk__tape *tape, const lbk__op *op, const lbk__dropout *dropout, int64_t i,
-                          const double *x, const double *residual, double *row) {
-    (void)tape;
+static void reference_sum(const lbk__op *op, const lbk__dropout *dropout, int64_t i, const double *x,
+                          const double *residual, double *row) {
     const int64_t cols = op->output->cols, padded = LBK_ROUND_UP(cols, 8);
     for (int64_t c = 0; c < cols; c++)
         row[c] = x[i * cols + c] * kept_scale(dropout, (uint64_t)(i * padded + c)) +
@@ -116,7 +115,7 @@ static void reference_forward(lbk__tape *tape, lbk__op *op) {
     double *normal = op->saved[0].data, *rstd = op->saved[1].data, *y = op->output->value.data;
     for (int64_t i = 0; i < n; i++) {
         double row[WIDEST], mean = 0.0, variance = 0.0;
-        reference_sum(tape, op, &dropout, i, op->input[0]->value.data,
+        reference_sum(op, &dropout, i, op->input[0]->value.data,
                       op->input[1] ? op->input[1]->value.data : NULL, row);
         for (int64_t c = 0; c < cols; c++) mean += row[c] / (double)cols;
         for (int64_t c = 0; c < cols; c++) variance += (row[c] - mean) * (row[c] - mean) / (double)cols;
@@ -173,7 +172,7 @@ static void reference_tangent(lbk__tape *tape, lbk__op *op) {
     double *dy = op->output->tangent.data;
     for (int64_t i = 0; i < n; i++) {
         double row[WIDEST];
-        reference_sum(tape, op, &dropout, i, op->input[0]->tangent.data,
+        reference_sum(op, &dropout, i, op->input[0]->tangent.data,
                       op->input[1] ? op->input[1]->tangent.data : NULL, row);
         reference_project(row, normal + i * cols, rstd[i], cols, row);
         for (int64_t c = 0; c < cols; c++)

@@ -37,6 +37,12 @@ static inline void reference_put(double *target, bool accumulate, double value) 
     *target = accumulate ? *target + value : value;
 }
 
+static inline double reference_dot(const double *a, const double *b, int64_t n) {
+    double sum = 0.0;
+    for (int64_t c = 0; c < n; c++) sum += a[c] * b[c];
+    return sum;
+}
+
 /* What dropout multiplies element `element` of an op with, for references. */
 static inline double kept_scale(const lbk__dropout *dropout, uint64_t element) {
     if (dropout->threshold == 0) return 1.0;

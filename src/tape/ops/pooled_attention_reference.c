@@ -29,12 +29,6 @@ static plain_head head_of(const lbk__tape *tape, const lbk__op *op, int64_t s, i
     return head;
 }
 
-static double dot(const double *a, const double *b, int64_t n) {
-    double sum = 0.0;
-    for (int64_t c = 0; c < n; c++) sum += a[c] * b[c];
-    return sum;
-}
-
 /* y = Σ_j p_j·m_j·x_j, and gives Σ_j p_j·m_j. */
 static double weigh(const plain_head *head, const double *p, const double *x, double *y) {
     double sigma = 0.0;
@@ -50,7 +44,7 @@ static void probabilities(const plain_head *head, const lbk__dropout *dropout, c
                           const double *x) {
     double most = -INFINITY, total = 0.0;
     for (int64_t j = 0; j < head->n; j++) {
-        head->p[j] = head->root * dot(u, x + j * head->hidden, head->hidden);
+        head->p[j] = head->root * reference_dot(u, x + j * head->hidden, head->hidden);
         head->m[j] = kept_scale(dropout, head->mask_base + (uint64_t)j);
         most = fmax(most, head->p[j]);
     }
@@ -64,7 +58,7 @@ static void forward_head(lbk__tape *tape, lbk__op *op, const plain_head *head, c
     double *out = (double *)op->output->value.data + head->out_at;
     const double sigma = weigh(head, head->p, x, head->y);
     for (int64_t r = 0; r < head->d; r++)
-        out[r] = dot(head->w + r * head->hidden, head->y, head->hidden) + sigma * head->b[r];
+        out[r] = reference_dot(head->w + r * head->hidden, head->y, head->hidden) + sigma * head->b[r];
 }
 
 static void backward_head(lbk__tape *tape, lbk__op *op, const plain_head *head, const double *u,
@@ -75,7 +69,7 @@ static void backward_head(lbk__tape *tape, lbk__op *op, const plain_head *head, 
     double *db = reference_gradients(tape, op->slot[1]) + row / hidden;
     double *du = (double *)op->input[0]->gradient.data + head->asking_at;
     double *dx = (double *)op->input[1]->gradient.data + head->tokens_at, mean = 0.0;
-    const double sigma = weigh(head, head->p, x, head->y), of_bias = dot(head->b, d_out, head->d);
+    const double sigma = weigh(head, head->p, x, head->y), of_bias = reference_dot(head->b, d_out, head->d);
     memset(head->dy, 0, (size_t)hidden * sizeof *head->dy);
     for (int64_t r = 0; r < head->d; r++) {
         db[r] += sigma * d_out[r];
@@ -85,7 +79,7 @@ static void backward_head(lbk__tape *tape, lbk__op *op, const plain_head *head, 
         }
     }
     for (int64_t j = 0; j < head->n; j++) {
-        head->ds[j] = head->m[j] * (dot(head->dy, x + j * hidden, hidden) + of_bias);
+        head->ds[j] = head->m[j] * (reference_dot(head->dy, x + j * hidden, hidden) + of_bias);
         mean += head->p[j] * head->ds[j];
     }
     for (int64_t j = 0; j < head->n; j++) {
@@ -106,7 +100,8 @@ static void tangent_head(lbk__tape *tape, lbk__op *op, const plain_head *head, c
     const double *dx = (const double *)op->input[1]->tangent.data + head->tokens_at;
     double *d_out = (double *)op->output->tangent.data + head->out_at, mean = 0.0;
     for (int64_t j = 0; j < head->n; j++) {
-        head->ds[j] = head->root * (dot(du, x + j * hidden, hidden) + dot(u, dx + j * hidden, hidden));
+        head->ds[j] = head->root *
+                      (reference_dot(du, x + j * hidden, hidden) + reference_dot(u, dx + j * hidden, hidden));
         mean += head->p[j] * head->ds[j];
     }
     for (int64_t j = 0; j < head->n; j++) head->ds[j] = head->p[j] * (head->ds[j] - mean);
@@ -115,8 +110,8 @@ static void tangent_head(lbk__tape *tape, lbk__op *op, const plain_head *head, c
     for (int64_t c = 0; c < hidden; c++) head->dy[c] += head->y[c];
     weigh(head, head->p, x, head->y);
     for (int64_t r = 0; r < head->d; r++)
-        d_out[r] = dot(head->w + r * hidden, head->dy, hidden) + dot(dw + r * hidden, head->y, hidden) +
-                   d_sigma * head->b[r] + sigma * db[r];
+        d_out[r] = reference_dot(head->w + r * hidden, head->dy, hidden) +
+                   reference_dot(dw + r * hidden, head->y, hidden) + d_sigma * head->b[r] + sigma * db[r];
 }
 
 typedef void head_pass(lbk__tape *, lbk__op *, const plain_head *, const double *u, const double *x);
