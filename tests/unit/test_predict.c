@@ -128,16 +128,9 @@ static void labels_are_decided_by_the_kind(void **state) {
     lbk_model_close(model);
 }
 
-static void count_warnings(void *user, lbk_log_level level, const char *line) {
-    (void)line;
-    *(int *)user += level == LBK_LOG_WARNING;
-}
-
 static void features_become_rows(void **state) {
     fixture *f = *state;
-    int warnings = 0;
-    f->context->options.log = count_warnings;
-    f->context->options.user = &warnings;
+    *f->log = 0;
     static const char features[] = "tests/golden/features/half.h5";
     lbk_model *model = open_model(f, 4, "{\"kind\": \"hdf5\"}", LBK_LABEL_SINGLE);
     assert_int_equal(lbk_model_visual_dim(model), 4);
@@ -164,8 +157,7 @@ static void features_become_rows(void **state) {
     named.image = "a/2.webp.png"; /* by its stem */
     check_ok(f->context, lbk_model_predict(model, &named, got[0], NULL));
     assert_memory_equal(got, wanted, sizeof wanted);
-    assert_int_equal(warnings, 0); /* of one image one may ask again */
-    f->context->options.log = NULL;
+    assert_string_equal(f->log, ""); /* of one image one may ask again */
     named.image = "nowhere.webp";
     check_fails(f->context, LBK_BAD_DATA, "has no features of the image \"nowhere.webp\"",
                 lbk_model_predict(model, &named, got[0], NULL));
