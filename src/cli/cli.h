@@ -121,6 +121,8 @@ size_t cli_fit(const char *text, size_t columns);
 
 /* ---- report.c: what the library returns as JSON, as tables ---- */
 
+extern const char *const cli_view_names[LBK_NUM_VIEWS];
+
 /* "12,345", "0.1234", "yes", "-" for null, "a, b" for an array. Free it. */
 char *cli_value_text(const json_t *value);
 /* Cells: a key with its underscores as spaces; a value (NULL: empty). */

@@ -77,22 +77,21 @@ static const struct argp argp = {
 
 /* A row for each metric, a column for each model and view; then the models. */
 static void print_report(json_t *root) {
-    static const char *const view_names[] = {"joint", "text", "image"};
     json_t *models = json_object_get(root, "models"), *views = json_object_get(root, "views"), *model, *value;
     const char *name, *metric;
     cli_table *table = cli_table_create();
     cli_table_cell(table, json_string_value(json_object_get(root, "split")));
     json_object_foreach(models, name, model) for (int v = 0; v < LBK_NUM_VIEWS; v++) {
-        char *title = cli_format("%s %s", name, view_names[v]);
+        char *title = cli_format("%s %s", name, cli_view_names[v]);
         cli_table_cell(table, title);
         free(title);
     }
-    json_t *metrics = json_object_get(json_object_get(views, view_names[LBK_VIEW_JOINT]), "model");
+    json_t *metrics = json_object_get(json_object_get(views, cli_view_names[LBK_VIEW_JOINT]), "model");
     json_object_foreach(metrics, metric, value) {
         cli_table_row(table);
         cli_table_key(table, metric);
         json_object_foreach(models, name, model) for (int v = 0; v < LBK_NUM_VIEWS; v++) {
-            json_t *row = json_object_get(json_object_get(views, view_names[v]), name);
+            json_t *row = json_object_get(json_object_get(views, cli_view_names[v]), name);
             cli_table_value(table, json_object_get(row, metric));
         }
     }

@@ -101,8 +101,6 @@ static const struct argp argp = {
     NULL,
     NULL};
 
-static const char *const view_names[LBK_NUM_VIEWS] = {"joint", "text", "image"};
-
 /* "food" or "Drama, Comedy" of one view. */
 static void add_decision(cli_table *table, const json_t *view) {
     const json_t *label = json_object_get(view, "label");
@@ -111,17 +109,17 @@ static void add_decision(cli_table *table, const json_t *view) {
 
 /* A row for each class by falling joint probability, then each view's decision, then the sentence. */
 static void print_answer(json_t *root) {
-    json_t *joint = json_object_get(json_object_get(root, view_names[LBK_VIEW_JOINT]), "probabilities");
+    json_t *joint = json_object_get(json_object_get(root, cli_view_names[LBK_VIEW_JOINT]), "probabilities");
     cli_table *table = cli_table_create();
     const char *name;
     json_t *unused;
     cli_table_cell(table, "label");
-    for (int view = 0; view < LBK_NUM_VIEWS; view++) cli_table_cell(table, view_names[view]);
+    for (int view = 0; view < LBK_NUM_VIEWS; view++) cli_table_cell(table, cli_view_names[view]);
     json_object_foreach(joint, name, unused) {
         cli_table_row(table);
         cli_table_cell(table, name);
         for (int view = 0; view < LBK_NUM_VIEWS; view++) {
-            json_t *of_view = json_object_get(root, view_names[view]);
+            json_t *of_view = json_object_get(root, cli_view_names[view]);
             cli_table_value(table, json_object_get(json_object_get(of_view, "probabilities"), name));
         }
     }
@@ -130,8 +128,8 @@ static void print_answer(json_t *root) {
     table = cli_table_create();
     for (int view = 0; view < LBK_NUM_VIEWS; view++) {
         if (view) cli_table_row(table);
-        cli_table_cell(table, view_names[view]);
-        add_decision(table, json_object_get(root, view_names[view]));
+        cli_table_cell(table, cli_view_names[view]);
+        add_decision(table, json_object_get(root, cli_view_names[view]));
     }
     putchar('\n');
     cli_table_print(table, false);

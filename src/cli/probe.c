@@ -78,19 +78,18 @@ static const struct argp argp = {options,
 
 /* A metric by split and view. */
 static void print_scores(json_t *root, const char *metric) {
-    static const char *const view_names[] = {"joint", "text", "image"};
     const char *split;
     json_t *views;
     cli_table *table = cli_table_create();
     cli_table_key(table, metric);
-    for (int v = 0; v < LBK_NUM_VIEWS; v++) cli_table_cell(table, view_names[v]);
+    for (int v = 0; v < LBK_NUM_VIEWS; v++) cli_table_cell(table, cli_view_names[v]);
     cli_table_cell(table, "samples");
     json_object_foreach(json_object_get(root, "splits"), split, views) {
         cli_table_row(table);
         cli_table_cell(table, split);
         for (int v = 0; v < LBK_NUM_VIEWS; v++)
-            cli_table_value(table, json_object_get(json_object_get(views, view_names[v]), metric));
-        cli_table_value(table, json_object_get(json_object_get(views, view_names[0]), "num_samples"));
+            cli_table_value(table, json_object_get(json_object_get(views, cli_view_names[v]), metric));
+        cli_table_value(table, json_object_get(json_object_get(views, cli_view_names[0]), "num_samples"));
     }
     cli_table_print(table, true);
     cli_table_free(table);

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *const cli_view_names[LBK_NUM_VIEWS] = {"joint", "text", "image"};
+
 /* What fits in a cell: a value, or an array of values. */
 static bool is_cell(const json_t *value) {
     size_t i;
