@@ -40,8 +40,8 @@ lbk_status lbk__weights_check_finite(const lbk__weights *weights, size_t index, 
 const char *lbk__shape_text(const lbk__tensor_spec *spec, char *buffer, size_t size);
 /* The files that the tensors are in. */
 size_t lbk__weights_num_files(const lbk__weights *weights);
-/* Of these files together. */
-int64_t lbk__weights_bytes(const lbk__weights *weights);
 const char *lbk__weights_file(const lbk__weights *weights, size_t index);
+/* Of all of them. */
+int64_t lbk__weights_bytes(const lbk__weights *weights);
 
 #endif

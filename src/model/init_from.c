@@ -1,7 +1,5 @@
 /* init_from.c: the weights that training starts from: those of a source that the model has room for. */
-#include "model/folder.h"
 #include "model/source.h"
-#include "model/vocabulary.h"
 
 static lbk_status check_layers(const lbk__model_source *from, const lbk__model *model, const int32_t *layers,
                                size_t num_layers) {
@@ -33,27 +31,6 @@ done:
     return status;
 }
 
-lbk_status lbk__model_match_words(lbk_context *context, const char *given, const char *vocab, size_t length,
-                                  bool cased) {
-    lbk__model theirs = {.context = context}; /* for its vocabulary alone */
-    char *folder = NULL;
-    bool says_case;
-    lbk_status status = LBK_OK;
-    LBK_GO(lbk__model_folder(context, given, &folder));
-    LBK_GO(lbk__vocabulary_read(&theirs, folder, &says_case));
-    if (theirs.vocab)
-        LBK_GO(lbk__vocabulary_match(context, theirs.vocab, theirs.vocab_length, vocab, length));
-    if (says_case && (theirs.cased != 0) != cased)
-        status =
-            lbk__fail(context, LBK_MISMATCH,
-                      theirs.cased ? "its texts keep their case, the pack's do not: pack with --cased"
-                                   : "its texts are lower-cased, the pack's are not: pack without --cased");
-done:
-    lbk_free(context, theirs.vocab);
-    lbk_free(context, folder);
-    return status;
-}
-
 lbk_status lbk__model_init_from(lbk__model *model, const char *given, const int32_t *layers,
                                 size_t num_layers, uint64_t seed, char **report) {
     lbk__model_source from;
@@ -62,8 +39,8 @@ lbk_status lbk__model_init_from(lbk__model *model, const char *given, const int3
     if (report) *report = NULL;
     LBK_TRY(lbk__model_source_open(model->context, given, &from));
     if (model->vocab)
-        LBK_GO(lbk__model_match_words(model->context, from.folder, model->vocab, model->vocab_length,
-                                      model->cased != 0));
+        LBK_GO(lbk__vocabulary_match_folder(model->context, from.folder, model->vocab, model->vocab_length,
+                                            model->cased != 0));
     LBK_GO(check_layers(&from, model, layers, num_layers));
     LBK_GO(lbk__model_take(&from, model, layers, true, seed, &taken));
     if (report) LBK_GO(describe(&from, &taken, report));

@@ -71,10 +71,6 @@ void lbk__model_init_random(lbk__model *model, uint64_t seed);
  * `report` (may be NULL) says what was taken. */
 lbk_status lbk__model_init_from(lbk__model *model, const char *folder, const int32_t *layers,
                                 size_t num_layers, uint64_t seed, char **report);
-/* LBK_MISMATCH where its words are not those of a pack's vocab.txt (below), or its texts keep their case and
- * the pack's do not: embeddings of other words would be taken for those of the pack's. */
-lbk_status lbk__model_match_words(lbk_context *context, const char *folder, const char *vocab, size_t length,
-                                  bool cased);
 /* Sizes from a model folder's config.json, of any BERT-like model. */
 lbk_status lbk__model_config_of(lbk_context *context, const char *folder, lbk__model_config *out);
 /* A model to run, not to change. */
@@ -88,6 +84,10 @@ lbk_status lbk__model_save(const lbk__model *model, const float *weights, const 
  * which may have more; however lines end. */
 lbk_status lbk__vocabulary_match(lbk_context *context, const char *ours, size_t our_size, const char *theirs,
                                  size_t their_size);
+/* The same of a folder's vocabulary, whose texts must also keep their case where the pack's do, and only
+ * there: before training starts from its embeddings. A folder that says neither fits any pack. */
+lbk_status lbk__vocabulary_match_folder(lbk_context *context, const char *folder, const char *vocab,
+                                        size_t length, bool cased);
 /* SHA-256 of the weights and the configuration: the teacher's identity in a cache. */
 lbk_status lbk__model_hash(const lbk__model *model, char out[65]);
 

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "format/json.h"
 #include "format/json_parse.h"
+#include "model/folder.h"
 
 #include <string.h>
 
@@ -269,5 +270,26 @@ done:
     if (says_case) *says_case = says;
     json_decref(json);
     lbk_free(model->context, path);
+    return status;
+}
+
+lbk_status lbk__vocabulary_match_folder(lbk_context *context, const char *given, const char *vocab,
+                                        size_t length, bool cased) {
+    lbk__model theirs = {.context = context}; /* for its vocabulary alone */
+    char *folder = NULL;
+    bool says_case;
+    lbk_status status = LBK_OK;
+    LBK_GO(lbk__model_folder(context, given, &folder));
+    LBK_GO(lbk__vocabulary_read(&theirs, folder, &says_case));
+    if (theirs.vocab)
+        LBK_GO(lbk__vocabulary_match(context, theirs.vocab, theirs.vocab_length, vocab, length));
+    if (says_case && (theirs.cased != 0) != cased)
+        status =
+            lbk__fail(context, LBK_MISMATCH,
+                      theirs.cased ? "its texts keep their case, the pack's do not: pack with --cased"
+                                   : "its texts are lower-cased, the pack's are not: pack without --cased");
+done:
+    lbk_free(context, theirs.vocab);
+    lbk_free(context, folder);
     return status;
 }

@@ -68,12 +68,12 @@ static lbk_status add_teacher(const lbk__results *r, const json_t *students, jso
     } roles[] = {{"dev_split", "chose the teacher"}, {"train_split", "taught the teacher"}};
     const json_t *teacher = json_object_get(r->study, "teacher_splits");
     for (size_t i = 0; i < LBK_COUNT(roles); i++) {
-        const char *split = split_of(teacher, roles[i].key), *theirs;
+        const char *split = split_of(teacher, roles[i].key);
         bool told = false;
         size_t s;
         json_t *student;
         json_array_foreach(students, s, student) {
-            theirs = split_of(student, roles[i].key);
+            const char *theirs = split_of(student, roles[i].key);
             told = told || (split && theirs && strcmp(split, theirs) == 0);
         }
         if (!told) LBK_TRY(add_sentence(r, split, roles[i].did, to));
