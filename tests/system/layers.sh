@@ -8,7 +8,7 @@ complain() { echo "$*"; failed=1; }
 level() {
     case $1 in
     base) echo 0 ;; format) echo 1 ;; kernel) echo 2 ;; tape | vision) echo 3 ;; data) echo 4 ;; model) echo 5 ;;
-    distill | eval) echo 6 ;; train) echo 7 ;; study) echo 8 ;; cli) echo 9 ;;
+    distill | eval) echo 6 ;; train) echo 7 ;; bench | study) echo 8 ;; cli) echo 9 ;;
     *) echo 99 ;;
     esac
 }

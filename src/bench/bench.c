@@ -2,12 +2,12 @@
  * losses as the PyTorch baseline that the project compares itself with (docs/speed.md). */
 #include "base/guest.h"
 #include "base/sorted.h"
+#include "bench/roofline.h"
+#include "bench/synthetic.h"
 #include "distill/lookahead.h"
 #include "distill/weight_network.h"
 #include "format/json.h"
 #include "train/optimizer.h"
-#include "train/roofline.h"
-#include "train/synthetic.h"
 
 #include <math.h>
 #include <string.h>

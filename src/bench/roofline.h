@@ -1,7 +1,7 @@
 /* roofline.h: for bench.c: what the machine can do at best, which the parts of a step are to be held against.
  */
-#ifndef LBK_TRAIN_ROOFLINE_H
-#define LBK_TRAIN_ROOFLINE_H
+#ifndef LBK_BENCH_ROOFLINE_H
+#define LBK_BENCH_ROOFLINE_H
 
 #include "kernel/narrow.h"
 

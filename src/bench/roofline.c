@@ -1,5 +1,5 @@
 /* roofline.c: the best of a few runs of one large product, and of one long sum. */
-#include "train/roofline.h"
+#include "bench/roofline.h"
 
 #include "tape/ops.h"
 

@@ -1,7 +1,7 @@
 /* synthetic.h: for bench.c: batches of any sizes, and what the losses of their steps need, all drawn. The
  * PyTorch baseline that the project compares itself with draws texts of the same lengths. */
-#ifndef LBK_TRAIN_SYNTHETIC_H
-#define LBK_TRAIN_SYNTHETIC_H
+#ifndef LBK_BENCH_SYNTHETIC_H
+#define LBK_BENCH_SYNTHETIC_H
 
 #include "data/batch.h"
 

@@ -1,5 +1,5 @@
 /* synthetic.c: drawn batches. */
-#include "train/synthetic.h"
+#include "bench/synthetic.h"
 
 #include "base/half.h"
 #include "base/random.h"
