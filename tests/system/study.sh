@@ -126,13 +126,13 @@ sed 's/^pack/test_split: extra2\npack/; s/methods: \[kd\]/methods: [kd, msd-lear
     s/from_teacher/set: [distill.meta_split=extra2]\n    from_teacher/' given.yaml >judged.yaml
 sed 's/"split": "test"/"split": "extra2"/' data.jsonl >judged.jsonl
 run "$LIMBECK" pack judged.jsonl --vocab vocab.txt --image-size 32 --patch-size 16 --out judged
-study judged.yaml --pack judged --out seen2 --teacher given
+study judged.yaml --pack judged --out judging --teacher given
 expect_code 0; expect_err 'The test split, extra2, also taught the students'
 sed 's/^pack/test_split: dull\npack/; s/  config: tiny.yaml/&\n  set: [train.dev_split=dull]/' given.yaml >chosen.yaml
-touch seen3.log; mkdir seen3; mv seen3.log seen3/ # of the user's, who keeps the output there
-study chosen.yaml --out seen3
+mkdir choosing; touch choosing/log.txt # of the user's, who keeps the output there
+study chosen.yaml --out choosing
 expect_code 0; expect_err 'The test split, dull, also chose the teacher'
-[ -f seen3/names.json ] || wrong 'a file that lies in a new study is not an older study'
+[ -f choosing/names.json ] || wrong 'a file that lies in a new study is not an older study'
 # A metric that the bootstrap does not know, and a name longer than most.
 long=$(printf 'é%.0s' $(seq 300))
 sed "s/half of it/$long/; s/\[kd\]/[kd, msd-uniform]/; s/from_teacher/set: [train.metric=f1_macro, distill.saliency=label]\n    from_teacher/" given.yaml >long.yaml
@@ -334,7 +334,7 @@ half distill.weights=uniform 'set: "distill.weights=uniform": would not be used'
 half model.init_from=given 'set: "model.init_from=given": would not be used: from_teacher says it'
 bad 's/  config: tiny.yaml/  config: tiny.yaml\n  set: [pack=other]/' bad 'set: "pack=other": would not be used'
 cp -r given words
-sed -i '$!{h;d}; x; G' words/best/vocab.txt # the last two words change places
+sed -i '$s/$/x/' words/best/vocab.txt # another word than the pack's
 sed 's/from_teacher: \[1\]/set: [model.init_from=words]/' given.yaml >bad.yaml
 study bad.yaml --out bad
 expect_code 4; expect_err 'student half of it: .*vocab'
