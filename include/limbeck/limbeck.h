@@ -195,6 +195,7 @@ typedef struct lbk_pack_options {
     const char *const *classes; /* NULL: those that occur in the data, sorted; else exactly these are legal */
     size_t num_classes;
     int skip_bad; /* report a bad record, go on, and count; else the first one fails */
+    int no_caps;  /* Open Clip Art: all drawings of a class are labelled, not 400 at most */
 } lbk_pack_options;
 
 /* Writes `out` (appears whole or not at all). `summary` (may be NULL): JSON with counts, labels, lengths,
@@ -392,9 +393,9 @@ typedef struct lbk_input {
 /* `logits` and `probabilities` (each may be NULL): [LBK_NUM_VIEWS, num_classes]; probabilities are the
  * softmax of single labels, else each class's sigmoid. A view whose content is missing equals [CLS] [SEP]
  * alone. LBK_BAD_DATA for a text that is no UTF-8, a picture that cannot be decoded, a model whose classifier
- * was initialised by lbk_import; LBK_IO for an image that is not there; LBK_MISMATCH for one that the model
- * cannot read; LBK_INVALID_ARGUMENT for one whose rows nothing was set to make; LBK_NUMERIC for rows that
- * float16 cannot hold and for logits that are not finite. */
+ * was initialised by lbk_import, a name that the file of features does not have; LBK_IO for a picture that is
+ * not there; LBK_MISMATCH for an image that the model cannot read; LBK_INVALID_ARGUMENT for one whose rows
+ * nothing was set to make; LBK_NUMERIC for rows that float16 cannot hold and for logits that are not finite. */
 LBK_PUBLIC lbk_status lbk_model_predict(lbk_model *model, const lbk_input *input, float *logits,
                                         float *probabilities);
 

@@ -5,7 +5,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CASED = 256, IMAGES, VISUAL, IMAGE_SIZE, PATCH_SIZE, FEATURES, LABELS, CLASSES, SKIP_BAD, JSON };
+enum {
+    CASED = 256,
+    IMAGES,
+    VISUAL,
+    IMAGE_SIZE,
+    PATCH_SIZE,
+    FEATURES,
+    LABELS,
+    CLASSES,
+    SKIP_BAD,
+    NO_CAPS,
+    JSON
+};
 
 typedef struct arguments {
     lbk_pack_options pack;
@@ -40,6 +52,7 @@ static const struct argp_option options[] = {
     {"labels", LABELS, "KIND", 0, "Labels of JSON lines: single (default), multi, soft", 1},
     {"classes", CLASSES, "FILE", 0, "Legal class names, one a line (default: those that occur)", 1},
     {"skip-bad", SKIP_BAD, 0, 0, "Report bad records and go on without them", 1},
+    {"no-caps", NO_CAPS, 0, 0, "openclipart: label all drawings of a class, not 400 at most", 1},
     {"vocab", 'v', "FILE", 0, "The vocabulary: vocab.txt, one token a line", 2},
     {"cased", CASED, 0, 0, "Keep case and accents", 2},
     {"max-text-tokens", 'm', "N", 0, "Longest text, [CLS] and [SEP] included (default 128)", 2},
@@ -100,6 +113,9 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
         return 0;
     case SKIP_BAD:
         pack->skip_bad = 1;
+        return 0;
+    case NO_CAPS:
+        pack->no_caps = 1;
         return 0;
     case 'v':
         pack->vocab = argument;

@@ -4,6 +4,7 @@
 #include "data/loader.h"
 #include "data/openclipart.h"
 
+#include <limits.h>
 #include <omp.h>
 #include <string.h>
 
@@ -121,6 +122,10 @@ static lbk_status find_folder(openclipart *loader, const char *path) {
         path);
 }
 
+static void lift_caps(lbk__drawings *drawings) {
+    for (size_t i = 0; i < drawings->count; i++) drawings->items[i].most_of_class = INT_MAX;
+}
+
 static void count_records(openclipart *loader) {
     int counts[LBK__DRAWING_LEFT_OUT + 1] = {0}, broken = 0;
     for (size_t i = 0; i < loader->drawings.count; i++) {
@@ -154,6 +159,7 @@ lbk_status lbk__load_openclipart(lbk_context *context, const lbk_pack_options *o
     lbk_status status = LBK_OK;
     LBK_GO(find_folder(loader, options->path));
     LBK_GO(lbk__openclipart_walk(context, loader->folder, &loader->drawings));
+    if (options->no_caps) lift_caps(&loader->drawings);
     LBK_GO(look_at_all(loader));
     LBK_GO(lbk__openclipart_pick(context, &loader->drawings));
     count_records(loader);

@@ -1,10 +1,12 @@
 /* openclipart.h: the Open Clip Art library as Debian packages it, made into a data set where both modalities
  * count.
  *
- *   walk     every drawing of a folder in use, with the text of its RDF; the label is the library's own
- * folder look     a small rendering of each: its pixels' hash and its perceptual hash pick     same pixels
- * with the same label once, few of one title, large classes capped; look-alikes, equal titles and numbered
- * series form groups, and a group is in one split only
+ * walk: every drawing of a folder in use, with the text of its RDF; the label is the library's own folder.
+ *
+ * look: a small rendering of each: its pixels' hash and its perceptual hash.
+ *
+ * pick: same pixels with the same label once, few of one title, large classes capped; look-alikes, equal
+ * titles and numbered series form groups, and a group is in one split only.
  *
  * The split of a group is a function of its members' paths alone, so it is the same everywhere. */
 #ifndef LBK_DATA_OPENCLIPART_H

@@ -20,6 +20,8 @@ static lbk_status check_options(lbk_context *context, lbk_pack_options *options)
         return lbk__fail(context, LBK_INVALID_ARGUMENT,
                          "label_kind %d or visual %d is none that limbeck knows", (int)options->label_kind,
                          (int)options->visual);
+    if (options->no_caps && options->source != LBK_SOURCE_OPENCLIPART)
+        return lbk__fail(context, LBK_INVALID_ARGUMENT, "no_caps goes with the source openclipart alone");
     if (options->max_text_tokens == 0) options->max_text_tokens = 128;
     if (options->max_text_tokens < 3)
         return lbk__fail(context, LBK_INVALID_ARGUMENT,

@@ -50,6 +50,7 @@ static lbk_status describe(const lbk__pack_builder *builder, char **out) {
                   (json_int_t)builder->num_truncated, "skipped_records", (json_int_t)builder->num_skipped);
     json_t *source = json_pack("{s:s, s:o, s:o}", "kind", sources[builder->options.source], "inputs",
                                inputs_json(builder->loader), "left_out", left_out_json(builder->loader));
+    if (builder->options.no_caps) json_object_set_new(source, "no_caps", json_true());
     json_t *root =
         json_pack("{s:s, s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:s}", "kind", "pack", "version",
                   LBK__PACK_VERSION, "label_kind", lbk__label_kind_names[builder->options.label_kind],

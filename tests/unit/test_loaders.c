@@ -291,6 +291,45 @@ static void drawings_are_loaded(void **state) {
     fixture_close(&f);
 }
 
+static int64_t count_labelled(const lbk_pack *pack) {
+    int64_t labelled = 0;
+    for (int64_t i = 0; i < lbk_pack_num_samples(pack); i++) {
+        lbk_sample sample;
+        assert_int_equal(lbk_pack_sample(pack, i, &sample), LBK_OK);
+        labelled += sample.labelled;
+    }
+    return labelled;
+}
+
+static void caps_can_be_lifted(void **state) {
+    (void)state;
+    fixture f = fixture_open(NULL);
+    fixture_start(&f);
+    put_library(&f);
+    for (int i = 0; i < 410; i++) {
+        char name[80], drawing[1000];
+        snprintf(name, sizeof name, ROOT "animals/fox_%03d.svg", i);
+        snprintf(drawing, sizeof drawing, SVG("Fox %d", "<rect x='%d' y='%d' width='9' height='7'/>"), i,
+                 1 + i % 29, 1 + i / 29);
+        put_text(&f, name, drawing);
+    }
+    f.options.skip_bad = 1;
+    lbk_pack *pack = build(&f);
+    const int64_t others = 3; /* cake, flag, sign */
+    assert_int_equal(count_labelled(pack), 400 + others);
+    assert_null(strstr(lbk__pack_description(pack), "no_caps"));
+    lbk_pack_close(pack);
+    f.options.no_caps = 1;
+    pack = build(&f);
+    assert_int_equal(count_labelled(pack), 410 + 2 + others); /* and the first fox, and the link to a cake */
+    assert_non_null(strstr(lbk__pack_description(pack), "\"no_caps\":true"));
+    lbk_pack_close(pack);
+    f.options.source = LBK_SOURCE_SNLI_VE;
+    check_fails(f.context, LBK_INVALID_ARGUMENT, "no_caps goes with the source openclipart alone",
+                lbk_pack_build(f.context, &f.options, f.pack, NULL));
+    fixture_close(&f);
+}
+
 static void make_series(lbk_context *context, lbk__drawings *drawings, size_t count) {
     check_ok(context, LBK_ALLOC(context, drawings->items, count));
     drawings->count = drawings->capacity = count;
@@ -407,6 +446,7 @@ int main(void) {
         cmocka_unit_test(texts_lose_what_tells_the_label),
         cmocka_unit_test(metadata_is_the_works_own),
         cmocka_unit_test(drawings_are_loaded),
+        cmocka_unit_test(caps_can_be_lifted),
         cmocka_unit_test(libraries_that_are_none_are_refused),
         cmocka_unit_test(groups_are_in_one_split),
         cmocka_unit_test(caps_and_duplicates),
