@@ -63,14 +63,17 @@ static lbk_status start_from(const lbk__study *study, const char *name, const lb
 }
 
 /* The teacher's sizes are those that lbk_config_load will take once it is there. */
-static lbk_status check_sizes(const lbk__study *study, const lbk__recipe_model *student,
+static lbk_status check_start(const lbk__study *study, const lbk__recipe_model *student,
                               const lbk__model_config *teacher, lbk_config *config) {
     const char *from = config->model.init_from;
     lbk__model_config sizes;
+    size_t length;
     if (student->num_from_teacher) return start_from(study, "the teacher", teacher, config);
     if (!*from) return LBK_OK;
     LBK_TRY(lbk__model_config_of(study->context, from, &sizes));
-    return start_from(study, from, &sizes, config);
+    LBK_TRY(start_from(study, from, &sizes, config));
+    const char *vocab = lbk__pack_vocab(study->pack, &length);
+    return lbk__vocabulary_match_folder(study->context, from, vocab, length, lbk__pack_cased(study->pack));
 }
 
 /* ---- all ---- */
@@ -78,10 +81,12 @@ static lbk_status check_sizes(const lbk__study *study, const lbk__recipe_model *
 /* Also the end is looked at: the test split, which nobody reads before. */
 static lbk_status check_config(lbk__study *study, const lbk__recipe_model *student,
                                const lbk__model_config *teacher, const lbk__truth *test, lbk_config *config) {
-    LBK_TRY(check_sizes(study, student, teacher, config));
+    LBK_TRY(check_start(study, student, teacher, config));
     LBK_TRY(lbk__training_check(study->context, config, study->pack));
     LBK_TRY(lbk__check_lengths(study->context, config->model.max_position_embeddings, study->pack,
                                test->samples, test->num_samples));
+    if (!study->dev_split)
+        LBK_TRY(lbk__copy_string(study->context, config->train.dev_split, &study->dev_split));
     return check_metric(study, config);
 }
 
@@ -101,35 +106,13 @@ static lbk_status check_method(lbk__study *study, int student, int method, const
 }
 
 /* Of a teacher that is trained: a given one has no folds (study.c). */
-static lbk_status check_folds(const lbk__study *study, int folds) {
+static lbk_status check_folds(const lbk__study *study, const lbk__recipe_model *student) {
     lbk_config *config;
+    if (!student->folds) return LBK_OK;
     LBK_TRY(lbk__study_teacher_config(study, &config));
-    const lbk_status status = lbk__folds_check(config, study->pack, folds);
+    const lbk_status status = lbk__folds_check(config, study->pack, student->folds);
     lbk_config_close(config);
-    return status;
-}
-
-/* Nothing in the grid says what a student starts from: one configuration tells of all. */
-static lbk_status check_words(const lbk__study *study, int student) {
-    const lbk__cell cell = {.student = student, .seed = study->recipe.seeds[0]};
-    size_t length;
-    const char *vocab = lbk__pack_vocab(study->pack, &length);
-    lbk_config *config;
-    LBK_TRY(lbk__study_cell_config(study->context, study, &cell, &config));
-    const lbk_status status = *config->model.init_from
-                                  ? lbk__vocabulary_match_folder(study->context, config->model.init_from,
-                                                                 vocab, length, lbk__pack_cased(study->pack))
-                                  : LBK_OK;
-    lbk_config_close(config);
-    return status;
-}
-
-/* What holds for all runs of a student. */
-static lbk_status check_student(const lbk__study *study, int student) {
-    const lbk__recipe_model *s = &study->recipe.students[student];
-    lbk_status status = s->folds ? check_folds(study, s->folds) : LBK_OK;
-    if (status == LBK_OK && !s->num_from_teacher) status = check_words(study, student);
-    return status == LBK_OK ? LBK_OK : lbk__fail_at(study->context, status, "student %s", s->name);
+    return status == LBK_OK ? LBK_OK : lbk__fail_at(study->context, status, "student %s", student->name);
 }
 
 /* The teacher is asked about every sample of the pack. */
@@ -148,7 +131,7 @@ lbk_status lbk__study_check(lbk__study *study) {
     LBK_GO(lbk__truth_open(study->context, study->pack, study->recipe.test_split, &test));
     LBK_GO(check_teacher(study, &teacher));
     for (int s = 0; s < study->recipe.num_students; s++) {
-        LBK_GO(check_student(study, s));
+        LBK_GO(check_folds(study, &study->recipe.students[s]));
         for (int m = 0; m < study->recipe.num_methods; m++)
             LBK_GO(check_method(study, s, m, &teacher, &test));
     }

@@ -32,11 +32,15 @@ static void begin_field(csv *c) {
     if (c->text.length && c->text.data[c->text.length - 1] != '\n') put(c, ",", 1);
 }
 
-/* In quotes, which are doubled within. */
+/* For within quotes: each of the text's own is doubled. */
+static void put_quoted(csv *c, const char *text) {
+    for (; *text; text++) put(c, *text == '"' ? "\"\"" : text, *text == '"' ? 2 : 1);
+}
+
 static void put_text(csv *c, const char *text) {
     begin_field(c);
     put(c, "\"", 1);
-    for (; *text; text++) put(c, *text == '"' ? "\"\"" : text, *text == '"' ? 2 : 1);
+    put_quoted(c, text);
     put(c, "\"", 1);
 }
 
@@ -68,6 +72,19 @@ static void put_values(csv *c, const json_t *object, const char *const *keys) {
 
 /* ---- results.csv: scores, divergences, tests ---- */
 
+/* What the grid says of it: "distill.alpha=0.9 distill.temperature=2". */
+static void put_settings(csv *c, const json_t *settings) {
+    size_t i;
+    json_t *setting;
+    begin_field(c);
+    put(c, "\"", 1);
+    json_array_foreach(settings, i, setting) {
+        if (i) put(c, " ", 1);
+        put_quoted(c, json_string_value(setting));
+    }
+    put(c, "\"", 1);
+}
+
 static void put_result(csv *c, const char *student, const json_t *method, const char *view) {
     static const char *const mean[] = {"mean", "half_width", NULL},
                              *const compared[] = {"difference",       "low", "high",     "p_bootstrap",
@@ -87,11 +104,12 @@ static void put_result(csv *c, const char *student, const json_t *method, const 
     put_values(c, json_object_get(values, "kl"), mean);
     put_values(c, json_object_get(values, "against_kd"), compared);
     put_values(c, json_object_get(values, "against_first"), first);
+    put_settings(c, json_object_get(method, "settings"));
     end_line(c);
 }
 
 static void put_teacher(csv *c, const json_t *root) {
-    enum { EMPTY = 17 }; /* columns behind the score */
+    enum { EMPTY = 18 }; /* columns behind the score */
     for (int v = 0; lbk__view_names[v]; v++) {
         put_text(c, "");
         put_word(c, "teacher");
@@ -241,7 +259,7 @@ static const struct {
     {"results.csv",
      "student,method,picked_on_dev,view,runs,dev,score,score_half_width,kl,kl_half_width,difference_to_kd,"
      "difference_low,difference_high,p_bootstrap,p_bootstrap_holm,p_t,p_t_holm,p_wilcoxon,p_wilcoxon_holm,"
-     "difference_to_first,first_low,first_high,first_p_bootstrap_holm,first_p_t_holm\n",
+     "difference_to_first,first_low,first_high,first_p_bootstrap_holm,first_p_t_holm,settings\n",
      put_results},
     {"models.csv", "model,parameters,latency_ms,samples_per_s\n", put_models},
     {"probes.csv", "split,folds,view,score,entropy\n", put_probes},

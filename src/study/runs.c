@@ -65,14 +65,9 @@ done:
     return status;
 }
 
-/* A copy makes the study's folder whole: it may be moved, and goes on without the original. */
 static lbk_status copy_teacher(const lbk__study *study) {
-    char *best;
-    LBK_TRY(lbk__make_folder(study->context, study->teacher));
-    LBK_TRY(lbk__study_path(study->context, study->teacher, "best", NULL, &best));
-    lbk_status status = lbk__model_save(study->given_teacher, NULL, best);
-    lbk_free(study->context, best);
-    return status == LBK_OK ? mark_done(study->context, study->teacher, "{\"given\": true}\n") : status;
+    LBK_TRY(lbk__study_copy_teacher(study));
+    return mark_done(study->context, study->teacher, "{\"given\": true}\n");
 }
 
 lbk_status lbk__study_run_teacher(lbk__study *study) {

@@ -49,13 +49,19 @@ static lbk_status names_path(const lbk__study *study, char **out) {
     return lbk__study_path(study->context, study->folder, "names.json", NULL, out);
 }
 
+/* teacher-1f00ba42 */
+static bool names_teacher(const char *name) {
+    static const char mark[] = "teacher-", digits[] = "0123456789abcdef";
+    const size_t length = sizeof mark - 1;
+    return strncmp(name, mark, length) == 0 && strspn(name + length, digits) == 8 && !name[length + 8];
+}
+
 /* Whether a teacher's folder is there, the first that a study makes; other files may lie beside it. */
 static bool was_begun(const char *folder) {
-    static const char mark[] = "teacher-";
     bool begun = false;
     DIR *entries = opendir(folder);
     for (struct dirent *entry; entries && !begun && (entry = readdir(entries));)
-        begun = strncmp(entry->d_name, mark, strlen(mark)) == 0;
+        begun = names_teacher(entry->d_name);
     if (entries) closedir(entries);
     return begun;
 }
@@ -105,6 +111,7 @@ static lbk_status open_study(lbk__study *study, const lbk_study_options *options
 
 static void close_study(lbk__study *study) {
     lbk_context *context = study->context;
+    lbk_free(context, study->dev_split);
     for (size_t i = 0; i < study->num_cells; i++) lbk_free(context, study->cells[i].folder);
     lbk_free(context, study->cells);
     lbk_free(context, study->chosen);

@@ -46,7 +46,8 @@ typedef struct lbk__study {
     size_t num_cells, capacity;
     int *chosen; /* [students × methods] the point that dev chose */
     char metric[32];
-    bool planning; /* before the teacher is there that students may start from */
+    char *dev_split; /* of the first student */
+    bool planning;   /* before the teacher is there that students may start from */
 } lbk__study;
 
 /* ---- plan.c: which runs there are ---- */
@@ -77,8 +78,14 @@ lbk_status lbk__study_add_cell(lbk__study *study, int student, int method, int p
 /* ---- check.c ---- */
 
 /* What any run of the recipe would refuse is said before the teacher's long training: every configuration is
- * made and held against the pack; fills `metric`. */
+ * made and held against the pack; fills `metric` and `dev_split`. */
 lbk_status lbk__study_check(lbk__study *study);
+
+/* ---- given_teacher.c ---- */
+
+/* Into the study's folder. A teacher of several labels without thresholds gets those with the best F1 on the
+ * dev split. */
+lbk_status lbk__study_copy_teacher(const lbk__study *study);
 
 /* ---- runs.c: what is missing is run ---- */
 

@@ -67,6 +67,11 @@ static lbk_status measure_model(const evaluation *e, lbk__model *model, const ch
     lbk_status status = LBK_OK;
     LBK_GO(lbk__inference_create(model, NULL, e->pack, e->indices, e->count, LBK_NUM_VIEWS,
                                  e->options->batch_size ? e->options->batch_size : 32, &inference));
+    if (lbk_pack_label_kind(e->pack) == LBK_LABEL_MULTI && !model->thresholds)
+        lbk__log(e->context, LBK_LOG_INFO,
+                 "%s has no thresholds: it says a class from a probability of 0.5 on; those of limbeck's own "
+                 "training are chosen on dev",
+                 folder);
     LBK_GO(lbk__measure(inference, model, e->pack, cache, "evaluate", metrics));
     add_views(to, metrics);
     add_size(model, folder, about);

@@ -338,6 +338,23 @@ sed -i '$s/$/x/' words/best/vocab.txt # another word than the pack's
 sed 's/from_teacher: \[1\]/set: [model.init_from=words]/' given.yaml >bad.yaml
 study bad.yaml --out bad
 expect_code 4; expect_err 'student half of it: .*vocab'
+{ sed /from_teacher/d given.yaml; printf 'grid:\n  model.init_from: [given, words]\n'; } >bad.yaml
+study bad.yaml --out bad
+expect_code 4; expect_err 'student half of it: [^s].*vocab'
+bad 's/set: \[model/set: [distill.alpha=9, model/' bad '^limbeck: student out of fold: override'
+# A given teacher of several labels that has no thresholds gets those that dev gives its students.
+sed 's/"label": \("[a-z]*"\)/"labels": [\1]/' data.jsonl >several.jsonl
+run "$LIMBECK" pack several.jsonl --labels multi --vocab vocab.txt --image-size 32 --patch-size 16 --out several
+run "$LIMBECK" train --config tiny.yaml --pack several --out deciding
+expect_code 0
+cp -r deciding/best undecided
+tr -d '\n' <deciding/best/config.json | sed 's/"thresholds": *\[[^]]*\],*//' >undecided/config.json
+sed 's/^pack: pack/pack: several/' given.yaml >deciding.yaml
+study deciding.yaml --out decided --teacher undecided
+expect_code 0; expect_err 'its copy has those with the best F1 on the split dev'
+run "$LIMBECK" eval --model undecided --pack several
+expect_code 0; expect_err 'undecided has no thresholds'
+cmp decided/teacher-*/best/config.json deciding/best/config.json || wrong 'other thresholds than those of its training'
 # What each run would find out for itself is found out before the first.
 half '"distill.unlabelled_splits=[dev]"' 'student half of it: split "dev" is named twice'
 half train.unimodal_weight=0.5 'student half of it: train.unimodal_weight is for learning from labels alone'
