@@ -8,8 +8,6 @@
 
 #include "data/pack.h"
 
-#define SHARED "../shared/data/"
-
 /* The fixture's folder is the data set; pictures become one row each. */
 static inline void fixture_source(fixture *f, lbk_source source, lbk_label_kind kind) {
     f->options = (lbk_pack_options){.path = f->folder,
@@ -92,12 +90,6 @@ static inline void check_scarce_memory(void (*put)(fixture *f)) {
     assert_true(n > 30);
     assert_int_equal(count_entries(f.folder), entries + 1);
     fixture_close(&f);
-}
-
-static inline void need_shared(void) {
-    if (lbk__exists(SHARED)) return;
-    print_message("skipped: " SHARED " is not there\n");
-    skip();
 }
 
 /* Samples of a split that have the label; NULL: all of the split. */

@@ -1,5 +1,5 @@
-/* Loaders of the published benchmarks, on fixtures in exactly their layouts and on the shared twins where
- * they are: SNLI-VE and the Hateful Memes. */
+/* Loaders of the published benchmarks, on fixtures in exactly their layouts: SNLI-VE and the Hateful Memes.
+ */
 #include "benchmark_fixture.h"
 
 /* ---- SNLI-VE ---- */
@@ -183,41 +183,6 @@ static void wrong_folders_and_kinds_are_refused(void **state) {
     fixture_close(&f);
 }
 
-/* ---- the twins ---- */
-
-static void twins_have_their_counts(void **state) {
-    (void)state;
-    need_shared();
-    fixture f = fixture_open(NULL);
-    fixture_start(&f);
-    f.options = (lbk_pack_options){.path = SHARED "snli_ve_mini",
-                                   .vocab = VOCAB,
-                                   .source = LBK_SOURCE_SNLI_VE,
-                                   .visual = LBK_VISUAL_HDF5,
-                                   .features = SHARED "snli_ve_mini/features.h5"};
-    lbk_pack *pack = build(&f);
-    check_count(&f, pack, "train", "entailment", 2365);
-    check_count(&f, pack, "train", "neutral", 3065);
-    check_count(&f, pack, "train", "contradiction", 2301);
-    check_count(&f, pack, "dev", "entailment", 753);
-    check_count(&f, pack, "dev", "neutral", 741);
-    check_count(&f, pack, "dev", "contradiction", 742);
-    check_count(&f, pack, "test", "entailment", 774);
-    check_count(&f, pack, "test", "neutral", 756);
-    check_count(&f, pack, "test", "contradiction", 748);
-    assert_int_equal(lbk_pack_num_images(pack), 3385 + 701 + 720);
-    lbk_pack_close(pack);
-    f.options.path = SHARED "snli_ve_mini/flickr8k_match.jsonl";
-    f.options.source = LBK_SOURCE_JSONL;
-    pack = build(&f);
-    check_count(&f, pack, "train", NULL, 13496);
-    check_count(&f, pack, "dev", NULL, 1840);
-    check_count(&f, pack, "test", NULL, 3844);
-    check_count(&f, pack, "test", "match", 1922);
-    lbk_pack_close(pack);
-    fixture_close(&f);
-}
-
 static void lack_of_memory_is_survived(void **state) {
     (void)state;
     check_scarce_memory(put_snli);
@@ -226,10 +191,10 @@ static void lack_of_memory_is_survived(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(entailment_is_loaded),    cmocka_unit_test(bad_entailment_is_named),
-        cmocka_unit_test(memes_are_loaded),        cmocka_unit_test(memes_of_the_first_phase_are_loaded),
-        cmocka_unit_test(bad_memes_are_named),     cmocka_unit_test(wrong_folders_and_kinds_are_refused),
-        cmocka_unit_test(twins_have_their_counts), cmocka_unit_test(lack_of_memory_is_survived),
+        cmocka_unit_test(entailment_is_loaded),       cmocka_unit_test(bad_entailment_is_named),
+        cmocka_unit_test(memes_are_loaded),           cmocka_unit_test(memes_of_the_first_phase_are_loaded),
+        cmocka_unit_test(bad_memes_are_named),        cmocka_unit_test(wrong_folders_and_kinds_are_refused),
+        cmocka_unit_test(lack_of_memory_is_survived),
     };
     return cmocka_run_group_tests_name("benchmarks", tests, NULL, NULL);
 }

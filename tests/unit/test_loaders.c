@@ -1,5 +1,4 @@
-/* Loaders of other layouts: MM-IMDB, the Open Clip Art library, features from HDF5; the shared sets where
- * they are. */
+/* Loaders of other layouts: MM-IMDB, the Open Clip Art library, features from HDF5. */
 #define _GNU_SOURCE
 #include "pack_fixture.h"
 
@@ -395,49 +394,6 @@ static void caps_and_duplicates(void **state) {
     lbk_context_destroy(context);
 }
 
-/* ---- the shared sets ---- */
-
-static int64_t count_split(const lbk_pack *pack, const char *name) {
-    int32_t *indices;
-    int64_t count;
-    assert_int_equal(lbk__pack_split(pack, name, &indices, &count), LBK_OK);
-    free(indices);
-    return count;
-}
-
-static void shared_sets_have_their_counts(void **state) {
-    (void)state;
-    if (!lbk__exists("../shared/data/openclipart/data.jsonl")) {
-        print_message("skipped: ../shared/data is not there\n");
-        skip();
-    }
-    fixture f = fixture_open(NULL);
-    fixture_start(&f);
-    f.options = (lbk_pack_options){.path = "../shared/data/openclipart/data.jsonl",
-                                   .vocab = VOCAB,
-                                   .visual = LBK_VISUAL_HDF5,
-                                   .features = "../shared/data/openclipart/features.h5"};
-    lbk_pack *pack = build(&f);
-    assert_int_equal(lbk_pack_num_classes(pack), 14);
-    assert_int_equal(count_split(pack, "train"), 1954);
-    assert_int_equal(count_split(pack, "dev"), 360);
-    assert_int_equal(count_split(pack, "test"), 653);
-    lbk_pack_close(pack);
-    f.options = (lbk_pack_options){.path = "../shared/data/movies",
-                                   .vocab = VOCAB,
-                                   .visual = LBK_VISUAL_HDF5,
-                                   .source = LBK_SOURCE_MMIMDB,
-                                   .label_kind = LBK_LABEL_MULTI,
-                                   .features = "../shared/data/movies/features.h5"};
-    pack = build(&f);
-    assert_int_equal(lbk_pack_num_classes(pack), 14);
-    assert_int_equal(count_split(pack, "train"), 4695);
-    assert_int_equal(count_split(pack, "dev"), 612);
-    assert_int_equal(count_split(pack, "test"), 1322);
-    lbk_pack_close(pack);
-    fixture_close(&f);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(films_are_loaded),
@@ -450,7 +406,6 @@ int main(void) {
         cmocka_unit_test(libraries_that_are_none_are_refused),
         cmocka_unit_test(groups_are_in_one_split),
         cmocka_unit_test(caps_and_duplicates),
-        cmocka_unit_test(shared_sets_have_their_counts),
     };
     return cmocka_run_group_tests_name("loaders", tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* VQA v2: answers as the official scorer takes them, scores and the metric against its arithmetic
- * (oracle/vqa.py), what is bad in its files, its twin. */
+ * (oracle/vqa.py), what is bad in its files. */
 #include "benchmark_fixture.h"
 
 #include "data/vqa_answers.h"
@@ -353,30 +353,6 @@ static void what_does_not_fit_is_told(void **state) {
     fixture_close(&f);
 }
 
-static void the_twin_has_its_counts(void **state) {
-    (void)state;
-    need_shared();
-    fixture f = fixture_open(NULL);
-    fixture_start(&f);
-    f.options = (lbk_pack_options){.path = SHARED "vqa_yesno",
-                                   .vocab = VOCAB,
-                                   .source = LBK_SOURCE_VQA_V2,
-                                   .label_kind = LBK_LABEL_SOFT,
-                                   .visual = LBK_VISUAL_HDF5,
-                                   .features = SHARED "vqa_yesno/features.h5"};
-    lbk_pack *pack = build(&f);
-    check_count(&f, pack, "train", "no", 4059);
-    check_count(&f, pack, "train", "yes", 3787);
-    check_count(&f, pack, "dev", "no", 1046);
-    check_count(&f, pack, "dev", "yes", 906);
-    check_count(&f, pack, "test", "no", 1110);
-    check_count(&f, pack, "test", "yes", 912);
-    assert_int_equal(lbk_pack_num_images(pack), 8127);
-    assert_int_equal(lbk_pack_num_classes(pack), 2);
-    lbk_pack_close(pack);
-    fixture_close(&f);
-}
-
 static void lack_of_memory_is_survived(void **state) {
     (void)state;
     check_scarce_memory(put_questions);
@@ -395,7 +371,6 @@ int main(void) {
         cmocka_unit_test(bad_questions_are_named),
         cmocka_unit_test(broken_files_are_refused),
         cmocka_unit_test(what_does_not_fit_is_told),
-        cmocka_unit_test(the_twin_has_its_counts),
         cmocka_unit_test(lack_of_memory_is_survived),
     };
     return cmocka_run_group_tests_name("vqa", tests, NULL, NULL);
