@@ -70,6 +70,24 @@ static inline void check_troubles(void (*put)(fixture *f), const trouble *cases,
     }
 }
 
+/* Classes that are given, up to a NULL, lack a label of the data: its record is bad; skipped, `left` samples
+ * stay. */
+static inline void check_unknown_label(void (*put)(fixture *f), const char *const *classes,
+                                       const char *sentence, int64_t left) {
+    fixture f = fixture_open(NULL);
+    fixture_start(&f);
+    put(&f);
+    f.options.classes = classes;
+    while (classes[f.options.num_classes]) f.options.num_classes++;
+    check_fails(f.context, LBK_BAD_DATA, sentence, lbk_pack_build(f.context, &f.options, f.pack, NULL));
+    f.options.skip_bad = 1;
+    lbk_pack *pack = build(&f);
+    assert_int_equal(lbk_pack_num_samples(pack), left);
+    assert_int_equal(lbk_pack_num_classes(pack), f.options.num_classes);
+    lbk_pack_close(pack);
+    fixture_close(&f);
+}
+
 /* That memory runs out is said, and nothing is left behind. */
 static inline void check_scarce_memory(void (*put)(fixture *f)) {
     scarce s = {.left = LONG_MAX};

@@ -2,6 +2,86 @@
  */
 #include "benchmark_fixture.h"
 
+/* ---- MM-IMDB ---- */
+
+static void put_films(fixture *f) {
+    fixture_source(f, LBK_SOURCE_MMIMDB, LBK_LABEL_MULTI);
+    put_text(f, "split.json", "{\"train\": [\"001\", \"002\"], \"test\": [\"003\"]}");
+    put_text(f, "dataset/001.json",
+             "{\"title\": \"Night (1999)\", \"plot\": [\"short\", \"A long plot.\", \"éééééééé\"], "
+             "\"genres\": [\"Drama\", \"News\", \"Comedy\"], \"year\": 1999}");
+    put_text(f, "dataset/002.json", "{\"plot\": \"only a plot\", \"genres\": [\"Adult\"]}");
+    put_text(f, "dataset/003.json", "{\"title\": \"C\", \"plot\": [\"x\"], \"genres\": [\"Drama\"]}");
+    copy_file(f, IMAGES "turned.jpg", "dataset/001.jpeg");
+    copy_file(f, IMAGES "rgb.webp", "dataset/002.webp");
+    copy_file(f, IMAGES "rgb.png", "dataset/003.png");
+}
+
+static void films_are_loaded(void **state) {
+    (void)state;
+    fixture f = fixture_open(NULL);
+    fixture_start(&f);
+    put_films(&f);
+    lbk_pack *pack = build(&f);
+    assert_int_equal(lbk_pack_num_samples(pack), 3);
+    assert_int_equal(lbk_pack_num_images(pack), 3);
+    assert_int_equal(lbk_pack_num_classes(pack), 2); /* without News and Adult */
+    assert_string_equal(lbk_pack_class_name(pack, 0), "Comedy");
+    lbk_sample sample = sample_of(&f, pack, 0);
+    check_bytes(sample.text, sample.text_length, "Night (1999). A long plot.");
+    check_bytes(sample.id, sample.id_length, "001");
+    assert_int_equal(sample.num_labels, 2);
+    sample = sample_of(&f, pack, 1);
+    check_bytes(sample.text, sample.text_length, "only a plot");
+    assert_int_equal(sample.labelled, 1);
+    assert_int_equal(sample.num_labels, 0);
+    assert_string_equal(sample_of(&f, pack, 2).split, "test");
+    check_image(pack, 1, "dataset/002.webp");
+    lbk_pack_close(pack);
+    fixture_close(&f);
+}
+
+static void bad_films_are_named(void **state) {
+    (void)state;
+#define FILM "dataset/002.json"
+    static const trouble cases[] = {
+        {FILM, NULL, "002.json: is not there, but split.json has it"},
+        {"dataset/002.webp", NULL, "002.jpeg: no such image"},
+        {FILM, "{\"plot\": \"x\"}", "has no key \"genres\""},
+        {FILM, "{\"plot\": \"x\", \"genres\": \"Drama\"}", "\"genres\": is a string, must be an array"},
+        {FILM, "{\"plot\": \"x\", \"genres\": [\"Drama\", 7]}", "\"genres\", item 1: is an integer"},
+        {FILM, "{\"plot\": [3], \"genres\": []}", "\"plot\", item 0: is an integer"},
+        {FILM, "{\"title\": 1999, \"plot\": \"x\", \"genres\": []}",
+         "\"title\": is an integer, must be a string"},
+        {FILM, "{\"title\": \"t\", \"plot\": [], \"genres\": []}", "its text is empty"},
+        {FILM, "[2]", "002.json: must be a JSON object"},
+        {FILM, "2", "002.json, line 1"},
+        {FILM, "{", "002.json, line 1"},
+        {"split.json", "{\"train\": [\"001\", \"../002\"]}", "has a '/'"},
+        {"split.json", "{\"train\": [\"001\", 2]}", "\"train\", item 1: is an integer"},
+    };
+    check_troubles(put_films, cases, LBK_COUNT(cases), 3);
+    check_unknown_label(put_films, (const char *const[]){"Drama", "Horror", NULL},
+                        "001.json: record \"001\": label \"Comedy\" is none of the 2 classes", 2);
+}
+
+/* Without its splits the set is none, even when bad records are skipped. */
+static void films_without_splits_are_refused(void **state) {
+    (void)state;
+    static const trouble cases[] = {{"split.json", "{\"train\": \"001\"}", "\"train\": is a string"},
+                                    {"split.json", "[]", "no object of split names"}};
+    for (size_t i = 0; i < LBK_COUNT(cases); i++) {
+        fixture f = fixture_open(NULL);
+        fixture_start(&f);
+        put_films(&f);
+        put_text(&f, cases[i].file, cases[i].text);
+        f.options.skip_bad = 1;
+        check_fails(f.context, LBK_BAD_DATA, cases[i].sentence,
+                    lbk_pack_build(f.context, &f.options, f.pack, NULL));
+        fixture_close(&f);
+    }
+}
+
 /* ---- SNLI-VE ---- */
 
 /* A row as published: SNLI's fields and the image's id. */
@@ -185,15 +265,22 @@ static void wrong_folders_and_kinds_are_refused(void **state) {
 
 static void lack_of_memory_is_survived(void **state) {
     (void)state;
+    check_scarce_memory(put_films);
     check_scarce_memory(put_snli);
     check_scarce_memory(put_memes);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(entailment_is_loaded),       cmocka_unit_test(bad_entailment_is_named),
-        cmocka_unit_test(memes_are_loaded),           cmocka_unit_test(memes_of_the_first_phase_are_loaded),
-        cmocka_unit_test(bad_memes_are_named),        cmocka_unit_test(wrong_folders_and_kinds_are_refused),
+        cmocka_unit_test(films_are_loaded),
+        cmocka_unit_test(bad_films_are_named),
+        cmocka_unit_test(films_without_splits_are_refused),
+        cmocka_unit_test(entailment_is_loaded),
+        cmocka_unit_test(bad_entailment_is_named),
+        cmocka_unit_test(memes_are_loaded),
+        cmocka_unit_test(memes_of_the_first_phase_are_loaded),
+        cmocka_unit_test(bad_memes_are_named),
+        cmocka_unit_test(wrong_folders_and_kinds_are_refused),
         cmocka_unit_test(lack_of_memory_is_survived),
     };
     return cmocka_run_group_tests_name("benchmarks", tests, NULL, NULL);

@@ -43,6 +43,8 @@ static void bad_shapes_are_named(void **state) {
         {"test/questions.json", "[[\"\", \"teal\", 9]]", "its text is empty"},
     };
     check_troubles(put_easy, cases, LBK_COUNT(cases), 4);
+    check_unknown_label(put_easy, (const char *const[]){"no", "rectangle", "yes", NULL},
+                        "test/questions.json, item 1: record \"test/0\": label \"teal\" is none of the 3", 3);
     fixture f = fixture_open(NULL);
     fixture_start(&f);
     put_easy(&f);
@@ -174,6 +176,8 @@ static void bad_catalogues_are_named(void **state) {
         {"icons/a.png", "no picture", "a.png: is not a JPEG"},
     };
     check_troubles(put_catalogue, cases, LBK_COUNT(cases), 2);
+    check_unknown_label(put_catalogue, (const char *const[]){"Graphics", "Audio", NULL},
+                        "record \"b.desktop\": label \"AudioVideo\" is none of the 2 classes", 1);
     fixture f = fixture_open(NULL);
     fixture_start(&f);
     put_catalogue(&f);

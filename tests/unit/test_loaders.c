@@ -1,85 +1,10 @@
-/* Loaders of other layouts: MM-IMDB, the Open Clip Art library, features from HDF5. */
+/* Loaders of other layouts: the Open Clip Art library, features from HDF5. */
 #define _GNU_SOURCE
 #include "pack_fixture.h"
 
 #include "data/openclipart.h"
 #include "data/pack.h"
 #include "data/svg_metadata.h"
-
-/* ---- MM-IMDB ---- */
-
-static void put_films(fixture *f) {
-    put_text(f, "split.json", "{\"train\": [\"001\", \"002\"], \"test\": [\"003\"]}");
-    put_text(f, "dataset/001.json",
-             "{\"title\": \"Night (1999)\", \"plot\": [\"short\", \"A long plot.\", \"éééééééé\"], "
-             "\"genres\": [\"Drama\", \"News\", \"Comedy\"], \"year\": 1999}");
-    put_text(f, "dataset/002.json", "{\"plot\": \"only a plot\", \"genres\": [\"Adult\"]}");
-    put_text(f, "dataset/003.json", "{\"title\": \"C\", \"plot\": [\"x\"], \"genres\": [\"Drama\"]}");
-    copy_file(f, IMAGES "turned.jpg", "dataset/001.jpeg");
-    copy_file(f, IMAGES "rgb.webp", "dataset/002.webp");
-    copy_file(f, IMAGES "rgb.png", "dataset/003.png");
-    f->options.path = f->folder;
-    f->options.image_root = NULL;
-    f->options.source = LBK_SOURCE_MMIMDB;
-    f->options.label_kind = LBK_LABEL_MULTI;
-    f->options.visual = LBK_VISUAL_PATCHES;
-    f->options.image_size = f->options.patch_size = 16;
-}
-
-static void films_are_loaded(void **state) {
-    (void)state;
-    fixture f = fixture_open(NULL);
-    fixture_start(&f);
-    put_films(&f);
-    lbk_pack *pack = build(&f);
-    assert_int_equal(lbk_pack_num_samples(pack), 3);
-    assert_int_equal(lbk_pack_num_images(pack), 3);
-    assert_int_equal(lbk_pack_num_classes(pack), 2); /* without News and Adult */
-    assert_string_equal(lbk_pack_class_name(pack, 0), "Comedy");
-    lbk_sample sample = sample_of(&f, pack, 0);
-    check_bytes(sample.text, sample.text_length, "Night (1999). A long plot.");
-    check_bytes(sample.id, sample.id_length, "001");
-    assert_int_equal(sample.num_labels, 2);
-    sample = sample_of(&f, pack, 1);
-    check_bytes(sample.text, sample.text_length, "only a plot");
-    assert_int_equal(sample.labelled, 1);
-    assert_int_equal(sample.num_labels, 0);
-    assert_string_equal(sample_of(&f, pack, 2).split, "test");
-    size_t length;
-    const char *path = lbk__pack_image_path(pack, 1, &length);
-    check_bytes(path, length, "dataset/002.webp");
-    lbk_pack_close(pack);
-    fixture_close(&f);
-}
-
-static void bad_films_are_named(void **state) {
-    (void)state;
-    static const struct {
-        const char *file, *text, *sentence;
-    } cases[] = {
-        {"dataset/002.json", NULL, "002.json: is not there, but split.json has it"},
-        {"dataset/002.webp", NULL, "002.jpeg: no such image"},
-        {"dataset/002.json", "{\"plot\": \"x\"}", "\"genres\""},
-        {"dataset/002.json", "{\"plot\": [3], \"genres\": []}", "\"plot\""},
-        {"dataset/002.json", "{\"title\": \"t\", \"plot\": [], \"genres\": []}", "its text is empty"},
-        {"dataset/002.json", "{", "002.json"},
-        {"split.json", "{\"train\": [\"001\", \"../002\"]}", "has a '/'"},
-        {"split.json", "{\"train\": [\"001\", 2]}", "\"train\""},
-        {"split.json", "{\"train\": \"001\"}", "\"train\""},
-        {"split.json", "[]", "no object of split names"}};
-    for (size_t i = 0; i < LBK_COUNT(cases); i++) {
-        fixture f = fixture_open(NULL);
-        fixture_start(&f);
-        put_films(&f);
-        char path[600];
-        snprintf(path, sizeof path, "%s/%s", f.folder, cases[i].file);
-        remove(path);
-        if (cases[i].text) put_text(&f, cases[i].file, cases[i].text);
-        check_fails(f.context, LBK_BAD_DATA, cases[i].sentence,
-                    lbk_pack_build(f.context, &f.options, f.pack, NULL));
-        fixture_close(&f);
-    }
-}
 
 /* ---- features ---- */
 
@@ -396,16 +321,10 @@ static void caps_and_duplicates(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(films_are_loaded),
-        cmocka_unit_test(bad_films_are_named),
-        cmocka_unit_test(features_come_by_name),
-        cmocka_unit_test(texts_lose_what_tells_the_label),
-        cmocka_unit_test(metadata_is_the_works_own),
-        cmocka_unit_test(drawings_are_loaded),
-        cmocka_unit_test(caps_can_be_lifted),
-        cmocka_unit_test(libraries_that_are_none_are_refused),
-        cmocka_unit_test(groups_are_in_one_split),
-        cmocka_unit_test(caps_and_duplicates),
+        cmocka_unit_test(features_come_by_name),     cmocka_unit_test(texts_lose_what_tells_the_label),
+        cmocka_unit_test(metadata_is_the_works_own), cmocka_unit_test(drawings_are_loaded),
+        cmocka_unit_test(caps_can_be_lifted),        cmocka_unit_test(libraries_that_are_none_are_refused),
+        cmocka_unit_test(groups_are_in_one_split),   cmocka_unit_test(caps_and_duplicates),
     };
     return cmocka_run_group_tests_name("loaders", tests, NULL, NULL);
 }

@@ -237,6 +237,12 @@ static void put_features(fixture *f) {
     f->options.visual = LBK_VISUAL_HDF5;
 }
 
+static void genres_that_are_not_given_are_bad(void **state) {
+    (void)state;
+    check_unknown_label(put_posters, (const char *const[]){"Drama", "Horror", "War", "Short", NULL},
+                        "film 1: record \"0000112\": label \"Adventure\" is none of the 4 classes", 1);
+}
+
 static void lack_of_memory_is_survived(void **state) {
     (void)state;
     check_scarce_memory(put_features);
@@ -251,6 +257,7 @@ int main(void) {
         cmocka_unit_test(films_are_known_by_their_ids),
         cmocka_unit_test(what_is_missing_is_named),
         cmocka_unit_test(words_are_needed),
+        cmocka_unit_test(genres_that_are_not_given_are_bad),
         cmocka_unit_test(lack_of_memory_is_survived),
     };
     return cmocka_run_group_tests_name("mmimdb_hdf5", tests, NULL, NULL);
