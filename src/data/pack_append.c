@@ -2,6 +2,7 @@
 #include "data/pack_builder.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { MOST_WARNINGS = 100 };
@@ -97,12 +98,32 @@ static lbk_status append_sample(lbk__pack_builder *builder, const lbk__pack_slot
     return LBK_OK;
 }
 
-/* The first bad records are shown, all are counted. */
-static void skip(lbk__pack_builder *builder) {
-    if (builder->num_skipped < MOST_WARNINGS)
-        lbk__log(builder->context, LBK_LOG_WARNING, "skipped: %s", lbk_error(builder->context));
-    if (++builder->num_skipped == MOST_WARNINGS)
-        lbk__log(builder->context, LBK_LOG_WARNING, "skipped: further bad records are only counted");
+/* The number of a bad record's split in skipped_splits; LBK__MAX_SPLITS where it says none, or one too many.
+ */
+static lbk_status find_skipped(lbk__pack_builder *builder, const lbk__record *record, int32_t *number) {
+    const lbk__text *split = &record->split;
+    lbk__name_list *splits = &builder->skipped_splits;
+    *number = LBK__MAX_SPLITS;
+    if (!split->length || lbk__utf8_valid(split->data, split->length) != split->length) return LBK_OK;
+    if (splits->count == LBK__MAX_SPLITS && lbk__name_list_find(splits, split->data) < 0) return LBK_OK;
+    return lbk__name_list_add(splits, split->data, number);
+}
+
+/* The first bad records of a split are shown, all are counted: a few of train must be seen behind all of a
+ * test split that has no features. */
+static lbk_status skip(lbk__pack_builder *builder, const lbk__record *record) {
+    int32_t split;
+    char sentence[LBK__LONGEST_ERROR];
+    snprintf(sentence, sizeof sentence, "%s", lbk_error(builder->context));
+    LBK_TRY(find_skipped(builder, record, &split));
+    const int64_t count = ++builder->skipped_in[split];
+    const char *name = split < LBK__MAX_SPLITS ? builder->skipped_splits.names[split] : NULL;
+    builder->num_skipped++;
+    if (count <= MOST_WARNINGS) lbk__log(builder->context, LBK_LOG_WARNING, "skipped: %s", sentence);
+    if (count == MOST_WARNINGS)
+        lbk__log(builder->context, LBK_LOG_WARNING, "skipped: further bad records%s%s are only counted",
+                 name ? " of the split " : "", name ? name : "");
+    return LBK_OK;
 }
 
 /* The sentence of a bad record is the context's. */
@@ -127,10 +148,8 @@ lbk_status lbk__pack_append_batch(lbk__pack_builder *builder) {
     for (size_t i = 0; i < builder->num_slots; i++) {
         bool bad;
         lbk_status status = append_record(builder, builder->slots + i, &bad);
-        if (bad && builder->options.skip_bad)
-            skip(builder);
-        else
-            LBK_TRY(status);
+        if (bad && builder->options.skip_bad) status = skip(builder, &builder->slots[i].record);
+        LBK_TRY(status);
     }
     return LBK_OK;
 }

@@ -82,6 +82,7 @@ static lbk_status open_builder(lbk_context *context, const lbk_pack_options *opt
     lbk__name_map_start(context, &builder->images);
     lbk__name_list_start(context, &builder->classes);
     lbk__name_list_start(context, &builder->splits);
+    lbk__name_list_start(context, &builder->skipped_splits);
     LBK_TRY(check_options(context, &builder->options));
     LBK_TRY(add_given_classes(builder));
     LBK_TRY(lbk__read_file(context, options->vocab, LONGEST_VOCAB, &builder->vocab, &builder->vocab_size));
@@ -121,6 +122,7 @@ static void close_builder(lbk__pack_builder *builder) {
     lbk__name_map_free(&builder->images);
     lbk__name_list_free(&builder->classes);
     lbk__name_list_free(&builder->splits);
+    lbk__name_list_free(&builder->skipped_splits);
     lbk__unlock(&builder->lock);
 }
 
@@ -136,6 +138,16 @@ static void report_rest(const lbk__pack_builder *builder) {
                  (long long)unused);
 }
 
+static void report_skipped(const lbk__pack_builder *builder) {
+    const lbk__name_list *splits = &builder->skipped_splits;
+    if (builder->num_skipped)
+        lbk__log(builder->context, LBK_LOG_WARNING, "skipped %lld bad records of %lld",
+                 (long long)builder->num_skipped, (long long)builder->num_records);
+    for (int32_t s = 0; s < splits->count; s++)
+        lbk__log(builder->context, LBK_LOG_WARNING, "skipped %lld of the split %s",
+                 (long long)builder->skipped_in[s], splits->names[s]);
+}
+
 static lbk_status read_all(lbk__pack_builder *builder) {
     lbk_context *context = builder->context;
     while (!builder->ended) {
@@ -148,9 +160,7 @@ static lbk_status read_all(lbk__pack_builder *builder) {
         lbk__report(context, "pack", "records", (uint64_t)builder->num_records, builder->loader->total, NULL);
     }
     report_rest(builder);
-    if (builder->num_skipped)
-        lbk__log(context, LBK_LOG_WARNING, "skipped %lld bad records of %lld",
-                 (long long)builder->num_skipped, (long long)builder->num_records);
+    report_skipped(builder);
     if (builder->num_samples && !builder->num_labelled)
         lbk__log(context, LBK_LOG_WARNING, "no record has a label: a model can learn from a teacher only");
     if (builder->num_samples) return LBK_OK;

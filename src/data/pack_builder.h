@@ -52,7 +52,9 @@ typedef struct lbk__pack_builder {
     bool ended;
 
     int64_t num_records, num_samples, num_images, num_labelled, num_skipped, num_truncated;
-    int64_t last[LBK__NUM_PARTS]; /* the running end of each part that has offsets */
+    lbk__name_list skipped_splits;           /* of bad records that say one */
+    int64_t skipped_in[LBK__MAX_SPLITS + 1]; /* by number in skipped_splits; the last: the others */
+    int64_t last[LBK__NUM_PARTS];            /* the running end of each part that has offsets */
 } lbk__pack_builder;
 
 /* Puts where the record is before the sentence that is there; returns `status`. */

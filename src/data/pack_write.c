@@ -31,6 +31,14 @@ static json_t *left_out_json(const lbk__loader *loader) {
     return object;
 }
 
+/* By split; of those that say none, num_skipped alone tells. */
+static json_t *skipped_json(const lbk__pack_builder *builder) {
+    json_t *object = json_object();
+    for (int32_t s = 0; s < builder->skipped_splits.count; s++)
+        json_object_set_new(object, builder->skipped_splits.names[s], json_integer(builder->skipped_in[s]));
+    return object;
+}
+
 static lbk_status describe(const lbk__pack_builder *builder, char **out) {
     static const char *const sources[] = {"jsonl",  "mmimdb",        "openclipart", "snli-ve",
                                           "vqa-v2", "hateful-memes", "easy-vqa",    "appstream"};
@@ -48,6 +56,7 @@ static lbk_status describe(const lbk__pack_builder *builder, char **out) {
                   (json_int_t)builder->num_labelled, "images", (json_int_t)builder->num_images, "visual_rows",
                   (json_int_t)builder->last[LBK__PART_ROWS], "truncated_texts",
                   (json_int_t)builder->num_truncated, "skipped_records", (json_int_t)builder->num_skipped);
+    if (builder->num_skipped) json_object_set_new(counts, "skipped_by_split", skipped_json(builder));
     json_t *source = json_pack("{s:s, s:o, s:o}", "kind", sources[builder->options.source], "inputs",
                                inputs_json(builder->loader), "left_out", left_out_json(builder->loader));
     if (builder->options.no_caps) json_object_set_new(source, "no_caps", json_true());

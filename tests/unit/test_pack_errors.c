@@ -117,6 +117,31 @@ static void bad_records_are_skipped_and_counted(void **state) {
     close_fixture(f);
 }
 
+/* A bad record of train is shown behind more of test than are shown. */
+static void each_split_has_its_warnings(void **state) {
+    (void)state;
+    int shown = 0;
+    const lbk_context_options options = {.log = count_lines, .user = &shown};
+    fixture *f = open_fixture(&options);
+    char text[20000] = GOOD, *end = text + strlen(text), *summary;
+    for (int i = 0; i < 150; i++)
+        end += sprintf(end, "{\"id\":\"%d\",\"text\":\"t\",\"image\":\"none.png\",\"split\":\"test\"}\n", i);
+    strcpy(end, "{\"id\":\"x\",\"text\":\"\"}\nno JSON\n");
+    put_text(f, "data.jsonl", text);
+    f->options.skip_bad = 1;
+    check_ok(f->context, lbk_pack_build(f->context, &f->options, f->pack, &summary));
+    assert_int_equal(shown, 100 + 1 + 1 + 1); /* of test, that there are more, of train, of no split */
+    json_t *counts = json_loads(summary, 0, NULL), *split = json_object_get(counts, "counts");
+    assert_int_equal(json_integer_value(json_object_get(split, "skipped_records")), 152);
+    split = json_object_get(split, "skipped_by_split");
+    assert_int_equal(json_integer_value(json_object_get(split, "test")), 150);
+    assert_int_equal(json_integer_value(json_object_get(split, "train")), 1);
+    assert_int_equal(json_object_size(split), 2);
+    json_decref(counts);
+    lbk_free(f->context, summary);
+    close_fixture(f);
+}
+
 static void a_bad_image_spoils_all_its_records(void **state) {
     (void)state;
     fixture *f = open_fixture(NULL);
@@ -306,6 +331,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bad_records_fail_and_are_named),
         cmocka_unit_test(bad_records_are_skipped_and_counted),
+        cmocka_unit_test(each_split_has_its_warnings),
         cmocka_unit_test(a_bad_image_spoils_all_its_records),
         cmocka_unit_test(a_file_without_records_fails),
         cmocka_unit_test(wrong_options_are_refused),
