@@ -1,5 +1,5 @@
 #!/bin/sh
-# Every recipe is accepted as it is, and its scripts are sound; run.sh goes from a pack to a report.
+# Every recipe is accepted as it is, and its scripts are sound; pack.sh of the benchmarks; run.sh from a pack to a report.
 set -u
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/tiny.sh"
@@ -26,13 +26,72 @@ expect_code 2; expect_err 'is no recipe'
 run "$recipes/run.sh" "$recipes/snli_ve" "$work/out"
 expect_code 2; expect_err 'DATA is needed'
 
-# pack.sh of a benchmark, on a row in its layout.
-mkdir -p "$work/snli/features" "$work/init"
-cp "$(dirname "$0")/../golden/tokenizer/vocab.txt" "$work/init"
-cp "$(dirname "$0")/../golden/regions/npy/2.npy" "$work/snli/features/7.npy"
-echo '{"Flickr30K_ID": "7", "sentence2": "A dog.", "gold_label": "neutral", "pairID": "7.jpg#0r1n"}' >"$work/snli/snli_ve_train.jsonl"
-run "$recipes/snli_ve/pack.sh" "$work/snli" "$work/init" "$work/pack"
-expect_code 0; expect_out '^visual rows +5$'
+# pack.sh of each benchmark, on a small set in its layout; a record without its picture or features is skipped.
+golden=$(dirname "$0")/../golden
+mkdir -p "$work/init"
+cp "$golden/tokenizer/vocab.txt" "$work/init"
+expect_pack() { # RECIPE ROWS SPLITS: the set is $work/RECIPE; SPLITS as `info --json` has them, without blanks
+    run "$recipes/$1/pack.sh" "$work/$1" "$work/init" "$work/pack"
+    expect_code 0; expect_out "^visual rows +$2\$"; expect_out '^skipped records +1$'
+    run "$LIMBECK" info --json "$work/pack"
+    expect_code 0
+    splits=$(sed -n '/^  "splits": {$/,/^  },$/p' "$out" | tr -d ' \n')
+    [ "$splits" = "\"splits\":{$3}," ] || wrong "splits should be $3, are $splits"
+}
+split() { # NAME SAMPLES LABELLED LABELS
+    printf '"%s":{"samples":%d,"labelled":%d,"labels":{%s}}' "$@"
+}
+
+mkdir -p "$work/snli_ve/features"
+cp "$golden/regions/npy/2.npy" "$work/snli_ve/features/7.npy"
+snli() { # ID LABEL
+    printf '{"Flickr30K_ID": "%s", "sentence2": "A dog.", "gold_label": "%s", "pairID": "%s.jpg#0r1%s"}\n' "$1" "$2" "$1" "$2"
+}
+{ snli 7 neutral; snli 8 neutral; } >"$work/snli_ve/snli_ve_train.jsonl"
+snli 7 entailment >"$work/snli_ve/snli_ve_dev.jsonl"
+{ snli 7 contradiction; snli 7 -; } >"$work/snli_ve/snli_ve_test.jsonl"
+expect_pack snli_ve 5 "$(split train 1 1 '"contradiction":0,"entailment":0,"neutral":1'),$(
+    split dev 1 1 '"contradiction":0,"entailment":1,"neutral":0'),$(split test 1 1 '"contradiction":1,"entailment":0,"neutral":0')"
+
+mkdir -p "$work/mmimdb/dataset"
+echo '{"train": ["01", "02"], "dev": ["03"], "test": ["04"]}' >"$work/mmimdb/split.json"
+film() { # ID GENRES
+    printf '{"title": "A", "plot": ["A dog."], "genres": [%s]}' "$2" >"$work/mmimdb/dataset/$1.json"
+    cp "$golden/images/turned.jpg" "$work/mmimdb/dataset/$1.jpeg"
+}
+film 01 '"Drama", "War"'; film 02 '"Drama"'; film 03 '"War", "News"'; film 04 '"Drama"'
+rm "$work/mmimdb/dataset/02.jpeg"
+expect_pack mmimdb 147 "$(split train 1 1 '"Drama":1,"War":1'),$(split dev 1 1 '"Drama":0,"War":1'),$(split test 1 1 '"Drama":1,"War":0')"
+
+mkdir -p "$work/hateful_memes/features"
+meme() { # ID LABEL
+    printf '{"id": %d, "img": "img/%05d.png", "text": "a dog"%s}\n' "$1" "$1" "${2:+, \"label\": $2}"
+}
+{ meme 1 0; meme 2 1; meme 3 1; } >"$work/hateful_memes/train.jsonl"
+meme 4 1 >"$work/hateful_memes/dev_seen.jsonl"; meme 4 1 >"$work/hateful_memes/dev_unseen.jsonl"
+meme 5 >"$work/hateful_memes/test_seen.jsonl"; meme 6 >"$work/hateful_memes/test_unseen.jsonl"
+for i in 1 2 4 5 6; do cp "$golden/regions/npy/2.npy" "$work/hateful_memes/features/0000$i.npy"; done
+expect_pack hateful_memes 25 "$(split train 2 2 '"hateful":1,"not-hateful":1'),$(split dev 1 1 '"hateful":1,"not-hateful":0'),$(
+    split test 1 0 '"hateful":0,"not-hateful":0'),$(split dev_unseen 1 1 '"hateful":1,"not-hateful":0'),$(
+    split test_unseen 1 0 '"hateful":0,"not-hateful":0')"
+
+mkdir "$work/vqa_v2"
+cp "$golden/regions/table.tsv" "$work/vqa_v2/trainval_resnet101_faster_rcnn_genome_36.tsv" # of images 1 to 4
+vqa() { # SUBSET [QUESTION IMAGE ANSWER]...: all ten annotators give the answer
+    subset=$1 questions='' annotations=''; shift
+    while [ $# -gt 0 ]; do
+        questions="$questions${questions:+,}{\"question_id\": $1, \"image_id\": $2, \"question\": \"Is it?\"}"
+        answers=$(printf ',{"answer": "%s"}' "$3" "$3" "$3" "$3" "$3" "$3" "$3" "$3" "$3" "$3")
+        annotations="$annotations${annotations:+,}{\"question_id\": $1, \"multiple_choice_answer\": \"$3\", \"answers\": [${answers#,}]}"
+        shift 3
+    done
+    echo "{\"questions\": [$questions]}" >"$work/vqa_v2/v2_OpenEnded_mscoco_${subset}_questions.json"
+    echo "{\"annotations\": [$annotations]}" >"$work/vqa_v2/v2_mscoco_${subset}_annotations.json"
+}
+# shellcheck disable=SC2046 # words
+vqa train2014 $(for i in 1 2 3 4 5 6 7 8 9; do echo "$i 1 yes $((i + 10)) 2 no"; done) 20 3 maybe 21 99 yes
+vqa val2014 30 4 yes 31 4 maybe
+expect_pack vqa_v2 11 "$(split train 19 19 '"no":9,"yes":9'),$(split dev 2 2 '"no":0,"yes":1')"
 
 # From a pack that is there to the report; the second time nothing is left to do.
 make_tiny_data
