@@ -163,6 +163,9 @@ static lbk_status read_all(lbk__pack_builder *builder) {
     report_skipped(builder);
     if (builder->num_samples && !builder->num_labelled)
         lbk__log(context, LBK_LOG_WARNING, "no record has a label: a model can learn from a teacher only");
+    if (builder->num_samples && !builder->num_images && lbk__visual_source_dim(builder->visual))
+        lbk__log(context, LBK_LOG_WARNING,
+                 "no record has an image: a model learns from texts alone; is the key called \"image\"?");
     if (builder->num_samples) return LBK_OK;
     return lbk__fail(context, LBK_BAD_DATA, "%s: no usable record in it", builder->options.path);
 }

@@ -40,7 +40,7 @@ lbk_status lbk__model_init_from(lbk__model *model, const char *given, const int3
     LBK_TRY(lbk__model_source_open(model->context, given, &from));
     if (model->vocab)
         LBK_GO(lbk__vocabulary_match_folder(model->context, from.folder, model->vocab, model->vocab_length,
-                                            model->cased != 0));
+                                            model->cased != 0, &from.more_words));
     LBK_GO(check_layers(&from, model, layers, num_layers));
     LBK_GO(lbk__model_take(&from, model, layers, true, seed, &taken));
     if (report) LBK_GO(describe(&from, &taken, report));

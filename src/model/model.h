@@ -85,9 +85,10 @@ lbk_status lbk__model_save(const lbk__model *model, const float *weights, const 
 lbk_status lbk__vocabulary_match(lbk_context *context, const char *ours, size_t our_size, const char *theirs,
                                  size_t their_size);
 /* The same of a folder's vocabulary, whose texts must also keep their case where the pack's do, and only
- * there: before training starts from its embeddings. A folder that says neither fits any pack. */
+ * there: before training starts from its embeddings. A folder that says neither fits any pack. *known (may be
+ * NULL): whether it has a vocabulary. */
 lbk_status lbk__vocabulary_match_folder(lbk_context *context, const char *folder, const char *vocab,
-                                        size_t length, bool cased);
+                                        size_t length, bool cased, bool *known);
 /* SHA-256 of the weights and the configuration: the teacher's identity in a cache. */
 lbk_status lbk__model_hash(const lbk__model *model, char out[65]);
 

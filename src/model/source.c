@@ -129,11 +129,18 @@ static bool reads_the_same(const lbk__model_source *from, const lbk__model *mode
     return !begins(name, "cls.") || from->config.classifier_pooling == model->config.classifier_pooling;
 }
 
-/* In shape and type. Of tables of positions and of segments, the first rows are a table too. */
-static bool fits(const lbk__parameter *parameter, const lbk__tensor_spec *spec) {
+/* Of tables of positions and of segments, the first rows are a table too; of a table of words, where they are
+ * the same words: many have rows behind the last word, to a round number. */
+static bool may_be_longer(const lbk__model_source *from, const char *name) {
+    return strstr(name, "position_embeddings") || strstr(name, "token_type_embeddings") ||
+           (from->more_words && strstr(name, "word_embeddings"));
+}
+
+/* In shape and type. */
+static bool fits(const lbk__model_source *from, const lbk__parameter *parameter,
+                 const lbk__tensor_spec *spec) {
     const lbk__tensor_spec ours = lbk__parameter_spec(parameter);
-    const bool prefix =
-        strstr(parameter->name, "position_embeddings") || strstr(parameter->name, "token_type_embeddings");
+    const bool prefix = may_be_longer(from, parameter->name);
     return lbk__dtype_is_float(spec->dtype) && spec->rank == ours.rank && spec->shape[1] == ours.shape[1] &&
            (spec->shape[0] == ours.shape[0] || (prefix && spec->shape[0] > ours.shape[0]));
 }
@@ -168,7 +175,7 @@ static lbk_status take(lbk__model_source *from, lbk__model *model, const lbk__pa
                               ? lbk__model_source_find(from, parameter->name, layers)
                               : -1;
     const lbk__tensor_spec *spec = found < 0 ? NULL : lbk__weights_at(from->weights, (size_t)found);
-    const bool usable = spec && fits(parameter, spec);
+    const bool usable = spec && fits(from, parameter, spec);
     float *values = model->values + parameter->offset;
     if (spec && !usable && !(adapt && may_differ(parameter->name))) return misshapen(from, parameter, spec);
     if (!spec && !may_lack(from, parameter->name))

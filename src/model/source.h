@@ -16,6 +16,7 @@ typedef struct lbk__model_source {
     bool visual, distil;   /* VisualBERT; DistilBERT */
     bool classifier;       /* its head is one linear layer over what config.classifier_pooling says */
     const char *head;      /* a sentence about its head */
+    bool more_words;       /* its first words are the model's: of its word table, the first rows are enough */
     bool *used;            /* by tensor: taken by some parameter */
 } lbk__model_source;
 

@@ -274,13 +274,14 @@ done:
 }
 
 lbk_status lbk__vocabulary_match_folder(lbk_context *context, const char *given, const char *vocab,
-                                        size_t length, bool cased) {
+                                        size_t length, bool cased, bool *known) {
     lbk__model theirs = {.context = context}; /* for its vocabulary alone */
     char *folder = NULL;
     bool says_case;
     lbk_status status = LBK_OK;
     LBK_GO(lbk__model_folder(context, given, &folder));
     LBK_GO(lbk__vocabulary_read(&theirs, folder, &says_case));
+    if (known) *known = theirs.vocab;
     if (theirs.vocab)
         LBK_GO(lbk__vocabulary_match(context, theirs.vocab, theirs.vocab_length, vocab, length));
     if (says_case && (theirs.cased != 0) != cased)

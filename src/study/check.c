@@ -73,7 +73,8 @@ static lbk_status check_start(const lbk__study *study, const lbk__recipe_model *
     LBK_TRY(lbk__model_config_of(study->context, from, &sizes));
     LBK_TRY(start_from(study, from, &sizes, config));
     const char *vocab = lbk__pack_vocab(study->pack, &length);
-    return lbk__vocabulary_match_folder(study->context, from, vocab, length, lbk__pack_cased(study->pack));
+    return lbk__vocabulary_match_folder(study->context, from, vocab, length, lbk__pack_cased(study->pack),
+                                        NULL);
 }
 
 /* ---- all ---- */

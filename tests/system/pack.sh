@@ -98,6 +98,10 @@ expect_code 2; expect_err '15'
 head -n 96 data.jsonl | sed 's/"label"/"Label"/' >unlabelled.jsonl
 pack unlabelled.jsonl --out unlabelled
 expect_code 0; expect_err 'warning: no record has a label'
+! grep -q 'has an image' "$work/stderr" || wrong 'there are images'
+head -n 96 data.jsonl | sed 's/"image"/"img"/' >blind.jsonl
+pack blind.jsonl --out blind
+expect_code 0; expect_err 'warning: no record has an image'
 # Options that would be read without being used.
 pack data.jsonl --features features.h5 --out bad
 expect_code 2; expect_err 'features goes with --visual hdf5, npy or tsv'

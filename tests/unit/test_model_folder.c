@@ -240,6 +240,31 @@ static void weights_start_from_a_text_encoder(void **state) {
     }
 }
 
+/* Word tables are often longer than their vocabulary, up to a round number. */
+static void rows_behind_the_last_word_are_left(void **state) {
+    (void)state;
+    static const char *const words = "visual_bert.embeddings.word_embeddings.weight";
+    lbk_context *context = check_context();
+    char *folder = check_folder(), path[300], vocab[1000], *end = vocab;
+    lbk__model_config config = small;
+    config.vocab_size += 6;
+    lbk__model *source = make(context, config, 1), *model = make(context, small, 2);
+    for (int i = 0; i < small.vocab_size; i++) end += sprintf(end, "w%d\n", i);
+    check_ok(context, lbk__copy_string(context, vocab, &model->vocab));
+    model->vocab_length = strlen(vocab);
+    write_text_encoder(context, source, folder, "", false);
+    check_fails(context, LBK_MISMATCH, words, lbk__model_init_from(model, folder, NULL, 0, 0, NULL));
+    snprintf(path, sizeof path, "%s/vocab.txt", folder);
+    check_ok(context, lbk__write_file(context, path, vocab, strlen(vocab)));
+    check_ok(context, lbk__model_init_from(model, folder, NULL, 0, 0, NULL));
+    assert_memory_equal(values_of(model, words), values_of(source, words),
+                        (size_t)small.vocab_size * HIDDEN * sizeof(float));
+    lbk__model_free(source);
+    lbk__model_free(model);
+    free(folder);
+    lbk_context_destroy(context);
+}
+
 /* The model's config.json with `old` replaced by `new` is refused. */
 static void check_config_fails(lbk_context *context, lbk__model *model, const char *folder, const char *old,
                                const char *new, const char *sentence) {
@@ -333,6 +358,7 @@ int main(void) {
         cmocka_unit_test(files_of_our_own_are_used_where_they_lie),
         cmocka_unit_test(a_number_that_is_not_finite_is_found_anywhere),
         cmocka_unit_test(weights_start_from_a_text_encoder),
+        cmocka_unit_test(rows_behind_the_last_word_are_left),
         cmocka_unit_test(what_does_not_fit_is_named),
         cmocka_unit_test(impossible_sizes_are_named),
     };
