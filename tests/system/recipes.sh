@@ -1,13 +1,13 @@
 #!/bin/sh
-# Every recipe is accepted as it is, and its scripts are sound; pack.sh of the benchmarks; run.sh from a pack to a report.
+# Every recipe is accepted as it is, those of docs/results.md among them, and its scripts are sound; pack.sh of the benchmarks; run.sh from a pack to a report.
 set -u
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/tiny.sh"
 recipes=$(dirname "$0")/../../recipes
 
-for file in "$recipes"/*/*.yaml; do
+for file in "$recipes"/*/*.yaml "$recipes"/../docs/results/*.yaml; do
     case $file in
-    */study.yaml) set -- study "$file" ;;
+    */study.yaml | */docs/results/*) set -- study "$file" ;;
     */teacher.yaml) set -- train --config "$file" ;;
     *) set -- distill --method kd --cache none --config "$file" ;;
     esac
