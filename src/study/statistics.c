@@ -73,13 +73,16 @@ lbk__mean lbk__mean_of(const double *values, int64_t n) {
 }
 
 double lbk__paired_t(const double *a, const double *b, int64_t n) {
-    double sum = 0, squares = 0;
-    if (n < 2) return NAN;
-    for (int64_t i = 0; i < n; i++) sum += a[i] - b[i];
+    double sum = 0, squares = 0, low = INFINITY, high = -INFINITY;
+    for (int64_t i = 0; i < n; i++) {
+        sum += a[i] - b[i];
+        low = fmin(low, a[i] - b[i]), high = fmax(high, a[i] - b[i]);
+    }
+    if (n < 2 || high - low <= 0x1p-40) return NAN; /* rounding is no spread that t could be measured by */
     const double mean = sum / (double)n;
     for (int64_t i = 0; i < n; i++) squares += (a[i] - b[i] - mean) * (a[i] - b[i] - mean);
     const double error = sqrt(squares / (double)(n - 1) / (double)n);
-    return lbk__student_p(mean / error, (double)(n - 1)); /* 0/0 is NaN, x/0 infinite */
+    return lbk__student_p(mean / error, (double)(n - 1));
 }
 
 /* ---- Wilcoxon's signed ranks ---- */

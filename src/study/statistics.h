@@ -18,7 +18,8 @@ double lbk__student_p(double t, double freedom);
 /* The t with P(|T| ≥ t) = p, 0 < p < 1. */
 double lbk__student_quantile(double p, double freedom);
 
-/* Two-sided p of the paired t test that a − b has mean 0. NaN for n < 2 and where no pair differs. */
+/* Two-sided p of the paired t test that a − b has mean 0. NaN for n < 2 and where all differences are
+ * equal but for rounding, within 2⁻⁴⁰: there is no spread to compare their mean with. */
 double lbk__paired_t(const double *a, const double *b, int64_t n);
 
 /* Two-sided p of Wilcoxon's signed-rank test of a − b, exact for every n: all 2ⁿ assignments of signs are

@@ -70,6 +70,14 @@ static void ends_are_defined(void **state) {
     const double a[] = {0.1, 0.2, 0.3}, b[] = {0.2, 0.3, 0.4};
     double p;
     assert_true(isnan(lbk__mean_of(a, 0).mean) && isnan(lbk__paired_t(a, b, 1)));
+    /* Both seeds are better by 1/24, but for rounding: p would be 0. Holm counts the others. */
+    const double kd[] = {15 / 24., 3 / 24.}, msd[] = {16 / 24., 4 / 24.},
+                 beyond[] = {16 / 24., 4 / 24. + 1e-11};
+    double corrected[3];
+    assert_true(msd[0] - kd[0] != msd[1] - kd[1] && isnan(lbk__paired_t(msd, kd, 2)));
+    assert_true(lbk__paired_t(beyond, kd, 2) < 1e-6 && isnan(lbk__paired_t(a, b, 3)));
+    lbk__holm((double[]){0.01, NAN, 0.04}, 3, corrected);
+    assert_true(corrected[0] == 0.02 && isnan(corrected[1]) && corrected[2] == 0.04);
     assert_true(lbk__student_p(INFINITY, 3) == 0 && isnan(lbk__student_p(NAN, 3)));
     check_ok(context, lbk__wilcoxon(context, a, b, 3, &p)); /* three equal differences but for rounding */
     check_near(p, 0.25, 1e-15);
