@@ -129,7 +129,8 @@ lbk_status lbk__study_check(lbk__study *study) {
     lbk__truth test = {0};
     lbk_status status = LBK_OK;
     study->planning = true;
-    LBK_GO(lbk__truth_open(study->context, study->pack, study->recipe.test_split, &test));
+    status = lbk__truth_open(study->context, study->pack, study->recipe.test_split, &test);
+    if (status != LBK_OK) LBK_GO(lbk__fail_at(study->context, status, "test_split"));
     LBK_GO(check_teacher(study, &teacher));
     for (int s = 0; s < study->recipe.num_students; s++) {
         LBK_GO(check_folds(study, &study->recipe.students[s]));

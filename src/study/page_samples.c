@@ -53,10 +53,12 @@ static void put_answers(lbk__html *html, const json_t *answers) {
     lbk__html_put(html, "</tbody></table>");
 }
 
-static void put_sample(lbk__html *html, const json_t *sample) {
+/* Whether its picture is there. */
+static bool put_sample(lbk__html *html, const json_t *sample) {
     size_t i;
     json_t *class;
-    if (!put_picture(html, sample)) lbk__html_put(html, "<article class='card sample bare'>");
+    const bool pictured = put_picture(html, sample);
+    if (!pictured) lbk__html_put(html, "<article class='card sample bare'>");
     lbk__html_put(html, "<div><p dir=auto>");
     const char *text = lbk__json_text_of(sample, "text");
     if (*text)
@@ -77,18 +79,29 @@ static void put_sample(lbk__html *html, const json_t *sample) {
     lbk__html_put(html, "</p></div>");
     put_answers(html, json_object_get(sample, "answers"));
     lbk__html_put(html, "</article>");
+    return pictured;
 }
 
 void lbk__page_samples(lbk__html *html, const json_t *root) {
     size_t g, i;
     json_t *group, *sample;
+    const char *first = NULL; /* of the pictures that were looked for */
+    bool pictured = false;
     json_array_foreach(json_object_get(root, "samples"), g, group) {
         const json_t *samples = json_object_get(group, "samples");
         if (json_array_size(samples) == 0) continue;
         lbk__html_put(html, "<h3>");
         lbk__html_text(html, lbk__json_text_of(group, "title"));
         lbk__html_put(html, "</h3><div class=samples>");
-        json_array_foreach(samples, i, sample) put_sample(html, sample);
+        json_array_foreach(samples, i, sample) {
+            pictured = put_sample(html, sample) || pictured;
+            if (!first) first = json_string_value(json_object_get(sample, "picture"));
+        }
         lbk__html_put(html, "</div>");
     }
+    if (first && !pictured)
+        lbk__log(html->context, LBK_LOG_WARNING,
+                 "%s, the first, and no other picture of the samples shown could be read: the report is "
+                 "without pictures; `images` names the folder that image paths start from",
+                 first);
 }

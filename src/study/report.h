@@ -50,6 +50,8 @@ typedef struct lbk__results {
 
 lbk_status lbk__results_open(lbk_context *context, const lbk_report_options *options, lbk__results *out);
 void lbk__results_close(lbk__results *results); /* zeroed but for the context is allowed */
+/* LBK_IO where `images`, given by a recipe or an option, is no folder. */
+lbk_status lbk__check_images(lbk_context *context, const char *images);
 
 /* ---- parts of the results; each sets a member of `root` ---- */
 

@@ -216,11 +216,22 @@ static lbk_status open_all(lbk__results *r, lbk__json_in in) {
     return score_all(r);
 }
 
+lbk_status lbk__check_images(lbk_context *context, const char *images) {
+    LBK_TRY(lbk__check_path(context, images));
+    if (lbk__is_folder(images)) return LBK_OK;
+    return lbk__fail(context, LBK_IO,
+                     "%s: is no folder: `images` is the one that the pack's image paths start from, for "
+                     "pictures in the report; leave it out where there is none",
+                     images);
+}
+
+/* The images of study.json may be gone since: the page says what it can without them. */
 lbk_status lbk__results_open(lbk_context *context, const lbk_report_options *options, lbk__results *out) {
     const char *folder = options->study;
     *out = (lbk__results){
         .context = context, .folder = folder, .pack_path = options->pack, .images = options->images};
     char *path;
+    if (options->images) LBK_TRY(lbk__check_images(context, options->images));
     LBK_TRY(lbk__study_path(context, folder, "study.json", NULL, &path));
     lbk_status status = LBK_OK;
     if (!lbk__exists(path))

@@ -98,7 +98,7 @@ static lbk_status open_study(lbk__study *study, const lbk_study_options *options
         return lbk__fail(context, LBK_INVALID_ARGUMENT, "%s: names no pack, and none was given beside it",
                          options->recipe);
     LBK_TRY(lbk__check_path(context, study->pack_path));
-    if (study->images) LBK_TRY(lbk__check_path(context, study->images));
+    if (study->images) LBK_TRY(lbk__check_images(context, study->images));
     LBK_TRY(lbk__make_folder(context, study->folder));
     LBK_TRY(lbk__lock_folder(context, study->folder, &study->lock));
     LBK_TRY(lbk_pack_open(context, study->pack_path, &study->pack));

@@ -82,6 +82,12 @@ expect_code 5; expect_err "study.json: the study's pack, by its path where the s
 run sh -c "cd whole && '$LIMBECK' report . --pack ../pack --images .."
 expect_code 0; cmp -s table.csv whole/results.csv || wrong 'report makes another table when the pack is elsewhere'
 grep -q "src='data:image/jpeg;base64,/9j/" whole/report.html || wrong 'no picture in the page of a study whose images are elsewhere'
+! grep -q 'without pictures' "$err" || wrong 'there are pictures'
+mkdir bare
+run "$LIMBECK" report whole --images bare
+expect_code 0; expect_err '^limbeck: warning: bare/pictures/[0-9]+.tif, the first, .*the report is without pictures'
+run "$LIMBECK" report whole --images nofolder
+expect_code 5; expect_err 'nofolder: is no folder: `images` is'
 run "$LIMBECK" report whole --pack vocab.txt
 expect_code 3
 sed '1s/ of the / of a /; s/"dev"/"val"/' data.jsonl >other.jsonl
@@ -369,7 +375,8 @@ sed 's/config: student.yaml/config: nowhere.yaml/' study.yaml >bad.yaml
 study bad.yaml --out bad
 expect_code 5; expect_err 'student half of it: nowhere.yaml: cannot open'
 bad '/^pack/d' bad 'names no pack'
-bad 's/^images/test_split: tset\nimages/' bad 'no sample in a split "tset"'
+bad 's/^images/test_split: tset\nimages/' bad 'test_split: .*no sample in a split "tset"'
+bad 's/^images: ./images: nofolder/' bad 'nofolder: is no folder' 5
 many=$(seq -s, 101)
 bad "s/\[0.3, 0.9\]/[$many]/; s/\[kl, js\]/[$many]/" bad 'grid: has more than 10000 points'
 [ -z "$(ls bad)" ] || wrong 'what is wrong with a recipe should be said before anything is trained'
