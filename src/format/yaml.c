@@ -6,6 +6,8 @@
 #include <string.h>
 
 typedef struct report {
+    const char *yaml; /* [length] */
+    size_t length;
     lbk__yaml_unknown *unknown;
     char message[160];
     char field[2][64];
@@ -27,10 +29,8 @@ static void note(cyaml_log_t level, void *user, const char *format, va_list argu
         snprintf(r->unknown->key, sizeof r->unknown->key, "%s", field);
     if (sscanf(line, " in mapping field '%63[^']'", field) == 1 && r->num_fields < 2)
         snprintf(r->field[r->num_fields++], sizeof r->field[0], "%s", field);
-    if (!r->message[0]) {
-        const char *text = strncmp(line, "Load: ", 6) == 0 ? line + 6 : line;
-        lbk__printable(r->message, sizeof r->message, text, strlen(text));
-    }
+    if (!r->message[0] && strncmp(line, "Load: ", 6) == 0 && strcmp(line, "Load: Backtrace:") != 0)
+        lbk__printable(r->message, sizeof r->message, line + 6, strlen(line + 6));
 }
 
 /* "Expecting SEQUENCE, got event: SCALAR", for those who do not know YAML's grammar. */
@@ -45,18 +45,57 @@ static const char *plain(const char *message) {
     return message;
 }
 
+/* The first line whose indentation has a tab; 0: none. */
+static unsigned indented_by_tab(const char *yaml, size_t length) {
+    const char *end = yaml + length;
+    for (unsigned number = 1; yaml < end; number++) {
+        const char *next = memchr(yaml, '\n', (size_t)(end - yaml));
+        while (yaml < end && *yaml == ' ') yaml++;
+        if (yaml < end && *yaml == '\t') return number;
+        yaml = next ? next + 1 : end;
+    }
+    return 0;
+}
+
+/* libyaml stops behind what it read last, whose line and fields are all that is known. */
+static lbk_status explain_syntax(lbk_context *context, const char *where, const char *problem,
+                                 const report *r) {
+    const unsigned tab = strstr(problem, "cannot start any token") || strstr(problem, "tab character")
+                             ? indented_by_tab(r->yaml, r->length)
+                             : 0;
+    if (tab)
+        return lbk__fail(context, LBK_INVALID_ARGUMENT,
+                         "%s, line %u: a tab stands before the text: YAML is indented by spaces only", where,
+                         tab);
+    if (r->line)
+        return lbk__fail(context, LBK_INVALID_ARGUMENT, "%s, line %u or below: %s", where, r->line, problem);
+    return lbk__fail(context, LBK_INVALID_ARGUMENT, "%s: %s", where, problem);
+}
+
+/* The text behind `start` in the message; NULL: it begins otherwise. */
+static const char *after(const report *r, const char *start) {
+    return strncmp(r->message, start, strlen(start)) == 0 ? r->message + strlen(start) : NULL;
+}
+
 static lbk_status explain(lbk_context *context, const char *where, cyaml_err_t error, const report *r) {
-    char place[320], name[132] = "";
+    char place[320], outer[68] = "", name[136] = "";
+    const char *problem = after(r, "libyaml: "), *missing = after(r, "Missing required mapping field: "),
+               *twice = after(r, "Mapping field already seen: ");
     if (error == CYAML_ERR_OOM) return lbk__fail(context, LBK_NO_MEMORY, "%s: out of memory", where);
+    if (problem) return explain_syntax(context, where, problem, r);
     if (r->unknown->key[0] && r->num_fields)
         snprintf(r->unknown->in, sizeof r->unknown->in, "%s", r->field[0]);
-    if (r->line)
+    if (r->num_fields > 1) snprintf(outer, sizeof outer, "%s.", r->field[1]);
+    if (r->line && !(missing && !*outer)) /* the line of a field beside the one that is missing */
         snprintf(place, sizeof place, "%.280s, line %u", where, r->line);
     else
         snprintf(place, sizeof place, "%.280s", where);
-    if (r->num_fields)
-        snprintf(name, sizeof name, "%s%s%s: ", r->num_fields > 1 ? r->field[1] : "",
-                 r->num_fields > 1 ? "." : "", r->field[0]);
+    if (missing)
+        return lbk__fail(context, LBK_INVALID_ARGUMENT, "%s: the key %s%s is missing", place, outer, missing);
+    if (twice)
+        return lbk__fail(context, LBK_INVALID_ARGUMENT, "%s or below: %s%s stands there twice", place, outer,
+                         twice);
+    if (r->num_fields) snprintf(name, sizeof name, "%s%s: ", outer, r->field[0]);
     return lbk__fail(context, LBK_INVALID_ARGUMENT, "%s: %s%s", place, name,
                      r->message[0] ? plain(r->message) : cyaml_strerror(error));
 }
@@ -78,7 +117,7 @@ static cyaml_config_t settings(lbk_context *context, report *r) {
 lbk_status lbk__yaml_load(lbk_context *context, const char *where, const char *yaml, size_t length,
                           const cyaml_schema_value_t *schema, void *out, lbk__yaml_unknown *unknown) {
     *unknown = (lbk__yaml_unknown){0};
-    report r = {.unknown = unknown};
+    report r = {.yaml = yaml, .length = length, .unknown = unknown};
     const cyaml_config_t config = settings(context, &r);
     *(cyaml_data_t **)out = NULL;
     const cyaml_err_t error =
