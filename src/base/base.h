@@ -90,7 +90,8 @@ void lbk__text_free(lbk_context *context, lbk__text *text);
 size_t lbk__terminal_command(const char *text, size_t left, unsigned *code);
 /* Text from a file made fit for a terminal line: such characters and invalid UTF-8 as \xNN, cut to `size`. */
 const char *lbk__printable(char *buffer, size_t size, const char *text, size_t length);
-/* The name in `names` (ended by NULL) with the smallest edit distance to `word`; NULL when none is near. */
+/* The name in `names` (ended by NULL) with the smallest edit distance to `word`; NULL when that is more than
+ * half of the longer one. */
 const char *lbk__nearest(const char *word, const char *const *names);
 
 /* Length of the valid UTF-8 prefix of `text`; equals `length` when all of it is valid. */

@@ -129,5 +129,5 @@ const char *lbk__nearest(const char *word, const char *const *names) {
             best = *names;
         }
     }
-    return least <= strlen(word) / 2 + 1 ? best : NULL;
+    return best && least <= LBK_MAX(strlen(word), strlen(best)) / 2 ? best : NULL;
 }

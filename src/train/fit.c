@@ -13,9 +13,11 @@ static lbk_status check_classes(lbk__model *model, const lbk_pack *pack) {
         model->label_kind = lbk_pack_label_kind(pack);
     int32_t count = lbk_pack_num_classes(pack);
     if (model->config.num_labels != count)
-        return lbk__fail(model->context, LBK_MISMATCH,
-                         "the model tells %d classes apart, the pack has %d: give the pack it was trained on",
-                         model->config.num_labels, count);
+        return lbk__fail(
+            model->context, LBK_MISMATCH,
+            "the model tells %d classes apart, the pack has %d: pack the data with the model's classes "
+            "in its order (--classes); `limbeck info` on the model lists them",
+            model->config.num_labels, count);
     if (model->label_kind != lbk_pack_label_kind(pack))
         return lbk__fail(
             model->context, LBK_MISMATCH, "the model was trained for labels of kind %s, the pack's are %s",
@@ -53,6 +55,18 @@ bool lbk__same_visual_source(const char *ours, const char *theirs) {
     return same;
 }
 
+/* The options that make a pack's rows as the model's were made; "" where it does not know, or where an
+ * encoder made them. */
+static void options_of(const lbk__model *model, char out[80]) {
+    json_t *made = model->visual_source ? json_loads(model->visual_source, 0, NULL) : NULL;
+    const json_int_t image = json_integer_value(json_object_get(made, "image_size")),
+                     patch = json_integer_value(json_object_get(made, "patch_size"));
+    out[0] = 0;
+    if (image > 0 && patch > 0)
+        snprintf(out, 80, " (--image-size %lld --patch-size %lld)", (long long)image, (long long)patch);
+    json_decref(made);
+}
+
 static lbk_status check_visual(const lbk__model *model, const lbk_pack *pack) {
     int32_t dim = lbk_pack_visual_dim(pack);
     if (dim == 0) return LBK_OK;
@@ -61,19 +75,21 @@ static lbk_status check_visual(const lbk__model *model, const lbk_pack *pack) {
             model->context, LBK_MISMATCH,
             "the model reads no pictures, as a text encoder that was imported: train it on the pack "
             "first (model.init_from), or pack with --visual none");
+    char options[80];
+    options_of(model, options);
     if (dim != model->config.visual_embedding_dim)
         return lbk__fail(
             model->context, LBK_MISMATCH,
             "the model reads visual rows of %d numbers, the pack's have %d: pack the images as for "
-            "the model's training",
-            model->config.visual_embedding_dim, dim);
+            "the model's training%s",
+            model->config.visual_embedding_dim, dim, options);
     const char *theirs = lbk__pack_visual_description(pack);
     if (model->visual_source && !lbk__same_visual_source(model->visual_source, theirs))
         return lbk__fail(
             model->context, LBK_MISMATCH,
             "the model was trained on visual rows made by %s, the pack's are made by %s: pack the "
-            "images as for the model's training",
-            model->visual_source, theirs);
+            "images as for the model's training%s",
+            model->visual_source, theirs, options);
     return LBK_OK;
 }
 
@@ -100,10 +116,11 @@ lbk_status lbk__check_lengths(lbk_context *context, int64_t positions, const lbk
         lbk_sample sample;
         LBK_TRY(lbk_pack_sample(pack, index, &sample));
         if (sample.num_tokens > positions)
-            return lbk__fail(context, LBK_MISMATCH,
-                             "sample %lld has %d tokens, the model has positions for %lld: pack with a "
-                             "smaller max_text_tokens",
-                             (long long)index, sample.num_tokens, (long long)positions);
+            return lbk__fail(
+                context, LBK_MISMATCH,
+                "sample %lld has %d tokens, the model has positions for %lld: pack with a "
+                "smaller --max-text-tokens, or train a model with more (model.max_position_embeddings)",
+                (long long)index, sample.num_tokens, (long long)positions);
     }
     return LBK_OK;
 }

@@ -101,6 +101,11 @@ static lbk_status draw(lbk__training *t) {
     LBK_GO(LBK_ALLOC(t->context, taken, lbk_pack_num_samples(t->pack)));
     for (int64_t i = 0; i < s->count; i++)
         if (s->labelled[s->train[i]]) candidates[count++] = s->train[i];
+    if (count == 0)
+        LBK_GO(lbk__fail(t->context, LBK_INVALID_ARGUMENT,
+                         "no sample of the training split \"%s\" has a label, and learned weights are judged "
+                         "by labels: name a labelled split in distill.meta_split",
+                         t->config->train.train_split));
     for (int64_t i = 0; i < count; i++) LBK_GO(count_classes(t, candidates[i], frequency));
     lbk__shuffle((uint64_t)t->config->seed, LBK__STREAM_META, UINT32_MAX, candidates, (uint64_t)count);
     LBK_GO(sort_by_stratum(t, candidates, count, frequency, sorted));

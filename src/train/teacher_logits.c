@@ -85,10 +85,11 @@ done:
 static lbk_status open_file(job *j) {
     LBK_TRY(lbk__logits_file_open(j->context, j->path, &j->file));
     if (lbk__logits_file_num_classes(j->file) != j->key.num_classes)
-        return lbk__fail(j->context, LBK_MISMATCH,
-                         "%s: has logits of %d classes, the pack has %d, in this order: %s, …", j->path,
-                         lbk__logits_file_num_classes(j->file), j->key.num_classes,
-                         lbk_pack_class_name(j->pack, 0));
+        return lbk__fail(
+            j->context, LBK_MISMATCH,
+            "%s: has logits of %d classes, the pack has %d; `limbeck info` on the pack lists them in "
+            "their order",
+            j->path, lbk__logits_file_num_classes(j->file), j->key.num_classes);
     j->key.joint_only = lbk__logits_file_num_views(j->file) == 1;
     LBK_TRY(index_ids(j));
     return check_samples(j);

@@ -185,6 +185,10 @@ static void texts_are_made_printable(void **state) {
     assert_string_equal(lbk__nearest("learnin_rate", names), "learning_rate");
     assert_string_equal(lbk__nearest("learn", names), "learning_rate");
     assert_null(lbk__nearest("zzzzz", names));
+    const char *const metrics[] = {"accuracy", "ece", NULL};
+    assert_null(lbk__nearest("bleu", metrics));
+    assert_string_equal(lbk__nearest("ec", metrics), "ece");
+    assert_string_equal(lbk__nearest("acuracy", metrics), "accuracy");
 }
 
 /* As numpy.percentile. */

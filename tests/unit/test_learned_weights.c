@@ -316,6 +316,11 @@ static void a_meta_split_leaves_something_to_learn_from(void **state) {
                              "labelled_cache", "out", 0, NULL));
 }
 
+static void unlabel_extra(json_t *sample) {
+    if (strcmp(json_string_value(json_object_get(sample, "split")), "extra") == 0)
+        json_object_del(sample, "label");
+}
+
 static void wrong_meta_splits_are_refused(void **state) {
     small_run *run = *state;
     const lbk_status bad = LBK_INVALID_ARGUMENT;
@@ -329,6 +334,12 @@ static void wrong_meta_splits_are_refused(void **state) {
                 GO("distill.meta_split=extra", "distill.unlabelled_splits=[extra]"));
     check_fails(run->context, bad, "elsewhere", GO("distill.meta_split=elsewhere"));
 #undef GO
+    small_run_repack(run, "pack", LBK_LABEL_SINGLE, unlabel_extra);
+    small_run_teach(run, "other_teacher", "other_cache");
+    check_fails(run->context, bad,
+                "no sample of the training split \"extra\" has a label, and learned weights",
+                small_run_go(run, CHANGES(SMALL_STUDENT, learned, "train.train_split=extra"), "other_cache",
+                             "out", 0, NULL));
 }
 
 /* Makes the first visual number of the first or the last sample that has a picture, one of split "train" or

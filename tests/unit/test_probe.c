@@ -96,11 +96,15 @@ static void a_model_of_another_shape_is_refused(void **state) {
     const int32_t all[] = {0, 1, 2, 3, 4, 5, 6};
     int32_t dim = lbk_pack_visual_dim(f->pack);
     lbk__model *model = make_model(f, 4, dim, 1);
-    check_fails(f->context, LBK_MISMATCH, "tells 4 classes apart, the pack has 3",
+    check_fails(f->context, LBK_MISMATCH, "tells 4 classes apart, the pack has 3: pack the data with",
                 lbk__check_fit(model, f->pack, all, 7));
     lbk__model_free(model);
     model = make_model(f, 3, dim + 1, 1);
     check_fails(f->context, LBK_MISMATCH, "visual rows of", lbk__check_fit(model, f->pack, all, 7));
+    const char *made = "{\"kind\": \"patches\", \"image_size\": 96, \"patch_size\": 24}";
+    check_ok(f->context, lbk__copy_string(f->context, made, &model->visual_source));
+    check_fails(f->context, LBK_MISMATCH, "training (--image-size 96 --patch-size 24)",
+                lbk__check_fit(model, f->pack, all, 7));
     lbk__model_free(model);
     model = make_model(f, 3, dim, 1);
     model->random_classifier = true;

@@ -336,7 +336,7 @@ static void other_classes_or_samples_are_refused(void **state) {
         lbk__safetensors_writer_close(writer);
         check_fails(run->context, LBK_MISMATCH,
                     classes == 3 ? "has logits of \"unknown\", which is no sample of the pack"
-                                 : "has logits of 4 classes, the pack has 3",
+                                 : "has logits of 4 classes, the pack has 3; `limbeck info`",
                     small_run_go(run, NULL, "logits.safetensors", "none", 0, NULL));
     }
     free(out);
