@@ -14,14 +14,19 @@
 
 /* ---- loading ---- */
 
+static lbk_status has(lbk_context *context, const char *folder, const char *name, bool *out) {
+    char *path;
+    LBK_TRY(lbk__join(context, folder, name, &path));
+    *out = lbk__exists(path);
+    lbk_free(context, path);
+    return LBK_OK;
+}
+
 lbk_status lbk__model_folder(lbk_context *context, const char *folder, char **out) {
-    char *inside;
-    LBK_TRY(lbk__join(context, folder, "config.json", &inside));
-    const bool direct = lbk__exists(inside);
-    lbk_free(context, inside);
-    LBK_TRY(lbk__join(context, folder, "best/config.json", &inside));
-    const bool best = lbk__exists(inside);
-    lbk_free(context, inside);
+    bool direct, best, begun;
+    LBK_TRY(has(context, folder, "config.json", &direct));
+    LBK_TRY(has(context, folder, "best/config.json", &best));
+    LBK_TRY(has(context, folder, "checkpoint/state.safetensors", &begun));
     if (direct) return lbk__copy_string(context, folder, out);
     if (best) return lbk__join(context, folder, "best", out);
     *out = NULL;
@@ -31,6 +36,11 @@ lbk_status lbk__model_folder(lbk_context *context, const char *folder, char **ou
             "%s: no such folder: a model is a folder on this machine, with a config.json; none is "
             "downloaded",
             folder);
+    if (begun)
+        return lbk__fail(context, LBK_IO,
+                         "%s: is an unfinished run that has no model yet: go on with it (--resume) until it "
+                         "has one in best/",
+                         folder);
     return lbk__fail(
         context, LBK_IO,
         "%s: has neither config.json nor best/config.json: no model folder, no finished run folder", folder);
@@ -128,14 +138,16 @@ lbk_status lbk__model_load(lbk_context *context, const char *given, lbk__model *
     LBK_GO(lbk__model_folder(context, given, &folder));
     LBK_GO(lbk__join(context, folder, "config.json", &path));
     LBK_GO(lbk__json_load_file(context, path, &json));
+    LBK_GO(lbk__config_json_sizes(context, path, json, &config));
     const char *type = json_string_value(json_object_get(json, "model_type"));
     if (!type || strcmp(type, "visual_bert") != 0) {
-        status = lbk__fail(
-            context, LBK_BAD_DATA,
-            "%s: \"model_type\" is not \"visual_bert\"; start from such a model with model.init_from", path);
+        status =
+            lbk__fail(context, LBK_BAD_DATA,
+                      "%s: \"model_type\" is not \"visual_bert\": it is a text encoder, to start from by "
+                      "model.init_from or to make a model of by `limbeck import`",
+                      path);
         goto done;
     }
-    LBK_GO(lbk__config_json_sizes(context, path, json, &config));
     status = lbk__model_shape(context, &config, &model);
     if (status != LBK_OK) {
         lbk__fail_at(context, status, "%s", path);

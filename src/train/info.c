@@ -171,6 +171,30 @@ static lbk_status describe_study(lbk_context *context, const char *folder, json_
     return LBK_OK;
 }
 
+/* What the checkpoint of a run says that has no model yet. LBK_IO, and no sentence, where there is none. */
+static lbk_status describe_unfinished(lbk_context *context, const char *folder, json_t *out) {
+    static const char *const keys[] = {"method", "step", "epoch", "config_sha256", "pack_sha256"};
+    char *path = NULL;
+    lbk__safetensors *file = NULL;
+    json_t *about = NULL;
+    lbk_status status = LBK_OK;
+    LBK_GO(lbk__join(context, folder, "checkpoint/state.safetensors", &path));
+    LBK_GO(lbk__exists(path) ? LBK_OK : LBK_IO);
+    LBK_GO(lbk__safetensors_open(context, path, &file));
+    const char *text = lbk__safetensors_metadata(file, "limbeck");
+    about = text ? json_loads(text, 0, NULL) : NULL;
+    json_object_set_new(out, "kind", json_string("unfinished run"));
+    json_object_set_new(out, "checkpoint", json_string(path));
+    json_object_set_new(out, "bytes", json_integer(bytes_of(path)));
+    for (size_t i = 0; i < LBK_COUNT(keys); i++)
+        if (json_object_get(about, keys[i])) json_object_set(out, keys[i], json_object_get(about, keys[i]));
+done:
+    json_decref(about);
+    lbk__safetensors_close(file);
+    lbk_free(context, path);
+    return status;
+}
+
 static lbk_status describe_folder(lbk_context *context, const char *given, json_t *out) {
     char *folder = NULL, hash[LBK__HASH_SIZE];
     lbk__model *model = NULL;
@@ -178,7 +202,9 @@ static lbk_status describe_folder(lbk_context *context, const char *given, json_
     lbk_status status = LBK_OK;
     LBK_GO(describe_study(context, given, out, &study));
     if (study) goto done;
-    LBK_GO(lbk__model_folder(context, given, &folder));
+    status = lbk__model_folder(context, given, &folder);
+    if (status == LBK_IO) status = describe_unfinished(context, given, out);
+    if (!folder) goto done;
     LBK_GO(lbk__model_load(context, folder, &model));
     const lbk__model_config *c = &model->config;
     LBK_GO(lbk__model_hash(model, hash));

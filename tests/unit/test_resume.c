@@ -107,6 +107,20 @@ static void copy_run(void *user, const lbk_progress *progress) {
     assert_int_equal(system(command), 0);
 }
 
+static void killed_run_is_explained(small_run *run) {
+    char *folder = small_run_path(run, "killed"), *text;
+    lbk_model *model;
+    check_ok(run->context, lbk_info(run->context, folder, &text));
+    json_t *info = small_run_json(run, text);
+    assert_string_equal(json_string_value(json_object_get(info, "kind")), "unfinished run");
+    assert_string_equal(json_string_value(json_object_get(info, "method")), "alone");
+    assert_int_equal(json_integer_value(json_object_get(info, "step")), 6);
+    check_fails(run->context, LBK_IO, "unfinished run that has no model yet",
+                lbk_model_open(run->context, folder, &model));
+    json_decref(info);
+    free(folder);
+}
+
 static void a_killed_run_loses_what_came_after_its_last_checkpoint(void **state) {
     small_run *run = *state;
     /* Nothing is measured before the end: without save_seconds there would be no checkpoint. */
@@ -115,6 +129,7 @@ static void a_killed_run_loses_what_came_after_its_last_checkpoint(void **state)
     run->context->options.progress = copy_run;
     check_ok(run->context, small_run_go(run, changes, NULL, "out", 0, NULL));
     run->context->options.progress = small_run_progress;
+    killed_run_is_explained(run);
     run->steps = 0;
     check_ok(run->context, small_run_go(run, changes, NULL, "killed", 1, NULL));
     same_run(run, "out", "killed");
