@@ -54,10 +54,13 @@ static lbk_status read_header(lbk__safetensors *file) {
                          file->path, file->map.size);
     for (int i = 7; i >= 0; i--) length = length << 8 | file->map.data[i];
     const size_t left = file->map.size - sizeof length;
+    if (length > left && length > LONGEST_HEADER) /* the first letters of a text are a huge number */
+        return lbk__fail(file->context, LBK_BAD_DATA, "%s: is no safetensors file, as limbeck's are",
+                         file->path);
     if (length > left)
         return lbk__fail(
             file->context, LBK_BAD_DATA,
-            "%s: is no safetensors file, or truncated: its header would have %llu bytes, %zu follow",
+            "%s: is truncated, or no safetensors file: its header would have %llu bytes, %zu follow",
             file->path, (unsigned long long)length, left);
     if (length > LONGEST_HEADER)
         return lbk__fail(file->context, LBK_BAD_DATA, "%s: its header has %llu bytes, at most %d are allowed",

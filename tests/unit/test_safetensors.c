@@ -259,8 +259,11 @@ static void damaged_files_are_refused(void **state) {
         check_fails(context, LBK_BAD_DATA, cases[i].sentence, lbk__safetensors_open(context, path, &file));
         assert_null(file);
     }
+    write_file(context, "{}", 3, NULL, 0);
+    check_fails(context, LBK_BAD_DATA, "truncated, or no safetensors file: its header would have 3 bytes, 2",
+                lbk__safetensors_open(context, path, &file));
     write_file(context, "{}", (size_t)1 << 63, NULL, 0);
-    check_fails(context, LBK_BAD_DATA, "truncated", lbk__safetensors_open(context, path, &file));
+    check_fails(context, LBK_BAD_DATA, "is no safetensors file", lbk__safetensors_open(context, path, &file));
     FILE *sparse = fopen(path, "wb"); /* says 200 MB of header, and has them */
     fwrite("\0\xc2\xeb\x0b\0\0\0\0", 1, 8, sparse);
     fseek(sparse, 200000000, SEEK_SET);
