@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 typedef struct arguments {
     cli_list reports;
@@ -20,6 +21,22 @@ static bool is_utf8(const char *text, size_t length) {
     return string != NULL;
 }
 
+static bool same_file(const char *a, const char *b) {
+    struct stat one, other;
+    return stat(a, &one) == 0 && stat(b, &other) == 0 && one.st_dev == other.st_dev &&
+           one.st_ino == other.st_ino;
+}
+
+/* Whether the file of NAME=FILE was given under the same NAME: one run would count as two. */
+static bool given_before(const cli_list *reports, const char *report) {
+    const size_t length = (size_t)(strchr(report, '=') + 1 - report); /* of "NAME=" */
+    for (size_t i = 0; i < reports->count; i++)
+        if (strncmp(reports->items[i], report, length) == 0 &&
+            same_file(reports->items[i] + length, report + length))
+            return true;
+    return false;
+}
+
 static error_t parse(int key, char *argument, struct argp_state *state) {
     arguments *given = state->input;
     switch (key) {
@@ -27,9 +44,12 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
         given->json = true;
         return 0;
     case ARGP_KEY_ARG:
-        if (!strchr(argument, '=')) argp_error(state, "%s: NAME=FILE is wanted", argument);
+        if (!strchr(argument, '=') || *argument == '=' || !strchr(argument, '=')[1])
+            argp_error(state, "%s: NAME=FILE is wanted", argument);
         if (!is_utf8(argument, (size_t)(strchr(argument, '=') - argument)))
             argp_error(state, "a NAME is not UTF-8");
+        if (given_before(&given->reports, argument))
+            argp_error(state, "%s: the same file twice under one NAME would count as two runs", argument);
         cli_list_add(&given->reports, argument);
         return 0;
     case ARGP_KEY_END:
@@ -117,7 +137,7 @@ static json_t *read_report(const char *path, int *code) {
         cli_say("%s: cannot open: %s", path, strerror(errno));
         *code = lbk_status_exit_code(LBK_IO);
     } else if (!report) {
-        cli_say("%s: line %d: %s", path, error.line, error.text);
+        cli_say("%s: is no JSON of `limbeck eval --json`: line %d: %s", path, error.line, error.text);
     } else if (missing_in(report)) {
         cli_say("%s: is no report of `limbeck eval --json`: it has no \"%s\"", path, missing_in(report));
         json_decref(report);

@@ -23,6 +23,15 @@ static bool ends_in(const char *text, const char *end) {
     return length >= tail && strcmp(text + length - tail, end) == 0;
 }
 
+static void choose_format(arguments *given, struct argp_state *state) {
+    const char *out = given->export.out;
+    if (ends_in(out, ".onnx")) given->export.format = LBK_EXPORT_ONNX;
+    if (ends_in(out, ".safetensors") || ends_in(out, ".bin"))
+        argp_error(state,
+                   "%s: OUT is a folder, in which model.safetensors is; name one, or OUT.onnx for a file",
+                   out);
+}
+
 static error_t parse(int key, char *argument, struct argp_state *state) {
     arguments *given = state->input;
     switch (key) {
@@ -43,8 +52,7 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
     case ARGP_KEY_END:
         cli_require(state, "MODEL", given->export.model);
         cli_require(state, "OUT", given->export.out);
-        if (!given->format_given && ends_in(given->export.out, ".onnx"))
-            given->export.format = LBK_EXPORT_ONNX;
+        if (!given->format_given) choose_format(given, state);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;

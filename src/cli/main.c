@@ -92,10 +92,12 @@ int main(int argc, char **argv) {
         print_version(stdout, NULL);
         return close_output(CLI_OK);
     }
-    char *about[] = {argv[0], argc > 2 ? argv[2] : NULL, "--help", NULL};
-    if (!strcmp(name, "help") && argc > 2) { /* help COMMAND is COMMAND --help */
+    const bool asked = !strcmp(name, "help") && argc > 2; /* help COMMAND and COMMAND -h are COMMAND --help */
+    char *about[] = {argv[0], argc > 2 ? argv[asked ? 2 : 1] : NULL, "--help", NULL};
+    if (asked || (argc > 2 && !strcmp(argv[2], "-h"))) {
         argc = 3, argv = about, name = argv[1];
-    } else if (!strcmp(name, "--help") || !strcmp(name, "-?") || !strcmp(name, "help")) {
+    } else if (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "-?") ||
+               !strcmp(name, "help")) {
         print_help();
         return close_output(CLI_OK);
     }

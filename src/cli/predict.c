@@ -154,7 +154,10 @@ static int answer_lines(lbk_context *context, lbk_model *model, const arguments 
     int code = cli_finish(
         context, lbk_model_answer_lines(model, given->lines, given->top, print_line, NULL, &num_failed));
     if (code != CLI_OK || num_failed == 0) return code;
-    cli_say("%lld records could not be answered; their lines say why", (long long)num_failed);
+    if (num_failed == 1)
+        cli_say("1 record could not be answered; its line says why");
+    else
+        cli_say("%lld records could not be answered; their lines say why", (long long)num_failed);
     return lbk_status_exit_code(LBK_BAD_DATA);
 }
 

@@ -32,6 +32,9 @@ static error_t run_parser(int key, char *argument, struct argp_state *state) {
     case 'r':
         run->resume = true;
         return 0;
+    case ARGP_KEY_ARG:
+        argp_error(state, "%s: a configuration is given by --config, a pack by --pack", argument);
+        return 0;
     case ARGP_KEY_END:
         cli_require(state, "--out FOLDER", run->out);
         return 0;

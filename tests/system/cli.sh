@@ -7,6 +7,9 @@ run "$LIMBECK" --version
 expect_code 0; expect_out '^limbeck [0-9]+\.[0-9]+\.[0-9]+$'
 run "$LIMBECK" --help
 expect_code 0; expect_out '^Usage: limbeck COMMAND'
+cp "$out" "$work/help"
+run "$LIMBECK" -h
+cmp -s "$out" "$work/help" || wrong '-h is not --help'
 commands=$(sed -n 's/^  \([a-z]*\)  .*/\1/p' "$out")
 [ -n "$commands" ] || wrong "the list of commands is empty"
 for command_name in $commands; do
@@ -14,6 +17,8 @@ for command_name in $commands; do
     cp "$out" "$work/long"
     run "$LIMBECK" help "$command_name"
     cmp -s "$out" "$work/long" || wrong "help $command_name is not $command_name --help"
+    run "$LIMBECK" "$command_name" -h
+    cmp -s "$out" "$work/long" || wrong "$command_name -h is not $command_name --help"
     expect_code 0; expect_out "^Usage: limbeck $command_name"
     run "$LIMBECK" "$command_name" --no-such-option
     expect_code 2; expect_err "unrecognized option '--no-such-option'"

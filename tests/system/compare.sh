@@ -30,6 +30,17 @@ run "$LIMBECK" compare kd=a kd=d
 expect_code 3; expect_err '^limbeck: d: its split is not that of the first report'
 run "$LIMBECK" compare a
 expect_code 2; expect_err 'NAME=FILE is wanted'
+for half in =a kd=; do
+    run "$LIMBECK" compare $half
+    expect_code 2; expect_err "$half: NAME=FILE is wanted"
+done
+run "$LIMBECK" compare kd=a kd=b kd=./a
+expect_code 2; expect_err 'kd=./a: the same file twice'
+run "$LIMBECK" compare kd=a again=a
+expect_code 0
+printf 'accuracy 0.5\n' >e
+run "$LIMBECK" compare kd=e
+expect_code 3; expect_err 'e: is no JSON of `limbeck eval --json`: line 1'
 run "$LIMBECK" compare kd=none
 expect_code 5; expect_err '^limbeck: none: cannot open: No such file'
 echo '{}' >e

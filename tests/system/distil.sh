@@ -68,7 +68,7 @@ printf '{"id": 1, "text": "a picture of the sun", "image": "pictures/2.tif"}\n{"
 (cd / && run "$LIMBECK" predict "$work/teacher" --lines "$work/records.jsonl"; exit "$code")
 code=$?
 expect_code 3; expect_out '^\{"id": 1, "joint": \{"label": "warm"'; expect_out '^\{"error": ".*records.jsonl, line 2'
-expect_err '^limbeck: 1 records could not be answered'
+expect_err '^limbeck: 1 record could not be answered; its line'
 run_in records.jsonl "$LIMBECK" predict teacher --lines -
 expect_code 3; expect_out '^\{"error": "standard input, line 2'
 for path in cache teacher teacher/best; do
@@ -96,6 +96,8 @@ run "$LIMBECK" eval --model teacher --pack cased
 expect_code 4; expect_err 'lower-cased, .* pack without --cased'
 run "$LIMBECK" distill --config tiny.yaml --pack pack --method kd --out without-cache-kd
 expect_code 2; expect_err 'limbeck probe makes \(--cache\), .* \(--teacher-logits\)'
+run "$LIMBECK" train tiny.yaml --pack pack --out bad
+expect_code 2; expect_err 'tiny.yaml: a configuration is given by --config'
 run "$LIMBECK" train --config tiny.yaml --out without-pack
 expect_code 2; expect_err 'names no pack: give one \(--pack\)'
 run "$LIMBECK" train --config tiny.yaml --pack pack --set train.epoch=3 --out bad

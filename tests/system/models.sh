@@ -38,6 +38,8 @@ run "$LIMBECK" import google-bert/bert-base-uncased "$work/none"
 expect_code 5; expect_err 'no such folder: .* none is downloaded'
 run "$LIMBECK" predict --model "$golden/visual_pretraining" --text a
 expect_code 3; expect_err 'has no classifier, "cls.weight"; `limbeck import`'
+run "$LIMBECK" predict --model "$golden/bert" --text a
+expect_code 3; expect_err 'it is a text encoder, to start from by model.init_from'
 run "$LIMBECK" export "$work/bert" "$work/hf" --dtype float16
 expect_code 0; expect_out '^dtype +float16$'
 [ -s "$work/hf/tokenizer.json" ] || wrong 'no tokenizer.json'
@@ -49,6 +51,8 @@ run "$LIMBECK" info "$work/bert.onnx"
 expect_code 0; expect_out '^kind +ONNX file$'
 run "$LIMBECK" export "$work/bert" "$work/named.onnx"
 expect_code 0; cmp -s "$work/bert.onnx" "$work/named.onnx" || wrong 'a file named .onnx is another than with --format onnx'
+run "$LIMBECK" export "$work/bert" "$work/out.safetensors"
+expect_code 2; expect_err 'out.safetensors: OUT is a folder'
 run "$LIMBECK" export "$work/bert" "$work/folder.onnx" --format hf
 expect_code 0; [ -s "$work/folder.onnx/config.json" ] || wrong '--format hf should be what decides'
 run "$LIMBECK" export "$work/bert" "$work/hf"
