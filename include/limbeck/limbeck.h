@@ -324,8 +324,9 @@ typedef struct lbk_study_options {
     const char *pack;   /* in place of the recipe's; NULL: the recipe's */
     const char *init;   /* in place of the teacher's model.init_from; NULL: as its configuration says */
     const char *images; /* in place of the recipe's; NULL: the recipe's */
-    /* A trained model, which is copied and taken for the teacher in place of the recipe's; NULL: the recipe's
-     * is trained. Not with `init`, nor with students that learn out of fold: folds train teachers. */
+    /* A trained model, which is copied and taken for the teacher in place of the recipe's, which may then
+     * have none; NULL: the recipe's is trained. Not with `init`, nor with students that learn out of fold:
+     * folds train teachers. */
     const char *teacher;
 } lbk_study_options;
 

@@ -13,7 +13,7 @@ enum { MAX_FILE = 1 << 20, MAX_TEXT = 4096, MAX_LIST = 1000, MAX_STUDENTS = 16, 
 /* What libcyaml fills. */
 typedef struct recipe_yaml {
     char *name, *pack, *images, *test_split;
-    lbk__recipe_model teacher, *students;
+    lbk__recipe_model *teacher, *students;
     char **methods, **seeds, **tuning_seeds;
     uint32_t num_students, num_methods, num_seeds, num_tuning_seeds;
     struct {
@@ -71,7 +71,8 @@ static void build(schema *s) {
         TEXT_OR_NONE("pack", recipe_yaml, pack),
         TEXT_OR_NONE("images", recipe_yaml, images),
         TEXT_OR_NONE("test_split", recipe_yaml, test_split),
-        CYAML_FIELD_MAPPING("teacher", CYAML_FLAG_DEFAULT, recipe_yaml, teacher, teacher_fields),
+        CYAML_FIELD_MAPPING_PTR("teacher", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, recipe_yaml, teacher,
+                                teacher_fields),
         CYAML_FIELD_SEQUENCE_COUNT("students", CYAML_FLAG_POINTER, recipe_yaml, students, num_students,
                                    &student_entry, 1, MAX_STUDENTS),
         CYAML_FIELD_SEQUENCE_COUNT("methods", CYAML_FLAG_POINTER, recipe_yaml, methods, num_methods,
@@ -276,13 +277,14 @@ static lbk_status interpret(lbk_context *context, const char *path, lbk__recipe 
     const recipe_yaml *texts = r->texts;
     r->name = texts->name, r->pack = texts->pack, r->images = texts->images;
     r->test_split = texts->test_split ? texts->test_split : "test";
-    r->teacher = &texts->teacher;
+    r->teacher = texts->teacher;
     r->students = texts->students, r->num_students = (int)texts->num_students;
     LBK_TRY(read_methods(context, path, r));
     LBK_TRY(read_all_seeds(context, path, r));
     LBK_TRY(read_grid(context, path, r));
-    LBK_TRY(check_settings(context, path, r->teacher, (const char *const[]){"pack", NULL},
-                           "the recipe itself says it"));
+    if (r->teacher)
+        LBK_TRY(check_settings(context, path, r->teacher, (const char *const[]){"pack", NULL},
+                               "the recipe itself says it"));
     return read_students(context, path, r);
 }
 

@@ -31,7 +31,7 @@ enum { LBK__MAX_METHODS = 16, LBK__MAX_SEEDS = 100 };
 
 typedef struct lbk__recipe {
     const char *name, *pack, *images, *test_split;
-    const lbk__recipe_model *teacher, *students;
+    const lbk__recipe_model *teacher, *students; /* teacher: NULL: none is trained */
     int num_students;
     lbk__recipe_method methods[LBK__MAX_METHODS];
     int num_methods;

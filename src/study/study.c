@@ -97,6 +97,9 @@ static lbk_status open_study(lbk__study *study, const lbk_study_options *options
     if (!study->pack_path)
         return lbk__fail(context, LBK_INVALID_ARGUMENT, "%s: names no pack, and none was given beside it",
                          options->recipe);
+    if (!options->teacher && !study->recipe.teacher)
+        return lbk__fail(context, LBK_INVALID_ARGUMENT, "%s: has no `teacher`, and none was given beside it",
+                         options->recipe);
     LBK_TRY(lbk__check_path(context, study->pack_path));
     if (study->images) LBK_TRY(lbk__check_images(context, study->images));
     LBK_TRY(lbk__make_folder(context, study->folder));

@@ -117,7 +117,7 @@ expect_code 0
 # As a shell completes the folder's name. Then another test split than before: only that is done again.
 study given.yaml --out taken/ --teacher given
 expect_code 0
-sed 's/^pack/test_split: train\npack/' given.yaml >other.yaml
+sed 's/^pack/test_split: train\npack/; /^teacher/d; /^  config: tiny/d' given.yaml >other.yaml # none is to be trained
 study other.yaml --out taken --teacher given
 expect_code 0; expect_err 'The test split, train, also taught the students'
 grep -q '<p class=down>The test split, train,' taken/report.html || wrong 'no warning in the page'
@@ -377,6 +377,7 @@ sed 's/config: student.yaml/config: nowhere.yaml/' study.yaml >bad.yaml
 study bad.yaml --out bad
 expect_code 5; expect_err 'student half of it: nowhere.yaml: cannot open'
 bad '/^pack/d' bad 'names no pack'
+bad '/^teacher/d; /^  config: tiny/d' bad 'bad.yaml: has no `teacher`, and none was given beside it'
 bad 's/^images/test_split: tset\nimages/' bad 'test_split: .*no sample in a split "tset"'
 bad 's/^images: ./images: nofolder/' bad 'nofolder: is no folder' 5
 many=$(seq -s, 101)
