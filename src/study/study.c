@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/guest.h"
+#include "model/folder.h"
 #include "study/report.h"
 
 #include <dirent.h>
@@ -45,10 +46,6 @@ static lbk_status copy_folder(lbk_context *context, const char *given, char **ou
 static const char naming[] =
     "{\"ids\": \"hashes of configurations, and of the weights that training starts from\"}\n";
 
-static lbk_status names_path(const lbk__study *study, char **out) {
-    return lbk__study_path(study->context, study->folder, "names.json", NULL, out);
-}
-
 /* teacher-1f00ba42 */
 static bool names_teacher(const char *name) {
     static const char mark[] = "teacher-", digits[] = "0123456789abcdef";
@@ -66,19 +63,41 @@ static bool was_begun(const char *folder) {
     return begun;
 }
 
-/* A study that was begun before there was such a file keeps the names that it has. */
-static lbk_status read_naming(lbk__study *study) {
+static lbk_status has(const lbk__study *study, const char *name, bool *out) {
     char *path;
-    LBK_TRY(names_path(study, &path));
-    study->by_paths = !lbk__exists(path) && was_begun(study->folder);
+    LBK_TRY(lbk__study_path(study->context, study->folder, name, NULL, &path));
+    *out = lbk__exists(path);
     lbk_free(study->context, path);
     return LBK_OK;
+}
+
+/* Among a run's or a model's files a study would hide them; `limbeck info` tells of the study alone. */
+static lbk_status refuse_others(const lbk__study *study) {
+    static const char *const of_run[] = {"best", "checkpoint"};
+    bool there;
+    for (size_t i = 0; i < LBK_COUNT(of_run); i++) {
+        LBK_TRY(has(study, of_run[i], &there));
+        if (there)
+            return lbk__fail(study->context, LBK_INVALID_ARGUMENT,
+                             "%s: holds a run, its %s/: name another folder for the study", study->folder,
+                             of_run[i]);
+    }
+    return lbk__refuse_model(study->context, study->folder);
+}
+
+/* A study that was begun before there was names.json keeps the names that it has. */
+static lbk_status read_naming(lbk__study *study) {
+    bool named, ended;
+    LBK_TRY(has(study, "names.json", &named));
+    LBK_TRY(has(study, "study.json", &ended));
+    study->by_paths = !named && was_begun(study->folder);
+    return named || ended || study->by_paths ? LBK_OK : refuse_others(study);
 }
 
 static lbk_status write_naming(const lbk__study *study) {
     char *path;
     if (study->by_paths) return LBK_OK;
-    LBK_TRY(names_path(study, &path));
+    LBK_TRY(lbk__study_path(study->context, study->folder, "names.json", NULL, &path));
     const lbk_status status =
         lbk__exists(path) ? LBK_OK : lbk__write_file(study->context, path, naming, strlen(naming));
     lbk_free(study->context, path);
@@ -104,9 +123,9 @@ static lbk_status open_study(lbk__study *study, const lbk_study_options *options
     if (study->images) LBK_TRY(lbk__check_images(context, study->images));
     LBK_TRY(lbk__make_folder(context, study->folder));
     LBK_TRY(lbk__lock_folder(context, study->folder, &study->lock));
+    LBK_TRY(read_naming(study));
     LBK_TRY(lbk_pack_open(context, study->pack_path, &study->pack));
     if (options->teacher) LBK_TRY(take_teacher(study, options));
-    LBK_TRY(read_naming(study));
     LBK_TRY(lbk__study_name_teacher(study));
     LBK_TRY(lbk__study_check(study));
     return write_naming(study);

@@ -17,11 +17,29 @@ enum { LONGEST_LINE = 1 << 16 };
 
 /* ---- the folder ---- */
 
+static lbk_status has(const lbk__run *run, const char *name, bool *out) {
+    char *path;
+    LBK_TRY(lbk__join(run->context, run->folder, name, &path));
+    *out = lbk__exists(path);
+    lbk_free(run->context, path);
+    return LBK_OK;
+}
+
+static lbk_status refuse_study(const lbk__run *run) {
+    static const char *const of_study[] = {"names.json", "study.json"};
+    bool there;
+    for (size_t i = 0; i < LBK_COUNT(of_study); i++) {
+        LBK_TRY(has(run, of_study[i], &there));
+        if (there)
+            return lbk__fail(run->context, LBK_INVALID_ARGUMENT,
+                             "%s: holds a study, its %s: take another folder", run->folder, of_study[i]);
+    }
+    return LBK_OK;
+}
+
 static lbk_status check_content(lbk__run *run, bool resume) {
-    char *metrics;
-    LBK_TRY(lbk__join(run->context, run->folder, "metrics.jsonl", &metrics));
-    const bool begun = lbk__exists(metrics);
-    lbk_free(run->context, metrics);
+    bool begun;
+    LBK_TRY(has(run, "metrics.jsonl", &begun));
     if (resume && !lbk__exists(run->checkpoint))
         return lbk__fail(run->context, LBK_INVALID_ARGUMENT,
                          "%s: nothing to resume: there is no checkpoint/state.safetensors; start without "
@@ -32,7 +50,9 @@ static lbk_status check_content(lbk__run *run, bool resume) {
         return lbk__fail(run->context, LBK_INVALID_ARGUMENT,
                          "%s: holds a run already: resume it (--resume), or take another folder",
                          run->folder);
-    return resume ? LBK_OK : lbk__refuse_model(run->context, run->folder);
+    if (resume) return LBK_OK;
+    LBK_TRY(refuse_study(run));
+    return lbk__refuse_model(run->context, run->folder);
 }
 
 static lbk_status open_log(lbk__run *run) {
@@ -119,10 +139,9 @@ static lbk_status resume_events(lbk__run *run, const lbk__run_mark *mark) {
 
 /* Of a start of ours that came to no checkpoint; other programs' are left alone. */
 static lbk_status remove_old_events(const lbk__run *run) {
-    char *path;
-    LBK_TRY(lbk__join(run->context, run->folder, "metrics.jsonl", &path));
-    if (lbk__exists(path)) lbk__events_remove(run->folder);
-    lbk_free(run->context, path);
+    bool begun;
+    LBK_TRY(has(run, "metrics.jsonl", &begun));
+    if (begun) lbk__events_remove(run->folder);
     return LBK_OK;
 }
 

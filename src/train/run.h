@@ -45,8 +45,8 @@ typedef struct lbk__run_mark {
 } lbk__run_mark;
 
 /* Makes the folder and takes its lock: LBK_BUSY while another process holds it. A new run (`resume` false)
- * refuses a folder with a checkpoint or a model of another's, a resumed one a folder without checkpoint:
- * LBK_INVALID_ARGUMENT. */
+ * refuses a folder with a checkpoint, a study or a model of another's, a resumed one a folder without
+ * checkpoint: LBK_INVALID_ARGUMENT. */
 lbk_status lbk__run_open(lbk_context *context, const char *folder, bool resume, lbk__run *out);
 /* Releases the lock. Safe after a failed open: call it on every exit. */
 void lbk__run_close(lbk__run *run);

@@ -114,6 +114,17 @@ study given.yaml --out taken --teacher given
 expect_code 0
 [ "$(grep '"",teacher' taken/results.csv)" = "$(grep '"",teacher' whole/results.csv)" ] || wrong 'another teacher than the given one'
 [ ! -e "$(ls -d taken/teacher-*)/metrics.jsonl" ] || wrong 'a given teacher was trained'
+# A run's folder, a model's and a study's are not mixed.
+study given.yaml --out given --teacher given
+expect_code 2; expect_err 'given: holds a run, its best/: name another folder for the study'
+study given.yaml --out given/best --teacher given
+expect_code 2; expect_err 'given/best: is a model already'
+for mark in names study; do
+    mkdir -p half-$mark; cp taken/$mark.json half-$mark
+    run "$LIMBECK" train --config tiny.yaml --pack pack --out half-$mark
+    expect_code 2; expect_err "half-$mark: holds a study, its $mark.json: take another folder"
+    [ "$(ls half-$mark)" = $mark.json ] || wrong 'a refused training left something in the study'
+done
 # As a shell completes the folder's name. Then another test split than before: only that is done again.
 study given.yaml --out taken/ --teacher given
 expect_code 0
