@@ -51,7 +51,11 @@ N = 200
 kill: build ## SIGKILL at N (200) moments of every long command and at N steps of files to disk; an hour
 	meson test -C build kill order --print-errorlogs --test-args "$(N) $(N)" --verbose --timeout-multiplier 0
 
-clang: ## the same with clang, in build-clang/
+million: build ## a million JSON lines, then as many rows of SNLI-VE, are packed in less than 128 MiB of memory; minutes
+	LIMBECK="$(CURDIR)/build/src/cli/limbeck" bench/pack_million.sh 1000000 jsonl
+	LIMBECK="$(CURDIR)/build/src/cli/limbeck" bench/pack_million.sh 1000000 snli-ve
+
+clang: ## all tests with clang, in build-clang/
 	@$(packages) $(CLANG_PACKAGES)
 	@CC=clang $(setup) build-clang $(MESON_OPTIONS)
 	ninja -C build-clang
@@ -120,4 +124,4 @@ endif
 	@test -n "$(DESTDIR)" || PATH="$$PATH:/usr/sbin:/sbin" ldconfig 2>/dev/null || \
 	    echo "run ldconfig as root, or the loader will not know of the library"
 
-.PHONY: help demo build check kill clang asan tsan valgrind coverage fuzz lint bench interop install
+.PHONY: help demo build check kill million clang asan tsan valgrind coverage fuzz lint bench interop install
