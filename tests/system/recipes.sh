@@ -7,7 +7,11 @@ recipes=$(dirname "$0")/../../recipes
 
 for file in "$recipes"/*/*.yaml "$recipes"/../docs/results/*.yaml; do
     case $file in
-    */study.yaml | */docs/results/*) set -- study "$file" ;;
+    */study.yaml) set -- study "$file" ;;
+    */docs/results/*)
+        set -- study "$file"
+        grep -q '^teacher:' "$file" || set -- "$@" --teacher no-such-teacher
+        ;;
     */teacher.yaml) set -- train --config "$file" ;;
     *) set -- distill --method kd --cache none --config "$file" ;;
     esac
