@@ -13,10 +13,10 @@ set border 1 lc rgb '#888888'
 set arrow from 0, graph 0 to 0, graph 1 nohead lc rgb '#555555'
 set offsets 0, 0, 0.6, 0.6
 set yrange [] reverse
-set lmargin 25
+set lmargin 29
 set tmargin 5
 set bmargin 4
-set xlabel 'MSD − KD, and where it lies with 95 %'
+set xlabel 'MSD − KD, 95 % interval'
 views = 'joint text image'
 labels = '"both modalities" "text alone" "image alone"'
 colours = '#1b6ac9 #d97a00 #1d8a4e'
@@ -25,7 +25,7 @@ array titles[2] = ['two layers of 128, from scratch', "three of the teacher's la
 rows(student, view) = sprintf("< grep '\",%s,.*,%s,' differences.csv", student, view)
 do for [s = 1:2] {
     set title titles[s]
-    if (s == 1) { set key at screen 0.72, screen 0.96 horizontal maxrows 1 samplen 1 } else { unset key }
+    if (s == 1) { set key at screen 0.72, screen 0.96 samplen 1 } else { unset key }
     plot for [v = 1:3] rows(students[s], word(views, v)) using 5:($0 + 0.22 * (v - 2)):6:7 \
              with xerrorbars pt 7 ps 0.6 lw 2 lc rgb word(colours, v) title word(labels, v), \
          rows(students[s], 'joint') using (NaN):0:yticlabel(1) notitle

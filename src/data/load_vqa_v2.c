@@ -1,10 +1,12 @@
-/* load_vqa_v2.c: the layout of VQA v2 (Goyal et al., 2017): a folder with, for train2014, val2014 and
+/* load_vqa_v2.c: the layout of VQA v2 (Goyal et al., 2017): a folder with, for SUBSET train2014, val2014 and
  * test2015,
  *
- *   v2_OpenEnded_mscoco_SUBSET_questions.json   {"questions": [{"question_id", "image_id", "question"}, …],
- * …} v2_mscoco_SUBSET_annotations.json           {"annotations": [{"question_id", "multiple_choice_answer",
- *                                                "answers": [{"answer"} × 10], …}, …], …}; not for test2015
- *   SUBSET/COCO_SUBSET_%012d.jpg
+ * v2_OpenEnded_mscoco_SUBSET_questions.json: {"questions": [{"question_id", "image_id", "question"}, …], …};
+ *
+ * v2_mscoco_SUBSET_annotations.json, not for test2015: {"annotations": [{"question_id",
+ * "multiple_choice_answer", "answers": [{"answer"} × 10], …}, …], …};
+ *
+ * SUBSET/COCO_SUBSET_%012d.jpg.
  *
  * Classes are the answers that the annotators of at least nine questions of train agreed on, unless classes
  * are given; the score of each is the accuracy that the official scorer would give it (vqa_answers.h). A
