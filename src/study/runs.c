@@ -11,6 +11,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- marks of what is done ---- */
 
@@ -23,12 +24,31 @@ static lbk_status is_there(lbk_context *context, const char *folder, const char 
     return LBK_OK;
 }
 
+/* Nobody reads that of a run that is done, three quarters of the folder. What cannot be removed stays. */
+static void drop_checkpoint(lbk_context *context, const char *folder) {
+    static const char *const paths[] = {"checkpoint/state.safetensors", "checkpoint"};
+    for (size_t i = 0; i < LBK_COUNT(paths); i++) {
+        char *path;
+        if (lbk__join(context, folder, paths[i], &path) != LBK_OK) return;
+        if (unlink(path) != 0) rmdir(path); /* the folder unless something else is in it */
+        lbk_free(context, path);
+    }
+}
+
 static lbk_status mark_done(lbk_context *context, const char *folder, const char *summary) {
     char *path;
     LBK_TRY(lbk__study_path(context, folder, "done.json", NULL, &path));
     lbk_status status = lbk__write_file(context, path, summary, strlen(summary));
     lbk_free(context, path);
+    if (status == LBK_OK) drop_checkpoint(context, folder);
     return status;
+}
+
+/* A process that was killed in between left the checkpoint; older limbecks kept it. */
+static lbk_status is_done(lbk_context *context, const char *folder, bool *out) {
+    LBK_TRY(is_there(context, folder, "done.json", NULL, out));
+    if (*out) drop_checkpoint(context, folder);
+    return LBK_OK;
 }
 
 /* A run that cannot be resumed, LBK_MISMATCH, begins anew: an older limbeck began it, or the study's folder
@@ -72,7 +92,7 @@ static lbk_status copy_teacher(const lbk__study *study) {
 
 lbk_status lbk__study_run_teacher(lbk__study *study) {
     bool done;
-    LBK_TRY(is_there(study->context, study->teacher, "done.json", NULL, &done));
+    LBK_TRY(is_done(study->context, study->teacher, &done));
     if (done) return LBK_OK;
     const lbk_status status = study->given_teacher ? copy_teacher(study) : train_teacher(study);
     return status == LBK_OK ? LBK_OK : lbk__fail_at(study->context, status, "teacher");
@@ -176,7 +196,7 @@ lbk_status lbk__study_run_cells(lbk__study *study) {
     LBK_TRY(LBK_ALLOC(study->context, q.cells, study->num_cells));
     for (size_t i = 0; i < study->num_cells; i++) {
         bool done;
-        LBK_GO(is_there(study->context, study->cells[i].folder, "done.json", NULL, &done));
+        LBK_GO(is_done(study->context, study->cells[i].folder, &done));
         if (!done) q.cells[q.count++] = i;
     }
     const lbk__pool_jobs jobs = {

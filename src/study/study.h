@@ -10,8 +10,8 @@
  *   names.json                   what the names above follow from
  *   lock                         held while a process works there
  *
- * A run is done when its folder has done.json, the summary of its training. Everything else follows from the
- * recipe, so that a study goes on wherever it was killed. */
+ * A run is done when its folder has done.json, the summary of its training; its checkpoint is removed then.
+ * Everything else follows from the recipe, so that a study goes on wherever it was killed. */
 #ifndef LBK_STUDY_STUDY_H
 #define LBK_STUDY_STUDY_H
 

@@ -25,14 +25,16 @@ static lbk_status has(const lbk__run *run, const char *name, bool *out) {
     return LBK_OK;
 }
 
+/* done.json: of a study's run that has ended, whose checkpoint is no longer there. */
 static lbk_status refuse_study(const lbk__run *run) {
-    static const char *const of_study[] = {"names.json", "study.json"};
+    static const char *const of_study[] = {"names.json", "study.json", "done.json"};
     bool there;
     for (size_t i = 0; i < LBK_COUNT(of_study); i++) {
         LBK_TRY(has(run, of_study[i], &there));
         if (there)
             return lbk__fail(run->context, LBK_INVALID_ARGUMENT,
-                             "%s: holds a study, its %s: take another folder", run->folder, of_study[i]);
+                             "%s: holds a study or a run of one, its %s: take another folder", run->folder,
+                             of_study[i]);
     }
     return LBK_OK;
 }

@@ -51,6 +51,7 @@ mv parts whole
 [ "$(ls whole/cells | grep -c seed2)" = 18 ] || wrong 'wanted 18 runs with seed 2'
 [ "$(ls whole/cells | grep -c seed1)" = 8 ] || wrong 'wanted 8 runs with seed 1: what dev chose'
 [ "$(ls whole/test | wc -l)" = 17 ] || wrong 'wanted test predictions of the teacher and of what dev chose alone'
+! ls -d whole/teacher-*/checkpoint whole/cells/*/checkpoint 2>/dev/null || wrong 'a run that is done keeps its checkpoint'
 cp whole/results.csv table.csv
 for table in whole/*.csv; do
     awk -F, 'NR == 1 { fields = NF } NF != fields { exit 1 } END { exit NR < 3 }' $table || wrong "$table is no table"
@@ -122,9 +123,11 @@ expect_code 2; expect_err 'given/best: is a model already'
 for mark in names study; do
     mkdir -p half-$mark; cp taken/$mark.json half-$mark
     run "$LIMBECK" train --config tiny.yaml --pack pack --out half-$mark
-    expect_code 2; expect_err "half-$mark: holds a study, its $mark.json: take another folder"
+    expect_code 2; expect_err "half-$mark: holds a study or a run of one, its $mark.json: take another folder"
     [ "$(ls half-$mark)" = $mark.json ] || wrong 'a refused training left something in the study'
 done
+run "$LIMBECK" train --config tiny.yaml --pack pack --out "$(echo whole/cells/alone-seed1-* | cut -d' ' -f1)"
+expect_code 2; expect_err 'holds a study or a run of one, its done.json'
 # As a shell completes the folder's name. Then another test split than before: only that is done again.
 study given.yaml --out taken/ --teacher given
 expect_code 0
@@ -283,13 +286,17 @@ study study.yaml --out parts
 expect_code 0
 compare_parts
 
-# Begun by an older limbeck, whose checkpoints cannot be gone on with: such runs begin anew, to the same end.
-for folder in "$(ls -d parts/teacher-* | grep -v folds | head -1)" "$(ls -d parts/cells/*seed1* | head -1)"; do
-    rm "$folder/done.json"
-    sed -i 's/\\"version\\":3/\\"version\\":2/' "$folder/checkpoint/state.safetensors"
+# Begun by an older limbeck, whose checkpoints cannot be gone on with: such runs begin anew, to the same end. And one that
+# was killed when it was done, before its checkpoint was removed.
+run "$LIMBECK" train --config tiny.yaml --pack pack --set train.epochs=1 --out older
+sed -i 's/\\"version\\":3/\\"version\\":2/' older/checkpoint/state.safetensors
+for folder in "$(ls -d parts/teacher-* | grep -v folds | head -1)" $(ls -d parts/cells/*seed1* | head -2); do
+    cp -r older/checkpoint "$folder"
 done
+rm parts/teacher-*/done.json "$(ls -d parts/cells/*seed1* | head -1)/done.json"
 study study.yaml --out parts
 expect_code 0
+! ls -d parts/teacher-*/checkpoint parts/cells/*/checkpoint 2>/dev/null || wrong 'a checkpoint is left'
 [ "$(grep -c 'an older limbeck wrote it.*it begins anew' "$err")" = 2 ] || wrong 'two runs should begin anew'
 cmp -s whole/results.csv parts/results.csv || wrong 'the table is another after runs that began anew'
 
