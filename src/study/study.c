@@ -73,13 +73,13 @@ static lbk_status has(const lbk__study *study, const char *name, bool *out) {
 
 /* Among a run's or a model's files a study would hide them; `limbeck info` tells of the study alone. */
 static lbk_status refuse_others(const lbk__study *study) {
-    static const char *const of_run[] = {"best", "checkpoint"};
+    static const char *const of_run[] = {"best", "checkpoint/state.safetensors"};
     bool there;
     for (size_t i = 0; i < LBK_COUNT(of_run); i++) {
         LBK_TRY(has(study, of_run[i], &there));
         if (there)
             return lbk__fail(study->context, LBK_INVALID_ARGUMENT,
-                             "%s: holds a run, its %s/: name another folder for the study", study->folder,
+                             "%s: holds a run, its %s: name another folder for the study", study->folder,
                              of_run[i]);
     }
     return lbk__refuse_model(study->context, study->folder);

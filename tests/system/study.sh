@@ -117,7 +117,7 @@ expect_code 0
 [ ! -e "$(ls -d taken/teacher-*)/metrics.jsonl" ] || wrong 'a given teacher was trained'
 # A run's folder, a model's and a study's are not mixed.
 study given.yaml --out given --teacher given
-expect_code 2; expect_err 'given: holds a run, its best/: name another folder for the study'
+expect_code 2; expect_err 'given: holds a run, its best: name another folder for the study'
 study given.yaml --out given/best --teacher given
 expect_code 2; expect_err 'given/best: is a model already'
 for mark in names study; do
