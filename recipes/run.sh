@@ -6,7 +6,7 @@
 # RECIPE is a folder here: study.yaml, and pack.sh, which says what its pack is made of. DATA is where the data set lies;
 # without it, or empty, RECIPE/fetch.sh gets it, where there is one. README.md says where data and INIT are from; without INIT
 # the teacher starts from all-MiniLM-L6-v2 of PyPI. OPTIONs are those of `limbeck study`; with --teacher nothing is started
-# from INIT but its vocabulary; without --images the report's pictures are those of DATA. A second run goes on where the first
+# from INIT but its vocabulary; without --images the report's pictures are those of DATA, a folder. A second run goes on where the first
 # one stopped.
 set -eu
 [ $# -ge 2 ] || { echo "usage: recipes/run.sh RECIPE OUT [DATA [OPTION...]]" >&2; exit 2; }
@@ -35,7 +35,7 @@ keep_made_from "$out/made-from" "$out/pack" \
 [ -f "$out/pack" ] || "$recipe/pack.sh" "$data" "$init" "$out/pack"
 case " $* " in
 *" --images"*) ;;
-*) set -- --images "$data" "$@" ;;
+*) [ ! -d "$data" ] || set -- --images "$data" "$@" ;; # a file has its pictures within
 esac
 case " $* " in
 *" --teacher"*) exec "$LIMBECK" study "$recipe/study.yaml" --pack "$out/pack" --out "$out/study" "$@" ;;

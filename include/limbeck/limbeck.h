@@ -195,7 +195,7 @@ typedef struct lbk_pack_options {
     const char *const *classes; /* NULL: those that occur in the data, sorted; else exactly these are legal */
     size_t num_classes;
     int skip_bad; /* report a bad record, go on, and count; else the first one fails */
-    int no_caps;  /* Open Clip Art: all drawings of a class are labelled, not 400 at most */
+    int no_caps;  /* Open Clip Art: a class keeps more than 400 labelled drawings; a title still 12 at most */
 } lbk_pack_options;
 
 /* Writes `out` (appears whole or not at all). `summary` (may be NULL): JSON with counts, labels, lengths,
@@ -396,7 +396,8 @@ typedef struct lbk_input {
  * alone. LBK_BAD_DATA for a text that is no UTF-8, a picture that cannot be decoded, a model whose classifier
  * was initialised by lbk_import, a name that the file of features does not have; LBK_IO for a picture that is
  * not there; LBK_MISMATCH for an image that the model cannot read; LBK_INVALID_ARGUMENT for one whose rows
- * nothing was set to make; LBK_NUMERIC for rows that float16 cannot hold and for logits that are not finite. */
+ * nothing was set to make; LBK_NUMERIC for rows that float16 cannot hold and for logits that are not finite.
+ */
 LBK_PUBLIC lbk_status lbk_model_predict(lbk_model *model, const lbk_input *input, float *logits,
                                         float *probabilities);
 

@@ -20,6 +20,7 @@ typedef struct easy_vqa {
 static const char *const parts[] = {"train", "test"};
 
 static lbk_status read_question(lbk__json_in in, const char *part, lbk__record *record) {
+    LBK_TRY(lbk__record_set(in.context, &record->split, part, strlen(part)));
     const json_t *question = json_array_get(in.object, 0), *answer = json_array_get(in.object, 1),
                  *image = json_array_get(in.object, 2);
     if (json_array_size(in.object) != 3 || !json_is_string(question) || !json_is_string(answer) ||
@@ -27,12 +28,11 @@ static lbk_status read_question(lbk__json_in in, const char *part, lbk__record *
         return lbk__fail(in.context, LBK_BAD_DATA, "%s: must be [question, answer, number of the image]",
                          in.where);
     const bool dev = strcmp(part, "train") == 0 && json_integer_value(image) % 10 == 9;
-    const char *split = dev ? "dev" : part;
+    if (dev) LBK_TRY(lbk__record_set(in.context, &record->split, "dev", 3));
     record->labelled = true;
     record->image.length = 0;
     LBK_TRY(lbk__record_set(in.context, &record->text, json_string_value(question),
                             json_string_length(question)));
-    LBK_TRY(lbk__record_set(in.context, &record->split, split, strlen(split)));
     LBK_TRY(lbk__text_printf(in.context, &record->image, "%s/images/%lld.png", part,
                              (long long)json_integer_value(image)));
     return lbk__record_add_label(in.context, record, json_string_value(answer), 1);

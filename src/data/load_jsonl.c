@@ -68,13 +68,13 @@ static lbk_status next(lbk__loader *base, lbk__record *record, bool *more) {
     *more = in.object != NULL;
     if (!*more) return LBK_OK;
     LBK_TRY(lbk__record_set(base->context, &record->where, in.where, strlen(in.where)));
-    LBK_TRY(lbk__record_get_id(in, "id", record));
-    LBK_TRY(lbk__record_get_string(in, "text", &record->text));
-    if (lbk__json_has(in, "image")) LBK_TRY(lbk__record_get_string(in, "image", &record->image));
-    if (lbk__json_has(in, "split"))
+    if (lbk__json_has(in, "split")) /* the first, since bad records are counted by split */
         LBK_TRY(lbk__record_get_string(in, "split", &record->split));
     else
         LBK_TRY(lbk__record_set(base->context, &record->split, "train", 5));
+    LBK_TRY(lbk__record_get_id(in, "id", record));
+    LBK_TRY(lbk__record_get_string(in, "text", &record->text));
+    if (lbk__json_has(in, "image")) LBK_TRY(lbk__record_get_string(in, "image", &record->image));
     return add_labels(loader, in, record);
 }
 

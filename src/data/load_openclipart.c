@@ -79,6 +79,7 @@ static lbk_status next(lbk__loader *base, lbk__record *record, bool *more) {
     *more = d < end;
     loader->index = (size_t)(d - loader->drawings.items) + 1;
     if (!*more) return LBK_OK;
+    LBK_TRY(lbk__record_set(context, &record->split, splits[d->split], strlen(splits[d->split])));
     if (d->broken)
         return lbk__fail(context, LBK_BAD_DATA,
                          "%s/%s: cannot be rendered; skip bad records to go on without it", loader->folder,
@@ -86,7 +87,6 @@ static lbk_status next(lbk__loader *base, lbk__record *record, bool *more) {
     LBK_TRY(lbk__record_set(context, &record->where, loader->folder, strlen(loader->folder)));
     LBK_TRY(lbk__record_set(context, &record->id, d->path, strlen(d->path)));
     LBK_TRY(lbk__record_set(context, &record->text, d->text, strlen(d->text)));
-    LBK_TRY(lbk__record_set(context, &record->split, splits[d->split], strlen(splits[d->split])));
     record->image.length = 0;
     LBK_TRY(lbk__text_printf(context, &record->image, "%s%s", loader->below, d->path));
     record->labelled = d->split != LBK__DRAWING_TRANSFER;

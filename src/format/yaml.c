@@ -45,14 +45,17 @@ static const char *plain(const char *message) {
     return message;
 }
 
-/* The first line whose indentation has a tab; 0: none. */
-static unsigned indented_by_tab(const char *yaml, size_t length) {
+/* The line from `first` on whose indentation has a tab, before one with anything else below `first`; 0: none.
+ */
+static unsigned indented_by_tab(const char *yaml, size_t length, unsigned first) {
     const char *end = yaml + length;
     for (unsigned number = 1; yaml < end; number++) {
-        const char *next = memchr(yaml, '\n', (size_t)(end - yaml));
-        while (yaml < end && *yaml == ' ') yaml++;
-        if (yaml < end && *yaml == '\t') return number;
-        yaml = next ? next + 1 : end;
+        const char *line_end = memchr(yaml, '\n', (size_t)(end - yaml));
+        if (!line_end) line_end = end;
+        while (yaml < line_end && *yaml == ' ') yaml++;
+        if (number >= first && yaml < line_end && *yaml == '\t') return number;
+        if (number > first && yaml < line_end && *yaml != '#' && *yaml != '\r') return 0;
+        yaml = line_end < end ? line_end + 1 : end;
     }
     return 0;
 }
@@ -61,7 +64,7 @@ static unsigned indented_by_tab(const char *yaml, size_t length) {
 static lbk_status explain_syntax(lbk_context *context, const char *where, const char *problem,
                                  const report *r) {
     const unsigned tab = strstr(problem, "cannot start any token") || strstr(problem, "tab character")
-                             ? indented_by_tab(r->yaml, r->length)
+                             ? indented_by_tab(r->yaml, r->length, r->line)
                              : 0;
     if (tab)
         return lbk__fail(context, LBK_INVALID_ARGUMENT,

@@ -149,10 +149,14 @@ static lbk_status misshapen(const lbk__model_source *from, const lbk__parameter 
                             const lbk__tensor_spec *spec) {
     char there[96], wanted[64];
     const lbk__tensor_spec ours = lbk__parameter_spec(parameter);
-    return lbk__fail(from->context, LBK_MISMATCH,
-                     "%s: tensor \"%s\" is %s, but %s must be %s: give the model the sizes of its source",
+    const bool words = strstr(parameter->name, "word_embeddings") && spec->rank == 2 &&
+                       spec->shape[0] != ours.shape[0] && spec->shape[1] == ours.shape[1];
+    return lbk__fail(from->context, LBK_MISMATCH, "%s: tensor \"%s\" is %s, but %s must be %s: %s",
                      lbk__weights_path(from->weights), spec->name, lbk__shape_text(spec, there, sizeof there),
-                     parameter->name, lbk__shape_text(&ours, wanted, sizeof wanted));
+                     parameter->name, lbk__shape_text(&ours, wanted, sizeof wanted),
+                     words
+                         ? "pack the data with the vocab.txt that it was trained with, and lay that beside it"
+                         : "give the model the sizes of its source");
 }
 
 static lbk_status copy(lbk__model_source *from, size_t index, const lbk__parameter *parameter,

@@ -140,17 +140,23 @@ done:
     return status;
 }
 
-/* Of a teacher that is given, the thresholds as well, which a teacher's identity leaves out. */
-static lbk_status hash_teacher(lbk__study *study, char out[LBK__HASH_SIZE]) {
+/* Of a teacher that is given, the thresholds as well, which a teacher's identity leaves out, or what they
+ * will be chosen on (given_teacher.c). */
+static lbk_status hash_given(lbk__study *study, char out[LBK__HASH_SIZE]) {
     const lbk__model *given = study->given_teacher;
+    LBK_TRY(lbk__model_hash(given, out));
+    if (study->by_paths) return LBK_OK;
+    if (given->thresholds)
+        return mix(study->context, out, given->thresholds,
+                   (size_t)given->config.num_labels * sizeof *given->thresholds);
+    if (lbk_pack_label_kind(study->pack) == LBK_LABEL_MULTI && study->dev_split)
+        return mix(study->context, out, study->dev_split, strlen(study->dev_split));
+    return LBK_OK;
+}
+
+static lbk_status hash_teacher(lbk__study *study, char out[LBK__HASH_SIZE]) {
     lbk_config *config;
-    if (given) {
-        LBK_TRY(lbk__model_hash(given, out));
-        return given->thresholds && !study->by_paths
-                   ? mix(study->context, out, given->thresholds,
-                         (size_t)given->config.num_labels * sizeof *given->thresholds)
-                   : LBK_OK;
-    }
+    if (study->given_teacher) return hash_given(study, out);
     LBK_TRY(lbk__study_teacher_config(study, &config));
     lbk_status status = lbk__config_hash(config, out);
     if (status == LBK_OK) status = mix_start(study, config, out);
@@ -164,6 +170,8 @@ lbk_status lbk__study_name_teacher(lbk__study *study) {
     strcat(made_from, lbk_pack_hash(study->pack));
     short_hash(made_from, study->teacher_id);
     snprintf(name, sizeof name, "teacher-%s", study->teacher_id);
+    lbk_free(study->context, study->teacher);
+    study->teacher = NULL;
     return lbk__join(study->context, study->folder, name, &study->teacher);
 }
 

@@ -128,6 +128,7 @@ static lbk_status open_study(lbk__study *study, const lbk_study_options *options
     if (options->teacher) LBK_TRY(take_teacher(study, options));
     LBK_TRY(lbk__study_name_teacher(study));
     LBK_TRY(lbk__study_check(study));
+    LBK_TRY(lbk__study_name_teacher(study)); /* again: now the dev split is known */
     return write_naming(study);
 }
 

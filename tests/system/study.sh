@@ -381,6 +381,10 @@ expect_code 0; expect_err 'its copy has those with the best F1 on the split dev'
 run "$LIMBECK" eval --model undecided --pack several
 expect_code 0; expect_err 'undecided has no thresholds'
 cmp decided/teacher-*/best/config.json deciding/best/config.json || wrong 'other thresholds than those of its training'
+sed 's/from_teacher/set: [train.dev_split=test]\n    from_teacher/; s/^pack/test_split: dev\npack/' deciding.yaml >elsewhere.yaml
+study elsewhere.yaml --out decided --teacher undecided
+expect_code 0; expect_err 'the best F1 on the split test'
+[ "$(ls -d decided/teacher-* | wc -l)" = 2 ] || wrong 'thresholds of another split are another teacher'
 # What each run would find out for itself is found out before the first.
 half '"distill.unlabelled_splits=[dev]"' 'student half of it: split "dev" is named twice'
 half train.unimodal_weight=0.5 'student half of it: train.unimodal_weight is for learning from labels alone'

@@ -130,6 +130,8 @@ static const struct {
     {"a: b: c\n", NULL, "c.yaml", ""},
     {"seed: 1\ntrain:\n\tepochs: 3\n", NULL, "c.yaml, line 3: a tab", "spaces only"},
     {"train:\n  epochs: 3\n\tseed: 3\n", NULL, "c.yaml, line 3: a tab", "spaces only"},
+    {"distill:\n  fixed_weights: [1,\n\t1, 1]\n  rho: @x\n", NULL, "c.yaml, line", "cannot start any token"},
+    {"seed: `1`\ntrain:\n  metric: \"a\n\tb\"\n", NULL, "c.yaml", "cannot start any token"},
     {"seed: 1\npack: @a\n", NULL, "c.yaml, line 2 or below: found character that cannot start any token", ""},
     {"- 1\n", NULL, "keys with their values are wanted", ""},
     {"pack: \"\xff\"\n", NULL, "c.yaml", "UTF-8"},

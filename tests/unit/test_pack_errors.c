@@ -126,17 +126,19 @@ static void each_split_has_its_warnings(void **state) {
     char text[20000] = GOOD, *end = text + strlen(text), *summary;
     for (int i = 0; i < 150; i++)
         end += sprintf(end, "{\"id\":\"%d\",\"text\":\"t\",\"image\":\"none.png\",\"split\":\"test\"}\n", i);
-    strcpy(end, "{\"id\":\"x\",\"text\":\"\"}\nno JSON\n");
+    strcpy(end, "{\"id\":\"x\",\"text\":\"\"}\n{\"id\":\"y\",\"text\":5,\"split\":\"dev\"}\nno JSON\n");
     put_text(f, "data.jsonl", text);
     f->options.skip_bad = 1;
     check_ok(f->context, lbk_pack_build(f->context, &f->options, f->pack, &summary));
-    assert_int_equal(shown, 100 + 1 + 1 + 1); /* of test, that there are more, of train, of no split */
+    assert_int_equal(shown,
+                     100 + 1 + 1 + 1 + 1); /* of test, that there are more, of train, of dev, of no split */
     json_t *counts = json_loads(summary, 0, NULL), *split = json_object_get(counts, "counts");
-    assert_int_equal(json_integer_value(json_object_get(split, "skipped_records")), 152);
+    assert_int_equal(json_integer_value(json_object_get(split, "skipped_records")), 153);
     split = json_object_get(split, "skipped_by_split");
     assert_int_equal(json_integer_value(json_object_get(split, "test")), 150);
     assert_int_equal(json_integer_value(json_object_get(split, "train")), 1);
-    assert_int_equal(json_object_size(split), 2);
+    assert_int_equal(json_integer_value(json_object_get(split, "dev")), 1);
+    assert_int_equal(json_object_size(split), 3);
     json_decref(counts);
     lbk_free(f->context, summary);
     close_fixture(f);
