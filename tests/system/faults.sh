@@ -81,7 +81,7 @@ if mount -t tmpfs -o size=800k limbeck-test disk 2>/dev/null; then
     # ---- a study on such a disk: in the teacher, in students, in its report, in the plots, which gnuplot draws ----
 
     mount -o remount,size=3m disk
-    for left in 300 900 1300 1600; do
+    for left in 300 600 800 900; do # KiB; at its end it has 1,060
         rm -rf disk/study disk/filler
         fill $left
         study --out disk/study
