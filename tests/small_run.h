@@ -248,6 +248,15 @@ static inline json_t *small_run_json(const small_run *run, char *text) {
     return root;
 }
 
+static inline json_t *small_run_read_json(const small_run *run, const char *name) {
+    size_t length;
+    char *text = small_run_read(run, name, &length);
+    json_t *root = json_loads(text, 0, NULL);
+    assert_non_null(root);
+    free(text);
+    return root;
+}
+
 /* The data of folder/pack once more, each sample changed, as folder/name. */
 static inline void small_run_repack(const small_run *run, const char *name, lbk_label_kind kind,
                                     void (*change)(json_t *sample)) {

@@ -253,6 +253,25 @@ bool lbk__exists(const char *path) {
     return access(path, F_OK) == 0;
 }
 
+lbk_status lbk__holds(lbk_context *context, const char *folder, const char *name, bool *out) {
+    char *path;
+    LBK_TRY(lbk__join(context, folder, name, &path));
+    *out = lbk__exists(path);
+    lbk_free(context, path);
+    return LBK_OK;
+}
+
+lbk_status lbk__first_held(lbk_context *context, const char *folder, const char *const *names,
+                           const char **out) {
+    bool held = false;
+    for (; *names; names++) {
+        LBK_TRY(lbk__holds(context, folder, *names, &held));
+        if (held) break;
+    }
+    *out = *names;
+    return LBK_OK;
+}
+
 bool lbk__is_folder(const char *path) {
     struct stat found;
     return stat(path, &found) == 0 && S_ISDIR(found.st_mode);

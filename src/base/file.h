@@ -63,7 +63,12 @@ lbk_status lbk__open_regular(lbk_context *context, const char *path, FILE **out)
 lbk_status lbk__check_path(lbk_context *context, const char *path);
 /* folder/name, or name alone when it is absolute or folder is NULL or empty. Free with lbk_free. */
 lbk_status lbk__join(lbk_context *context, const char *folder, const char *name, char **out);
-/* The same for a name that a file of data gives: LBK_BAD_DATA when it is absolute, has a ".." or is a link
+/* Whether folder/name is there. */
+lbk_status lbk__holds(lbk_context *context, const char *folder, const char *name, bool *out);
+/* The first of `names`, ended by NULL, that is in the folder; NULL: none. */
+lbk_status lbk__first_held(lbk_context *context, const char *folder, const char *const *names,
+                           const char **out);
+/* lbk__join for a name that a file of data gives: LBK_BAD_DATA when it is absolute, has a ".." or is a link
  * that leads out of the folder, unless the context allows it. */
 lbk_status lbk__join_inside(lbk_context *context, const char *folder, const char *name, char **out);
 /* Points into `path`, after the last '/'. */

@@ -35,12 +35,8 @@ static lbk_status is_first_phase(const memes *loader, bool *out) {
     static const char *const names[] = {"dev.jsonl",       "test.jsonl",       "dev_seen.jsonl",
                                         "test_seen.jsonl", "dev_unseen.jsonl", "test_unseen.jsonl"};
     bool there[LBK_COUNT(names)];
-    for (size_t i = 0; i < LBK_COUNT(names); i++) {
-        char *path;
-        LBK_TRY(lbk__join(loader->base.context, loader->folder, names[i], &path));
-        there[i] = lbk__exists(path);
-        lbk_free(loader->base.context, path);
-    }
+    for (size_t i = 0; i < LBK_COUNT(names); i++)
+        LBK_TRY(lbk__holds(loader->base.context, loader->folder, names[i], there + i));
     *out = there[0] || there[1];
     for (size_t later = 2; *out && later < LBK_COUNT(names); later++)
         if (there[later])

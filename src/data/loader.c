@@ -100,12 +100,10 @@ lbk_status lbk__find_image(lbk_context *context, const char *root, const char *s
                            lbk__text *image) {
     const char *const kinds[] = {usual, "jpg", "png", "webp", "jpeg"};
     for (size_t i = 0; i < LBK_COUNT(kinds); i++) {
-        char *path;
+        bool found;
         image->length = 0;
         LBK_TRY(lbk__text_printf(context, image, "%s.%s", stem, kinds[i]));
-        LBK_TRY(lbk__join(context, root, image->data, &path));
-        const bool found = lbk__exists(path);
-        lbk_free(context, path);
+        LBK_TRY(lbk__holds(context, root, image->data, &found));
         if (found) return LBK_OK;
     }
     image->length = 0;

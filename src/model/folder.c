@@ -14,19 +14,11 @@
 
 /* ---- loading ---- */
 
-static lbk_status has(lbk_context *context, const char *folder, const char *name, bool *out) {
-    char *path;
-    LBK_TRY(lbk__join(context, folder, name, &path));
-    *out = lbk__exists(path);
-    lbk_free(context, path);
-    return LBK_OK;
-}
-
 lbk_status lbk__model_folder(lbk_context *context, const char *folder, char **out) {
     bool direct, best, begun;
-    LBK_TRY(has(context, folder, "config.json", &direct));
-    LBK_TRY(has(context, folder, "best/config.json", &best));
-    LBK_TRY(has(context, folder, "checkpoint/state.safetensors", &begun));
+    LBK_TRY(lbk__holds(context, folder, "config.json", &direct));
+    LBK_TRY(lbk__holds(context, folder, "best/config.json", &best));
+    LBK_TRY(lbk__holds(context, folder, "checkpoint/state.safetensors", &begun));
     if (direct) return lbk__copy_string(context, folder, out);
     if (best) return lbk__join(context, folder, "best", out);
     *out = NULL;
@@ -169,10 +161,8 @@ done:
 /* ---- saving ---- */
 
 lbk_status lbk__refuse_model(lbk_context *context, const char *folder) {
-    char *path;
-    LBK_TRY(lbk__join(context, folder, "config.json", &path));
-    const bool there = lbk__exists(path);
-    lbk_free(context, path);
+    bool there;
+    LBK_TRY(lbk__holds(context, folder, "config.json", &there));
     if (!there) return LBK_OK;
     return lbk__fail(context, LBK_INVALID_ARGUMENT,
                      "%s: is a model already; name a folder that is new or empty", folder);

@@ -15,18 +15,11 @@
 
 /* ---- marks of what is done ---- */
 
-static lbk_status is_there(lbk_context *context, const char *folder, const char *a, const char *b,
-                           bool *out) {
-    char *path;
-    LBK_TRY(lbk__study_path(context, folder, a, b, &path));
-    *out = lbk__exists(path);
-    lbk_free(context, path);
-    return LBK_OK;
-}
+static const char checkpoint_name[] = "checkpoint/state.safetensors";
 
 /* Nobody reads that of a run that is done, three quarters of the folder. What cannot be removed stays. */
 static void drop_checkpoint(lbk_context *context, const char *folder) {
-    static const char *const paths[] = {"checkpoint/state.safetensors", "checkpoint"};
+    static const char *const paths[] = {checkpoint_name, "checkpoint"};
     for (size_t i = 0; i < LBK_COUNT(paths); i++) {
         char *path;
         if (lbk__join(context, folder, paths[i], &path) != LBK_OK) return;
@@ -46,7 +39,7 @@ static lbk_status mark_done(lbk_context *context, const char *folder, const char
 
 /* A process that was killed in between left the checkpoint; older limbecks kept it. */
 static lbk_status is_done(lbk_context *context, const char *folder, bool *out) {
-    LBK_TRY(is_there(context, folder, "done.json", NULL, out));
+    LBK_TRY(lbk__holds(context, folder, "done.json", out));
     if (*out) drop_checkpoint(context, folder);
     return LBK_OK;
 }
@@ -56,7 +49,7 @@ static lbk_status is_done(lbk_context *context, const char *folder, bool *out) {
 static lbk_status forget_checkpoint(lbk_context *context, const char *folder) {
     char *path;
     lbk__log(context, LBK_LOG_WARNING, "%s: it begins anew", lbk_error(context));
-    LBK_TRY(lbk__study_path(context, folder, "checkpoint", "state.safetensors", &path));
+    LBK_TRY(lbk__join(context, folder, checkpoint_name, &path));
     const lbk_status status =
         remove(path) == 0 ? LBK_OK : lbk__fail_errno(context, "%s: cannot remove", path);
     lbk_free(context, path);
@@ -71,7 +64,7 @@ static lbk_status train_teacher(const lbk__study *study) {
     char *summary = NULL;
     LBK_TRY(lbk__study_teacher_config(study, &config));
     lbk_status status = LBK_OK;
-    LBK_GO(is_there(study->context, study->teacher, "checkpoint", "state.safetensors", &resume));
+    LBK_GO(lbk__holds(study->context, study->teacher, checkpoint_name, &resume));
     status = lbk_train(study->context, config, study->teacher, resume, &summary);
     if (status == LBK_MISMATCH && resume) {
         LBK_GO(forget_checkpoint(study->context, study->teacher));
@@ -140,7 +133,7 @@ static lbk_status train_cell(lbk_context *context, const lbk__study *study, cons
     lbk_status status = LBK_OK;
     LBK_GO(lbk__study_cell_config(context, study, cell, &config));
     LBK_GO(lbk__study_cache(context, study, student->folds, &cache));
-    LBK_GO(is_there(context, cell->folder, "checkpoint", "state.safetensors", &resume));
+    LBK_GO(lbk__holds(context, cell->folder, checkpoint_name, &resume));
     status = lbk_distill(context, config, cache, cell->folder, resume, &summary);
     if (status == LBK_MISMATCH && resume) {
         LBK_GO(forget_checkpoint(context, cell->folder));

@@ -63,33 +63,22 @@ static bool was_begun(const char *folder) {
     return begun;
 }
 
-static lbk_status has(const lbk__study *study, const char *name, bool *out) {
-    char *path;
-    LBK_TRY(lbk__study_path(study->context, study->folder, name, NULL, &path));
-    *out = lbk__exists(path);
-    lbk_free(study->context, path);
-    return LBK_OK;
-}
-
 /* Among a run's or a model's files a study would hide them; `limbeck info` tells of the study alone. */
 static lbk_status refuse_others(const lbk__study *study) {
-    static const char *const of_run[] = {"best", "checkpoint/state.safetensors"};
-    bool there;
-    for (size_t i = 0; i < LBK_COUNT(of_run); i++) {
-        LBK_TRY(has(study, of_run[i], &there));
-        if (there)
-            return lbk__fail(study->context, LBK_INVALID_ARGUMENT,
-                             "%s: holds a run, its %s: name another folder for the study", study->folder,
-                             of_run[i]);
-    }
+    static const char *const of_run[] = {"best", "checkpoint/state.safetensors", NULL};
+    const char *there;
+    LBK_TRY(lbk__first_held(study->context, study->folder, of_run, &there));
+    if (there)
+        return lbk__fail(study->context, LBK_INVALID_ARGUMENT,
+                         "%s: holds a run, its %s: name another folder for the study", study->folder, there);
     return lbk__refuse_model(study->context, study->folder);
 }
 
 /* A study that was begun before there was names.json keeps the names that it has. */
 static lbk_status read_naming(lbk__study *study) {
     bool named, ended;
-    LBK_TRY(has(study, "names.json", &named));
-    LBK_TRY(has(study, "study.json", &ended));
+    LBK_TRY(lbk__holds(study->context, study->folder, "names.json", &named));
+    LBK_TRY(lbk__holds(study->context, study->folder, "study.json", &ended));
     study->by_paths = !named && was_begun(study->folder);
     return named || ended || study->by_paths ? LBK_OK : refuse_others(study);
 }

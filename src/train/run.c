@@ -17,31 +17,19 @@ enum { LONGEST_LINE = 1 << 16 };
 
 /* ---- the folder ---- */
 
-static lbk_status has(const lbk__run *run, const char *name, bool *out) {
-    char *path;
-    LBK_TRY(lbk__join(run->context, run->folder, name, &path));
-    *out = lbk__exists(path);
-    lbk_free(run->context, path);
-    return LBK_OK;
-}
-
 /* done.json: of a study's run that has ended, whose checkpoint is no longer there. */
 static lbk_status refuse_study(const lbk__run *run) {
-    static const char *const of_study[] = {"names.json", "study.json", "done.json"};
-    bool there;
-    for (size_t i = 0; i < LBK_COUNT(of_study); i++) {
-        LBK_TRY(has(run, of_study[i], &there));
-        if (there)
-            return lbk__fail(run->context, LBK_INVALID_ARGUMENT,
-                             "%s: holds a study or a run of one, its %s: take another folder", run->folder,
-                             of_study[i]);
-    }
-    return LBK_OK;
+    static const char *const of_study[] = {"names.json", "study.json", "done.json", NULL};
+    const char *there;
+    LBK_TRY(lbk__first_held(run->context, run->folder, of_study, &there));
+    if (!there) return LBK_OK;
+    return lbk__fail(run->context, LBK_INVALID_ARGUMENT,
+                     "%s: holds a study or a run of one, its %s: take another folder", run->folder, there);
 }
 
 static lbk_status check_content(lbk__run *run, bool resume) {
     bool begun;
-    LBK_TRY(has(run, "metrics.jsonl", &begun));
+    LBK_TRY(lbk__holds(run->context, run->folder, "metrics.jsonl", &begun));
     if (resume && !lbk__exists(run->checkpoint))
         return lbk__fail(run->context, LBK_INVALID_ARGUMENT,
                          "%s: nothing to resume: there is no checkpoint/state.safetensors; start without "
@@ -142,7 +130,7 @@ static lbk_status resume_events(lbk__run *run, const lbk__run_mark *mark) {
 /* Of a start of ours that came to no checkpoint; other programs' are left alone. */
 static lbk_status remove_old_events(const lbk__run *run) {
     bool begun;
-    LBK_TRY(has(run, "metrics.jsonl", &begun));
+    LBK_TRY(lbk__holds(run->context, run->folder, "metrics.jsonl", &begun));
     if (begun) lbk__events_remove(run->folder);
     return LBK_OK;
 }
