@@ -73,8 +73,9 @@ static lbk_status learn(small_run *run, const char *const *changes, const char *
                                  "model.max_position_embeddings=16",
                                  "train.batch_size=8",
                                  "train.max_steps=2",
-                                 "train.logging_steps=1"};
-    size_t count = 9;
+                                 "train.logging_steps=1",
+                                 "precision=fp32"};
+    size_t count = 10;
     snprintf(pack_is, sizeof pack_is, "pack=%s/pack", run->folder);
     while (*changes) overrides[count++] = *changes++;
     lbk_config *config;

@@ -96,10 +96,11 @@ static double first_of(small_run *run, const char *const *changes, const char *o
  * is its tangent: what "meta" tells against what plain runs tell. */
 static void what_is_watched_adds_up(void **state) {
     small_run *run = *state;
-#define ONE(rate, ...)                                                                                      \
-    CHANGES(SMALL_STUDENT, "model.hidden_dropout_prob=0", "model.attention_probs_dropout_prob=0",           \
-            "train.warmup_ratio=0", "train.max_steps=1", "train.batch_size=50", "distill.meta_split=extra", \
-            "train.logging_steps=1", "distill.alpha=1", "train.learning_rate=" rate, __VA_ARGS__)
+#define ONE(rate, ...)                                                                            \
+    CHANGES(SMALL_STUDENT, "model.hidden_dropout_prob=0", "model.attention_probs_dropout_prob=0", \
+            "precision=fp32", "train.warmup_ratio=0", "train.max_steps=1", "train.batch_size=50", \
+            "distill.meta_split=extra", "train.logging_steps=1", "distill.alpha=1",               \
+            "train.learning_rate=" rate, __VA_ARGS__)
     /* Before the step: weights are 1/3, so that the two gains are one. */
     const double before = first_of(run, ONE("1e-9", "distill.weights=learned"), "a", "meta", "meta_loss"),
                  after = first_of(run, ONE("1e-3", "distill.weights=learned"), "b", "meta", "meta_loss");

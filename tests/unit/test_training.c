@@ -120,8 +120,9 @@ static void accumulated_gradients_are_those_of_one_batch(void **state) {
  * are learned. */
 static void each_modality_can_be_learned_by_itself(void **state) {
     small_run *run = *state;
-#define UNIMODAL \
-    "train.unimodal_weight=0.5", "model.hidden_dropout_prob=0", "model.attention_probs_dropout_prob=0"
+#define UNIMODAL                                                                  \
+    "precision=fp32", "train.unimodal_weight=0.5", "model.hidden_dropout_prob=0", \
+        "model.attention_probs_dropout_prob=0"
     check_ok(run->context, small_run_go(run, CHANGES(UNIMODAL, "train.batch_size=16"), NULL, "one", 0, NULL));
     check_ok(run->context, small_run_go(run, CHANGES(UNIMODAL, "train.gradient_accumulation_steps=2"), NULL,
                                         "two", 0, NULL));
