@@ -5,7 +5,7 @@ set terminal svg size 900,460 noenhanced font 'sans-serif,13' background 'white'
 set output 'differences.svg'
 set datafile separator comma
 set multiplot layout 1,2
-set xrange [-0.22:0.2]
+set xrange [-0.12:0.16]
 set xtics 0.1 format '%+.1f' nomirror textcolor rgb 'black'
 set ytics scale 0 textcolor rgb 'black'
 set grid xtics lc rgb '#dddddd'

@@ -5,7 +5,7 @@ set -u
 . "$(dirname "$0")/tiny.sh"
 recipes=$(dirname "$0")/../../recipes
 
-for file in "$recipes"/*/*.yaml "$recipes"/../docs/results/*.yaml; do
+for file in "$recipes"/*/*.yaml "$recipes"/../docs/results/*.yaml "$recipes"/../docs/results/earlier/*.yaml; do
     case $file in
     */study.yaml) set -- study "$file" ;;
     */docs/results/*)
