@@ -30,16 +30,21 @@ static void meta_splits_are_stratified(void **state) {
     json_decref(split[0]), json_decref(split[1]);
 }
 
+/* What a run that learns weights sets aside: half of the training samples. Freed by json_decref. */
+static json_t *half_set_aside(small_run *run, const char *cache) {
+    check_ok(run->context, small_run_go(run,
+                                        CHANGES(SMALL_STUDENT, "distill.weights=learned",
+                                                "distill.meta_fraction=0.5", "train.epochs=1"),
+                                        cache, "out", 0, NULL));
+    return small_run_read_json(run, "out/meta_split.json");
+}
+
 /* Samples with several labels count to the rarest: half of those with "owl" are taken, and of the others. */
 static void strata_of_several_labels(void **state) {
     small_run *run = *state;
     small_run_pack(run, "pack", true);
     small_run_teach(run, "multi_teacher", "multi_cache");
-    check_ok(run->context, small_run_go(run,
-                                        CHANGES(SMALL_STUDENT, "distill.weights=learned",
-                                                "distill.meta_fraction=0.5", "train.epochs=1"),
-                                        "multi_cache", "out", 0, NULL));
-    json_t *split = small_run_read_json(run, "out/meta_split.json"), *item;
+    json_t *split = half_set_aside(run, "multi_cache"), *item;
     int owls = 0, others = 0, count;
     size_t i;
     json_array_foreach(json_object_get(split, "ids"), i, item) {
@@ -72,11 +77,7 @@ static void strata_of_soft_labels(void **state) {
     int per_class[3] = {0}, count;
     small_run_repack(run, "pack", LBK_LABEL_SOFT, score_all_classes);
     small_run_teach(run, "soft_teacher", "soft_cache");
-    check_ok(run->context, small_run_go(run,
-                                        CHANGES(SMALL_STUDENT, "distill.weights=learned",
-                                                "distill.meta_fraction=0.5", "train.epochs=1"),
-                                        "soft_cache", "out", 0, NULL));
-    json_t *split = small_run_read_json(run, "out/meta_split.json"), *item;
+    json_t *split = half_set_aside(run, "soft_cache"), *item;
     size_t i;
     json_array_foreach(json_object_get(split, "ids"), i, item)
         per_class[atoi(json_string_value(item) + 1) % 3]++;
