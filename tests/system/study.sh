@@ -301,11 +301,12 @@ expect_code 0
 cmp -s whole/results.csv parts/results.csv || wrong 'the table is another after runs that began anew'
 
 # Somebody else is working there.
-"$LIMBECK" study study.yaml --out other --threads 1 >/dev/null 2>&1 &
+sed 's/  config: tiny.yaml/&\n  set: [train.epochs=100000]/' study.yaml >busy.yaml # longer than any test
+"$LIMBECK" study busy.yaml --out other --threads 1 >/dev/null 2>&1 &
 process=$!
 tries=0
 until [ -e other/teacher-*/checkpoint ] || [ $tries -ge 200 ]; do sleep 0.05; tries=$((tries + 1)); done
-study study.yaml --out other
+study busy.yaml --out other
 expect_code 8; expect_err 'another process is working'
 kill -INT $process
 wait $process
