@@ -36,9 +36,9 @@ check() { # COMMAND...: the same run twice
     rm -rf whole parts
 }
 
-check "$LIMBECK" train --config tiny.yaml --pack pack --set train.epochs=40 --set train.logging_steps=1 --threads 1
+check "$LIMBECK" train --config tiny.yaml --pack pack --set train.epochs=200 --set train.logging_steps=1 --threads 1
 run "$LIMBECK" train --config tiny.yaml --pack pack --out teacher
 run "$LIMBECK" probe --teacher teacher --pack pack --out cache
-check "$LIMBECK" distill --config tiny.yaml --pack pack --cache cache --method msd --set train.epochs=30 --threads 1 \
+check "$LIMBECK" distill --config tiny.yaml --pack pack --cache cache --method msd --set train.epochs=150 --threads 1 \
     --set train.logging_steps=1
 finish

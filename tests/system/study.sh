@@ -313,7 +313,7 @@ wait $process
 [ $? -eq 130 ] || wrong 'an interrupted study should end with 130'
 
 # Stopped, moved and gone on with: the student that starts from the teacher finds it in its new place.
-sed 's/from_teacher/set: [train.epochs=30, train.batch_size=2]\n    from_teacher/' given.yaml >moved.yaml
+sed 's/from_teacher/set: [train.epochs=150, train.batch_size=2]\n    from_teacher/' given.yaml >moved.yaml
 "$LIMBECK" study moved.yaml --out here --teacher given >/dev/null 2>&1 &
 process=$!
 tries=0
